@@ -1,0 +1,201 @@
+"""RunConfig: one frozen, strict tree. TOML files are laid over one another left to right, then `--set a.b=v`.
+
+Validators reject, they never rewrite. Stages 1 and 3 share one class, so what differs between them is a diff of two tables.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Model(Table):
+    path: str = Field("base", description='Hugging Face folder or hub id; "base" is the embedded base model')
+    dtype: Literal["float32", "bfloat16"] = Field("float32", description="dtype of the weights")
+    max_context: int = Field(1024, ge=16, description="longest prompt and answer together, tokens")
+
+
+class Data(Table):
+    packs: tuple[str, ...] = Field(("world",), min_length=1, description='pack files; "world" is the embedded one')
+    root: str | None = Field(None, description="folder that relative data files lie in (--data)")
+    limit: int | None = Field(None, ge=1, description="at most so many records per task and split (first by seeded hash)")
+    probe: float = Field(0.1, gt=0, lt=0.5, description="share hashed out of train where a task has no probe split")
+    eval: float = Field(0.1, gt=0, lt=0.5, description="share hashed out of train where a task has no eval split")
+
+
+class RL(Table):
+    """Stages 1 and 3: DAPO (Yu et al. 2025; RedOne 2.0 section 3.2.3)."""
+
+    steps: int = Field(100, ge=0, description="rollout steps")
+    prompts: int = Field(32, ge=1, description="informative prompts per step")
+    group: int = Field(8, ge=2, description="answers sampled per prompt (G)")
+    updates: int = Field(4, ge=1, description="optimiser updates per rollout step; divides prompts")
+    refill: int = Field(1, ge=1, description="smallest number of prompts generated together when dead groups are replaced")
+    in_flight: int = Field(64, ge=1, description="most prompts generated at once")
+    temperature: float = Field(1.0, gt=0, description="sampling temperature")
+    clip_low: float = Field(0.2, gt=0, lt=1, description="epsilon_low")
+    clip_high: float = Field(0.28, gt=0, description="epsilon_high")
+    advantage_floor: float = Field(0.05, ge=0, description="added to the group's standard deviation")
+    min_spread: float = Field(1e-3, ge=0, description="a group is informative when max - min of its outcome exceeds this")
+    averaging: Literal["token", "group"] = Field("token", description="mean over the step's tokens, or over each group's")
+    length_penalty: float = Field(1.0, ge=0, description="factor of the soft overlong penalty")
+    learning_rate: float = Field(5e-6, gt=0, description="constant after warm-up")
+    warmup: int = Field(10, ge=0, description="rollout steps of linear warm-up")
+    weight_decay: float = Field(0.1, ge=0, description="AdamW, on matrices")
+    max_grad_norm: float = Field(1.0, gt=0, description="gradient norm is clipped to this")
+    general_share: float = Field(0.0625, ge=0, le=1, description="share of prompts from general tasks")
+    rationale_share: float | None = Field(None, ge=0, le=1, description="share of prompts from tasks that reason, if set")
+    difficulty: bool = Field(False, description="draw prompts by p(1-p), p their pass rate under the starting model")
+    difficulty_samples: int = Field(4, ge=2, description="answers per train prompt that estimate p")
+    difficulty_records: int = Field(64, ge=1, description="train prompts per task that p is estimated on")
+    difficulty_floor: float = Field(0.02, gt=0, description="least weight of a prompt")
+    save_every: int = Field(10, ge=1, description="steps between checkpoints; ctrl-C saves at once")
+
+
+class Diagnose(Table):
+    samples: int = Field(8, ge=2, description="answers per probe prompt (k of pass@k)")
+    records: int = Field(64, ge=1, description="probe prompts per task at most")
+    unknown_below: float = Field(0.1, ge=0, le=1, description="pass@k below this: unknown")
+    solved_above: float = Field(0.85, ge=0, le=1, description="pass@1 above this: solved")
+    format_share: float = Field(0.3, ge=0, le=1, description="share of unparsable answers that makes it a format problem")
+
+
+class Target(Table):
+    """Stage 2: targeted fine-tuning (section 3.3)."""
+
+    records: int = Field(4000, ge=1, description="most targeted SNS records")
+    rare_factor: float = Field(2.0, ge=1, description="weight of rare tasks")
+    rehearsal: float = Field(0.0, ge=0, lt=1, description="share of the SNS records drawn from tasks that are not weak")
+    near_duplicate: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of prompts above which one is left out")
+    general_share: float = Field(0.056, ge=0, lt=1, description="share of general records with soft labels")
+    soft_labels: Literal["best_of_n", "gold"] = Field("best_of_n", description="target of the general records")
+    candidates: int = Field(8, ge=1, description="answers per general record that the judge ranks")
+    temperature: float = Field(1.0, gt=0, description="sampling temperature of the candidates")
+    epochs: int = Field(2, ge=0, description="passes over the set")
+    batch: int = Field(64, ge=1, description="records per optimiser step")
+    learning_rate: float = Field(5e-6, gt=0, description="peak, after warm-up")
+    warmup_ratio: float = Field(0.1, ge=0, lt=1, description="share of the steps that warm up")
+    weight_decay: float = Field(0.1, ge=0, description="AdamW, on matrices")
+    max_grad_norm: float = Field(1.0, gt=0, description="gradient norm is clipped to this")
+    save_every: int = Field(20, ge=1, description="steps between checkpoints; ctrl-C saves at once")
+
+
+class Eval(Table):
+    records: int | None = Field(None, ge=1, description="eval records per task at most")
+    rows: int = Field(256, ge=1, description="prompts decoded at once")
+    bootstrap: int = Field(1000, ge=100, description="resamples of an interval")
+
+
+class RunConfig(Table):
+    name: str = Field("run", pattern=r"^[\w.-]+$", description="runs/<name> is the default output directory")
+    seed: int = Field(0, ge=0, description="the run's seed; world and base model are fixed")
+    threads: int | None = Field(None, ge=1, description="CPU threads; all cores if not set")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one")
+    tokens_per_pass: int = Field(8192, ge=16, description="tokens forwarded at once in an update")
+    model: Model = Model()
+    data: Data = Data()
+    explore: RL = RL()
+    diagnose: Diagnose = Diagnose()
+    target: Target = Target()
+    refine: RL = RL(rationale_share=0.5718, difficulty=True)
+    eval: Eval = Eval()
+
+
+def load_config(paths: Iterable[Path], sets: Iterable[str] = ()) -> RunConfig:
+    """The configuration that the files, left to right, and then the `a.b=v` assignments make.
+
+    Raises ValueError with one sentence that names file or option, key, and the nearest known key.
+    """
+    tree: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for path in paths:
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise ValueError(f"{path}: there is no such configuration file") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}: not a TOML file: {error}") from None
+        for key, pack in enumerate(table.get("data", {}).get("packs", ()) if isinstance(table.get("data"), dict) else ()):
+            if isinstance(pack, str) and pack.endswith(".toml"):
+                table["data"]["packs"][key] = str(path.parent / pack)
+        _overlay(tree, table, str(path), origin)
+    for assignment in sets:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise ValueError(f"--set {assignment}: expected KEY=VALUE, as in explore.steps=20")
+        try:
+            value = tomllib.loads(f"v = {text}")["v"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        for part in reversed(key.split(".")):
+            value = {part: value}
+        _overlay(tree, value, f"--set {key}", origin)
+    return _validate(tree, origin)
+
+
+def _overlay(tree: dict[str, Any], table: Mapping[str, Any], where: str, origin: dict[str, str], prefix: str = "") -> None:
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            child = tree.setdefault(key, {})
+            if not isinstance(child, dict):
+                raise ValueError(f"{where}: {name} is a value, not a table")
+            _overlay(child, value, where, origin, f"{name}.")
+        else:
+            tree[key] = value
+        origin[name] = where
+
+
+def _validate(tree: Mapping[str, Any], origin: Mapping[str, str]) -> RunConfig:
+    try:
+        config = RunConfig.model_validate(tree)
+    except ValidationError as failure:
+        error = failure.errors()[0]
+        key = ".".join(str(part) for part in error["loc"])
+        where = origin.get(key, "configuration")
+        if error["type"] == "extra_forbidden":
+            raise ValueError(f"{where}: unknown key {key}{nearest(key, known_keys())}") from None
+        raise ValueError(f"{where}: {key} = {error['input']!r}: {error['msg']}") from None
+    for stage in ("explore", "refine"):
+        settings: RL = getattr(config, stage)
+        if settings.prompts % settings.updates:
+            raise ValueError(f"{stage}.updates = {settings.updates} does not divide {stage}.prompts = {settings.prompts}")
+    return config
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """'; did you mean X?' or nothing."""
+    names = list(names)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if not close:  # the same last part in another table
+        last = difflib.get_close_matches(name.split(".")[-1], [n.split(".")[-1] for n in names], n=1, cutoff=0.7)
+        close = [n for n in names if last and n.split(".")[-1] == last[0]][:1]
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def known_keys(model: type[BaseModel] = RunConfig, prefix: str = "") -> list[str]:
+    keys = []
+    for name, info in model.model_fields.items():
+        keys.append(f"{prefix}{name}")
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            keys += known_keys(info.annotation, f"{prefix}{name}.")
+    return keys
+
+
+def differing(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Lines 'key: old -> new' for every key in which two resolved configurations differ."""
+    lines = []
+    for key in sorted(set(old) | set(new)):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            lines += differing(a, b, f"{prefix}{key}.")
+        elif a != b:
+            lines.append(f"{prefix}{key}: {a!r} -> {b!r}")
+    return lines

@@ -1,0 +1,188 @@
+"""The frozen types that cross file boundaries, one per step of the flow, and their JSON Lines form.
+
+A new step makes a new type; no field changes its meaning on the way.
+"""
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Split = Literal["train", "probe", "eval"]
+Reason = Literal["right", "wrong", "unparsable", "truncated", "error"]
+
+SNS_FAMILIES = (
+    "information extraction",
+    "semantic matching",
+    "content understanding",
+    "user behaviour",
+    "dialogue",
+    "translation",
+)
+GENERAL_GROUPS = (
+    "knowledge",
+    "mathematics",
+    "code",
+    "translation",
+    "instruction following",
+    "hallucination",
+    "mixed",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task is data: one table of a pack's TOML file (see docs/data.md)."""
+
+    name: str
+    part: Literal["sns", "general"]
+    family: str  # one of the domain's families for "sns", of the general groups for "general"
+    prompt: str  # template; {field} is replaced by that field of the row
+    answer: str  # template of the reference answer, which is also what stage 2 teaches
+    reward: str  # a key of redone.rewards.REWARDS
+    options: Mapping[str, Any] = field(default_factory=dict)  # keyword arguments of the reward
+    metric: str = "mean"  # a key of redone.rewards.METRICS: how parts become the task's score
+    pass_at: float = 1.0  # a rollout passes when its score reaches this
+    budget: int = 16  # longest answer in tokens, the rationale included
+    think: bool = False  # the model reasons between <think> and </think> before it answers
+    rationale: str = ""  # template of the reference rationale, for tasks that think
+    candidates: str = ""  # name of the field that lists the candidates, for the trivial baseline
+    source: str = ""  # name of the field that "source echoed" repeats, for the trivial baseline
+    on_bad_gold: Literal["refuse", "drop"] = "refuse"
+    rare: float = 1.0  # share of the usual number of train rows the generator makes
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One prompt with its reference answer."""
+
+    id: str  # "<task>/<split>/<number>"
+    task: str
+    messages: tuple[Mapping[str, str], ...]  # {"role": ..., "content": ...}
+    answer: str  # reference answer; scores 1 under the task's reward
+    split: Split
+    source: str  # where it came from: "world" or "<file>:<line>"
+    rationale: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)  # the row: what rewards and baselines need besides
+
+    @property
+    def prompt_text(self) -> str:
+        return "\n".join(message["content"] for message in self.messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One sampled answer."""
+
+    id: str  # of the record
+    tokens: tuple[int, ...]  # the answer's token ids, the end-of-sequence token included if sampled
+    sampler_logprobs: tuple[float, ...]  # of those tokens, under the policy that sampled, at its temperature
+    text: str  # decoded without special tokens other than the thinking tags
+    finished: bool  # False: cut off by the budget
+    step: int  # optimiser steps the policy had taken
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a reward says of one answer. A broken verifier is the reason "error", never a silent 0."""
+
+    score: float  # the outcome in [0, 1], before any length penalty
+    reason: Reason
+    parts: Mapping[str, float] = field(default_factory=dict)  # the counts a metric needs: hits, predicted, gold, ...
+    note: str = ""  # what was compared or what failed, for people
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All rollouts of one prompt with their verdicts."""
+
+    record: Record
+    rollouts: tuple[Rollout, ...]
+    verdicts: tuple[Verdict, ...]
+    old_logprobs: tuple[tuple[float, ...], ...] | None = None  # of the trainer, when the group was carried over
+
+    @property
+    def scores(self) -> tuple[float, ...]:
+        return tuple(verdict.score for verdict in self.verdicts)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What diagnosis says of one task."""
+
+    task: str
+    kind: Literal["unknown", "unstable", "format", "truncated", "regressed", "reward suspect", "solved"]
+    pass1: float
+    pass1_interval: tuple[float, float]
+    passk: float
+    passk_interval: tuple[float, float]
+    k: int
+    n: int  # probe records
+    reasons: Mapping[str, float]  # share of rollouts by verdict reason
+    why: str  # one sentence a person can read
+    examples: tuple[Mapping[str, Any], ...] = ()  # id, prompt, answer, output, score, reason
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPlan:
+    """What enters stage 2, how much of it, and why."""
+
+    quotas: Mapping[str, int]  # task -> number of train records
+    general: int  # number of general records with soft labels
+    why: Mapping[str, str]  # task -> reason, for every SNS task, chosen or not
+    prose: str
+
+
+def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a JSON Lines file, gzip if it ends in .gz.
+
+    Raises ValueError naming file and line where a line is not a JSON object.
+    """
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{path}:{number}: not JSON ({error.msg} at column {error.colno})") from None
+            if not isinstance(row, dict):
+                raise ValueError(f"{path}:{number}: expected a JSON object, found {type(row).__name__}")
+            yield row
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write JSON Lines, gzip if the path ends in .gz; the file appears whole or not at all, equal bytes for equal rows."""
+    data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    part.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON; the file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def group_to_json(group: Group) -> dict[str, Any]:
+    return asdict(group)
+
+
+def group_from_json(row: Mapping[str, Any]) -> Group:
+    old = row["old_logprobs"]
+    return Group(
+        record=Record(**{**row["record"], "messages": tuple(row["record"]["messages"])}),
+        rollouts=tuple(
+            Rollout(**{**r, "tokens": tuple(r["tokens"]), "sampler_logprobs": tuple(r["sampler_logprobs"])})
+            for r in row["rollouts"]
+        ),
+        verdicts=tuple(Verdict(**v) for v in row["verdicts"]),
+        old_logprobs=None if old is None else tuple(tuple(values) for values in old),
+    )
