@@ -1,0 +1,81 @@
+"""DAPO: decoupled clip and dynamic sampling policy optimisation, as RedOne 2.0 uses it in stages 1 and 3.
+
+Sources: RedOne 2.0 (arXiv 2511.07070) equations 6 to 8; DAPO (arXiv 2503.14476) equations 8 to 13.
+Ours, where the papers are silent: the informative test for graded rewards, the floor of the standard
+deviation, and the switch between the two ways of averaging (docs/algorithm.md).
+
+Shapes: B answers of a step, G answers of a group, P prompts, T trained tokens of all answers, concatenated.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def is_informative(scores: Sequence[float], min_spread: float) -> bool:
+    """Whether a group can teach anything: its outcome scores differ by more than `min_spread` (equation 11)."""
+    return max(scores) - min(scores) > min_spread
+
+
+def advantages(rewards: Tensor, floor: float) -> Tensor:  # [P, G] -> [P, G]
+    """Group-normalised advantages (R - mean) / (std + floor), unbiased std (equation 9).
+
+    The floor is ours: without one a BLEU of 0.31 beside 0.32 becomes a signal of unit size.
+    """
+    assert rewards.ndim == 2 and rewards.shape[1] >= 2
+    return (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + floor)
+
+
+def overlong_penalty(length: int, budget: int, cache: int) -> float:
+    """Soft overlong punishment in [-1, 0] (equation 13): 0 up to budget - cache tokens, then linear to -1."""
+    if cache == 0 or length <= budget - cache:
+        return 0.0
+    return max(-1.0, (budget - cache - length) / cache)
+
+
+def overlong_cache(budget: int) -> int:
+    """Length of the penalised zone: a quarter of the budget, none for budgets under 32 tokens (ours)."""
+    return budget // 4 if budget >= 32 else 0
+
+
+def token_weights(lengths: Sequence[int], groups: Sequence[int], averaging: str) -> Tensor:  # -> [T]
+    """Each token's share of the loss of one whole optimiser step; the weights sum to 1.
+
+    lengths: trained tokens of each answer; groups: the group each answer belongs to.
+    "token": 1 / all tokens of the step, what every implementation does. "group": each group's tokens share
+    1 / P, what the papers write (equation 8; RedOne 2.0 equation 6).
+    """
+    assert len(lengths) == len(groups)
+    if averaging == "token":
+        total = sum(lengths)
+        return torch.full((total,), 1.0 / max(total, 1), dtype=torch.float64).float()
+    assert averaging == "group"
+    tokens: dict[int, int] = {}
+    for length, group in zip(lengths, groups):
+        tokens[group] = tokens.get(group, 0) + length
+    shares = [1.0 / (len(tokens) * tokens[group]) for length, group in zip(lengths, groups) for _ in range(length)]
+    return torch.tensor(shares)
+
+
+def dapo_loss(
+    logprobs: Tensor,  # [T] of the trained tokens, with gradient
+    old_logprobs: Tensor,  # [T] under the weights that sampled them
+    advantages: Tensor,  # [T] the answer's advantage, at each of its tokens
+    weights: Tensor,  # [T] from `token_weights`, for the whole optimiser step
+    clip_low: float = 0.2,
+    clip_high: float = 0.28,
+) -> tuple[Tensor, dict[str, float]]:
+    """-sum_t w_t min(r_t A_t, clip(r_t, 1 - clip_low, 1 + clip_high) A_t), to be minimised (equation 8).
+
+    A batch may be any part of the optimiser step: losses and gradients of the parts add up to the step's.
+    The statistics add up likewise: clip_fraction is weighted, the ratio's extremes are not.
+    """
+    assert logprobs.shape == old_logprobs.shape == advantages.shape == weights.shape and logprobs.ndim == 1
+    ratio = torch.exp(logprobs - old_logprobs)
+    clipped = ratio.clamp(1 - clip_low, 1 + clip_high)
+    objective = torch.minimum(ratio * advantages, clipped * advantages)
+    with torch.no_grad():
+        is_clipped = (ratio * advantages > clipped * advantages).to(weights.dtype)
+        statistics = {"clip_fraction": float((is_clipped * weights).sum())}
+    return -(weights * objective).sum(), statistics

@@ -1,0 +1,9 @@
+"""The loss of stage 2 (RedOne 2.0 equation 9): cross-entropy on the target's tokens."""
+
+from torch import Tensor
+
+
+def sft_loss(logprobs: Tensor, weights: Tensor) -> Tensor:  # [T], [T] -> scalar
+    """-sum_t w_t log p(token_t); the weights are shares of the whole optimiser step (`dapo.token_weights`)."""
+    assert logprobs.shape == weights.shape and logprobs.ndim == 1
+    return -(weights * logprobs).sum()
