@@ -1,0 +1,101 @@
+"""Rewards: pure functions from a record and an answer to a verdict, and the metrics that sum verdicts up.
+
+A task names one of REWARDS, gives it options, and names one of METRICS for its score over many records.
+"""
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+from typing import Literal, get_args, get_origin
+
+from redone.records import Record, Task, Verdict
+from redone.rewards.exact import exact
+from redone.rewards.execution import expression
+from redone.rewards.extract import drop_thinking, split_thinking
+from redone.rewards.metrics import anls, bleu, chrf, set_f1, token_f1
+from redone.rewards.pattern import pattern
+
+REWARDS: Mapping[str, Callable[..., Verdict]] = {
+    "exact": exact,
+    "set_f1": set_f1,
+    "chrf": chrf,
+    "bleu": bleu,
+    "anls": anls,
+    "token_f1": token_f1,
+    "expression": expression,
+    "pattern": pattern,
+}
+COUNTING = ("set_f1", "token_f1")  # the rewards whose parts micro_f1 can add up
+LONGEST = 20_000  # characters of an answer: Unicode normalisation can take time quadratic in them
+
+
+def mean(verdicts: Sequence[Verdict]) -> float:
+    """The mean score, of at least one verdict."""
+    return fmean(verdict.score for verdict in verdicts)
+
+
+def micro_f1(verdicts: Sequence[Verdict]) -> float:
+    """2 hits / (predicted + gold), each summed over all verdicts first; 1 where nothing was predicted or wanted."""
+    hits, predicted, gold = (sum(v.parts.get(name, 0.0) for v in verdicts) for name in ("hits", "predicted", "gold"))
+    return 2 * hits / (predicted + gold) if predicted + gold else 1.0
+
+
+METRICS: Mapping[str, Callable[[Sequence[Verdict]], float]] = {"mean": mean, "micro_f1": micro_f1}
+
+
+def score(task: Task, record: Record, text: str, finished: bool = True) -> Verdict:
+    """The verdict on one answer as the model wrote it; `finished` is False where the budget cut it off.
+
+    "right" means that the score reaches task.pass_at. An answer of a thinking task that never closes its thinking, or
+    one of more than LONGEST characters, scores 0 whatever it says, with the counts of an empty answer, so that micro_f1
+    still sees what was wanted.
+    """
+    thinking, answer = split_thinking(text) if task.think else ("", drop_thinking(text))
+    if thinking is None:
+        flaw = "no closed thinking"
+    elif len(answer) > LONGEST:
+        flaw = f"more than {LONGEST} characters"
+    else:
+        flaw = ""
+    verdict = REWARDS[task.reward](record, "" if flaw else answer.strip(), **task.options)
+    if flaw:
+        verdict = Verdict(0.0, "unparsable", {**verdict.parts, "parsed": 0.0}, flaw)
+    elif verdict.score >= task.pass_at:
+        return replace(verdict, reason="right")
+    return verdict if finished else replace(verdict, reason="truncated")
+
+
+def validate_options(task: Task) -> None:
+    """Raise ValueError naming the task where its reward, metric or pass_at is unknown or does not fit the others."""
+    for what, name, known in (("reward", task.reward, REWARDS), ("metric", task.metric, METRICS)):
+        if name not in known:
+            raise ValueError(f"task {task.name}: unknown {what} {name!r}{_nearest(name, known)}")
+    if not isinstance(task.pass_at, (int, float)) or not 0 < task.pass_at <= 1:
+        raise ValueError(f"task {task.name}: pass_at is {task.pass_at!r}, not above 0 and at most 1")
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(REWARDS[task.reward]).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    for name, value in task.options.items():
+        where = f"task {task.name}: reward {task.reward}"
+        if name not in parameters:
+            raise ValueError(f"{where} has no option {name!r}{_nearest(name, parameters)}")
+        wanted = parameters[name].annotation
+        if get_origin(wanted) is Literal:
+            if value not in get_args(wanted):
+                raise ValueError(f"{where}: {name} cannot be {value!r}{_nearest(str(value), get_args(wanted))}")
+        elif type(value) is not wanted:
+            raise ValueError(f"{where}: {name} is {value!r}, not of type {wanted.__name__}")
+        elif name == "separator" and not value:
+            raise ValueError(f"{where}: the separator is empty")
+    if task.metric == "micro_f1" and task.reward not in COUNTING:
+        raise ValueError(f"task {task.name}: metric micro_f1 needs the counts of {' or '.join(COUNTING)}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known) or 'none'}"

@@ -1,0 +1,334 @@
+"""The command line. Nothing heavy is imported before it is needed, so that --help and mistakes answer at once."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from redone.config import RunConfig, differing, load_config
+
+if TYPE_CHECKING:
+    from redone.data.load import Dataset
+    from redone.engine.log import Log
+    from redone.pipeline import Lab
+
+WORLD = Path(__file__).parent / "world"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0, or 2 after a mistake of the user's, or 130 after ctrl-C."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except ValueError as mistake:
+        print(f"redone: {mistake}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("redone: stopped; what was saved before stays", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="redone",
+        description="Make a language model good at your domain without getting worse at everything else.",
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="the whole method on the embedded world, in minutes on a CPU")
+    demo.add_argument("--seed", type=int, help="the run's seed; world and base model are fixed")
+    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="the run's folder (default: runs/demo)")
+    demo.set_defaults(command=command_run, configs=[WORLD / "demo.toml"], sets=[], model=None, data=None)
+
+    run = commands.add_parser("run", help="explore, diagnose, target, refine, report; goes on where it was stopped")
+    _configured(run)
+    run.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
+    run.set_defaults(command=command_run)
+
+    check = commands.add_parser("check", help="find what is wrong with a configuration and its data, train nothing")
+    _configured(check)
+    check.set_defaults(command=command_check)
+
+    evaluate = commands.add_parser("eval", help="measure a model on a configuration's tasks")
+    evaluate.add_argument("model_folder", metavar="MODEL", help="Hugging Face folder or hub id")
+    evaluate.add_argument("--config", type=Path, required=True, dest="configs", action="append", metavar="CONFIG")
+    evaluate.add_argument("--data", help="folder that the data files lie in")
+    evaluate.add_argument("--split", choices=["eval", "probe"], default="eval")
+    evaluate.add_argument("--seed", type=int)
+    evaluate.add_argument("--set", action="append", default=[], dest="sets", metavar="A.B=V")
+    evaluate.add_argument("--out", type=Path, required=True, help="folder for outputs and results.json")
+    evaluate.set_defaults(command=command_eval, model=None)
+
+    report = commands.add_parser("report", help="write report.md and report.html of a run again")
+    report.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
+    report.set_defaults(command=command_report)
+    return top
+
+
+def _configured(command: argparse.ArgumentParser) -> None:
+    command.add_argument("configs", nargs="+", type=Path, metavar="CONFIG", help="TOML files, later ones on top")
+    command.add_argument("--model", help="Hugging Face folder or hub id of the base model")
+    command.add_argument("--data", help="folder that the data files lie in")
+    command.add_argument("--seed", type=int)
+    command.add_argument("--set", action="append", default=[], dest="sets", metavar="A.B=V", help="set one key")
+
+
+def command_run(options: argparse.Namespace) -> int:
+    config = resolve(options)
+    out: Path = options.out or Path("runs") / config.name
+    same_configuration(out, config)
+    from redone.engine.log import Interrupted, Log
+
+    log = Log()
+    lab = prepare(config, out, log)
+    from redone import pipeline
+
+    again = " ".join(["redone", *sys.argv[1:]])
+    with log.interruptible():
+        try:
+            results = pipeline.run(lab)
+        except Interrupted as where:
+            log.line(f"Stopped {where}; everything before is saved. Go on with: {again}")
+            return 130
+        except FloatingPointError as failure:
+            raise ValueError(str(failure)) from failure
+    _print_results(results)
+    print(f"\nReport: {out / 'report.html'}")
+    return 0
+
+
+def command_check(options: argparse.Namespace) -> int:
+    config = resolve(options)
+    from redone.engine.log import Log
+
+    log = Log()
+    checked = check(config, log)
+    for name, task in checked.dataset.tasks.items():
+        records = checked.dataset.records[name]
+        sizes = "  ".join(f"{split} {len(records[split])}" for split in ("train", "probe", "eval"))
+        removed = checked.dataset.removed[name]
+        print(f"{name:<28} {task.family:<24} {sizes}" + (f"  {removed} repeated ones removed" if removed else ""))
+    print(f"{len(checked.dataset.tasks)} tasks, all reference answers score 1, everything fits.")
+    return 0
+
+
+def command_eval(options: argparse.Namespace) -> int:
+    options.model = options.model_folder
+    config = resolve(options)
+    from redone.engine.log import Interrupted, Log
+
+    log = Log()
+    lab = prepare(config, options.out, log, keep=False)
+    from redone import pipeline
+    from redone.records import write_json, write_jsonl
+    from redone.stages import evaluate
+
+    records = evaluate.first_of_each_task(lab.dataset, options.split, config.eval.records)
+    with log.interruptible():
+        try:
+            judged = pipeline.sample(lab, "base", records, 1, 0.0, options.split)
+        except Interrupted as where:
+            log.line(f"Stopped {where}; nothing was written.")
+            return 130
+    pairs = [(item.record, item.verdicts[0]) for item in judged]
+    settings = config.eval
+    table = evaluate.summarise(
+        lab.dataset, pairs, split=options.split, seed=config.seed, resamples=settings.bootstrap
+    )
+    write_jsonl(options.out / f"{options.split}.jsonl.gz", evaluate.output_rows(judged))
+    results = {"split": options.split, "models": {"model": table}}
+    write_json(options.out / "results.json", results)
+    _print_results(results)
+    return 0
+
+
+def command_report(options: argparse.Namespace) -> int:
+    if not (options.run / "config.json").is_file():
+        raise ValueError(f"{options.run}: no run lies here (config.json is missing)")
+    from redone.report import write_report
+
+    for path in write_report(options.run):
+        print(path)
+    return 0
+
+
+def resolve(options: argparse.Namespace) -> RunConfig:
+    sets = list(options.sets)
+    for key, value in (("model.path", options.model), ("data.root", options.data)):
+        if value is not None:
+            sets.append(f"{key}={_quoted(value)}")
+    if options.seed is not None:
+        sets.append(f"seed={options.seed}")
+    return load_config(options.configs, sets)
+
+
+def _quoted(text: str) -> str:
+    import json
+
+    return json.dumps(text)
+
+
+def same_configuration(out: Path, config: RunConfig) -> None:
+    """Raises ValueError showing the differing keys when the folder was made with another configuration."""
+    import json
+
+    path = out / "config.json"
+    if path.exists():
+        lines = differing(json.loads(path.read_text(encoding="utf-8")), config.model_dump(mode="json"))
+        if lines:
+            raise ValueError(
+                f"{out} was made with another configuration; give another --out, or remove it. Differing:\n  "
+                + "\n  ".join(lines)
+            )
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"{out} exists and is not a run's folder; give another --out")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found good before anything is trained."""
+
+    dataset: "Dataset"
+    notes: list[str]
+    base: Path
+    max_context: int
+
+
+def check(config: RunConfig, log: "Log") -> Checked:
+    """Read and check everything a run needs. Raises ValueError with what is wrong and what to do."""
+    from redone.data.load import build, read_pack
+    from redone.stages import check as checks
+
+    base = model_path(config.model.path)
+    log.line(f"Reading {', '.join(config.data.packs)} ...")
+    root = Path(config.data.root) if config.data.root else None
+    if root is not None and not root.is_dir():
+        raise ValueError(f"--data {root}: there is no such folder")
+    packs = []
+    for name in config.data.packs:
+        if name == "world":
+            from redone.world import world_pack
+
+            packs.append(world_pack())
+        else:
+            packs.append(read_pack(Path(name), root))
+    dataset = build(packs, limit=config.data.limit, probe=config.data.probe, evaluation=config.data.eval)
+    dataset, notes = checks.check_rewards(dataset)
+    for note in notes:
+        log.line(note)
+    with _quiet_transformers():
+        from transformers import AutoConfig
+
+        from redone.data.encode import Encoder
+
+        try:
+            architecture = AutoConfig.from_pretrained(base)
+            encoder = Encoder.load(base)
+        except OSError as error:
+            raise ValueError(f"{config.model.path}: no model could be loaded: {str(error).splitlines()[0]}") from None
+    own = getattr(architecture.get_text_config(), "max_position_embeddings", None) or config.model.max_context
+    max_context = min(config.model.max_context, own)
+    checks.check_lengths(dataset, encoder, max_context)
+    return Checked(dataset, notes, base, max_context)
+
+
+def model_path(name: str) -> Path:
+    """The folder of the base model, or its hub id. Raises ValueError where a folder is named that is not there."""
+    if name == "base":
+        return WORLD / "base"
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ValueError(f"{name}: no model lies there (config.json is missing)")
+        return path
+    if name.startswith((".", "/", "~")) or name.count("/") != 1 or path.exists():
+        raise ValueError(f"{name}: there is no such model folder; give a Hugging Face folder or a hub id (owner/name)")
+    return Path(name)
+
+
+def prepare(config: RunConfig, out: Path, log: "Log", keep: bool = True) -> "Lab":
+    """Everything read and checked, and the run's config.json and manifest.json written if they are not there."""
+    import torch
+
+    torch.set_num_threads(config.threads or os.cpu_count() or 1)
+    checked = check(config, log)
+    with _quiet_transformers():
+        from redone.data.encode import Encoder
+        from redone.engine.policy import Policy
+        from redone.pipeline import Lab
+
+        device = config.device
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        elif device == "cuda" and not torch.cuda.is_available():
+            raise ValueError('device = "cuda", but torch sees no such device; set device = "cpu"')
+        policy = Policy.load(checked.base, config.model.dtype, device)
+        encoder = Encoder.load(checked.base)
+    log.line(policy.note or "Every prompt is computed once for all of its answers.")
+    lab = Lab(config, checked.dataset, encoder, checked.base, out, log, device)
+    if keep and not (out / "config.json").exists():
+        from redone.records import write_json
+
+        write_json(out / "manifest.json", manifest(config, checked, policy, device))
+        write_json(out / "config.json", config.model_dump(mode="json"))
+    return lab
+
+
+def manifest(config: RunConfig, checked: Checked, policy: Any, device: str) -> dict[str, Any]:
+    """What the run was made with: versions, data, seed, device."""
+    import datetime
+    import platform
+    from importlib.metadata import version
+
+    import torch
+
+    packages = ("redone", "torch", "transformers", "tokenizers", "numpy", "sacrebleu")
+    return {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "seed": config.seed,
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "parameters": sum(p.numel() for p in policy.model.parameters()),
+        "model": type(policy.model).__name__,
+        "packed_engine": policy.packed,
+        "engine_note": policy.note,
+        "max_context": checked.max_context,
+        "judge": "embedded",
+        "data": checked.dataset.fingerprint(),
+        "data_notes": checked.notes,
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+@contextmanager
+def _quiet_transformers() -> Any:
+    """Without the library's own progress bars and advice, which would bury ours."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _print_results(results: dict[str, Any]) -> None:
+    kinds = ("sns", "translation", "general")
+    print(f"\n{'':<10}" + "".join(f"{kind:>24}" for kind in kinds))
+    for model, table in results["models"].items():
+        cells = []
+        for kind in kinds:
+            value = table["averages"][kind]
+            low, high = table["average_intervals"].get(kind, (0.0, 0.0))
+            cells.append("-" if value is None else f"{value:.1f} [{low:.1f}, {high:.1f}]")
+        print(f"{model:<10}" + "".join(f"{cell:>24}" for cell in cells))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""What is weak after stage 1, why, and how sure that is (docs/diagnosis.md).
+
+Everything rests on the probe split: k sampled answers to each prompt, of the base and of the stage-1 model.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from redone.algo.statistics import bootstrap, pass_at_k, wilson
+from redone.records import Finding, Task, Verdict
+
+_RESAMPLES = 500
+
+
+def find(
+    task: Task,
+    verdicts: Sequence[Sequence[Verdict]],  # of the stage-1 model, k for each probe record
+    *,
+    base: Sequence[Sequence[Verdict]],  # the same of the base model
+    gold: Sequence[Verdict],  # of the reference answers
+    examples: Sequence[Mapping[str, Any]] = (),
+    unknown_below: float,
+    solved_above: float,
+    format_share: float,
+    chance: float,  # pass rate of the best answer that needs no model
+    seed: int,
+) -> Finding:
+    """The task's finding: pass@1 and pass@k with 95 % intervals over records, the first kind below that applies.
+
+    reward suspect, truncated, format, regressed, solved, unknown, unstable. A task is unknown where pass@k stays below
+    `unknown_below`, or where pass@1 is no better than an answer that needs no model while hardly any prompt is
+    mastered: reinforcement has nothing but luck to reinforce there.
+    """
+    k = len(verdicts[0])
+    counts = [sum(v.score >= task.pass_at for v in mine) for mine in verdicts]
+    first, first_interval = _share([c / k for c in counts], seed)
+    best, best_interval = _share([pass_at_k(c, k, k) for c in counts], seed)
+    before = [fmean(v.score for v in mine) for mine in base]
+    after = [fmean(v.score for v in mine) for mine in verdicts]
+    change, change_interval = _share([b - a for a, b in zip(before, after)], seed)
+    everything = [v for mine in verdicts for v in mine]
+    reasons = {reason: n / len(everything) for reason, n in Counter(v.reason for v in everything).most_common()}
+    bad_gold = sum(v.score < 1.0 for v in gold)
+    lucky = first_interval[0] <= chance and fmean(c > 0.75 * k for c in counts) < 0.25
+    said = f"{100 * first:.0f} % of single samples pass, {100 * best:.0f} % of prompts within {k}"
+    if bad_gold or reasons.get("error", 0) > 0.05:
+        kind, why = "reward suspect", f"{bad_gold} of {len(gold)} reference answers do not score 1, and "
+        why += f"{100 * reasons.get('error', 0):.0f} % of the answers could not be scored"
+    elif reasons.get("truncated", 0) >= format_share:
+        kind, why = "truncated", f"{100 * reasons['truncated']:.0f} % of the answers are cut off by the budget; {said}"
+    elif reasons.get("unparsable", 0) >= format_share:
+        kind, why = "format", f"{100 * reasons['unparsable']:.0f} % of the answers cannot be parsed; {said}"
+    elif change_interval[1] < 0:
+        kind, why = "regressed", f"the mean score fell by {-100 * change:.0f} points from the base; {said}"
+    elif first >= solved_above:
+        kind, why = "solved", said
+    elif best < unknown_below:
+        kind, why = "unknown", f"{said}, so reinforcement has nothing to reinforce"
+    elif lucky and chance > 0:
+        kind, why = "unknown", f"{said}, no better than a fixed answer ({100 * chance:.0f} %), so passes are luck"
+    else:
+        kind, why = "unstable", f"{said}: the model can, but not reliably"
+    return Finding(
+        task=task.name,
+        kind=kind,  # type: ignore[arg-type]
+        pass1=first,
+        pass1_interval=first_interval,
+        passk=best,
+        passk_interval=best_interval,
+        k=k,
+        n=len(verdicts),
+        reasons=reasons,
+        why=why[0].upper() + why[1:] + ".",
+        examples=tuple(examples),
+    )
+
+
+def _share(values: Sequence[float], seed: int) -> tuple[float, tuple[float, float]]:
+    """Mean and 95 % interval over records: Wilson where every value is 0 or 1 and all alike or not, else bootstrap."""
+    if set(values) <= {0.0, 1.0}:
+        return fmean(values), wilson(sum(values), len(values))
+    array = np.asarray(values)
+    return fmean(values), bootstrap(lambda i: float(array[i].mean()), len(values), seed=seed, resamples=_RESAMPLES)

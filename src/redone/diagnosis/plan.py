@@ -1,0 +1,117 @@
+"""What enters stage 2, how much of it, and why (RedOne 2.0 section 3.3.1; our quotas are in docs/diagnosis.md)."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+
+from redone.records import Finding, TargetPlan, Task
+
+_WEAK = ("unknown", "format", "truncated", "regressed", "unstable")
+_REASON = {
+    "unknown": "unknown: only teaching can bring it",
+    "format": "wrong format: shown the right one",
+    "truncated": "cut off: shown shorter answers",
+    "regressed": "regressed in stage 1: taught again",
+    "unstable": "unstable: taught once, the rest is reinforcement's work",
+    "solved": "solved: not taught",
+    "reward suspect": "left out: its reward does not pass its own reference answers",
+}
+
+
+def make_plan(
+    findings: Sequence[Finding],
+    tasks: Mapping[str, Task],
+    sizes: Mapping[str, int],  # train records of each task
+    *,
+    records: int,
+    rare_factor: float,
+    rehearsal: float,
+    general_share: float,
+) -> TargetPlan:
+    """Quotas of train records by SNS task, and the number of general records with soft labels.
+
+    The weak tasks' share is split evenly over the families that have any (strata), and within a family by need: one
+    minus pass@1, times `rare_factor` for rare tasks (fewer train records than a quarter of the median task's). No quota
+    exceeds what there is. `rehearsal` of the records are drawn from the solved tasks alike. The general
+    records are `general_share` of the whole mix.
+    """
+    mine = {f.task: f for f in findings if tasks[f.task].part == "sns"}
+    rare_below = median(sizes[name] for name in mine) / 4 if mine else 0.0
+    rare = {name for name in mine if sizes[name] < rare_below}
+    weak = [name for name, finding in mine.items() if finding.kind in _WEAK]
+    solved = [name for name, finding in mine.items() if finding.kind == "solved"]
+    need = {name: max(0.05, 1.0 - mine[name].pass1) * (rare_factor if name in rare else 1.0) for name in weak}
+    families: dict[str, list[str]] = {}
+    for name in weak:
+        families.setdefault(tasks[name].family, []).append(name)
+    weights = {
+        name: need[name] / sum(need[other] for other in members) / len(families)
+        for members in families.values()
+        for name in members
+    }
+    rehearsed = round(rehearsal * records) if solved and weak else 0
+    quotas = share_out(records - rehearsed, weights, sizes)
+    quotas |= share_out(rehearsed, dict.fromkeys(solved, 1.0), sizes)
+    quotas = {name: quota for name, quota in quotas.items() if quota}
+    total = sum(quotas.values())
+    general = round(total * general_share / (1.0 - general_share)) if any(t.part == "general" for t in tasks.values()) else 0
+    why = {}
+    for name, finding in mine.items():
+        why[name] = _REASON[finding.kind]
+        if finding.kind == "solved" and name in quotas:
+            why[name] = "solved: rehearsed"
+        elif name in rare and name in quotas:
+            why[name] += f"; rare ({sizes[name]} train records), so its weight is {rare_factor:g} times"
+    return TargetPlan(quotas=quotas, general=general, why=why, prose=_prose(mine, quotas, general, why, tasks))
+
+
+def share_out(total: int, weights: Mapping[str, float], most: Mapping[str, int]) -> dict[str, int]:
+    """Whole numbers in proportion to the weights, none above `most`; what one cannot take goes to the others."""
+    quotas = dict.fromkeys(weights, 0)
+    open_to = {name: weight for name, weight in weights.items() if weight > 0}
+    left = total
+    while left > 0 and open_to:
+        whole = sum(open_to.values())
+        wanted = {name: left * weight / whole for name, weight in open_to.items()}
+        full = {name: most[name] - quotas[name] for name in open_to if wanted[name] >= most[name] - quotas[name]}
+        if full:
+            for name, room in full.items():
+                quotas[name] += room
+                left -= room
+                del open_to[name]
+            continue
+        for name in wanted:
+            quotas[name] += int(wanted[name])
+        left -= sum(int(value) for value in wanted.values())
+        for name in sorted(wanted, key=lambda n: (int(wanted[n]) - wanted[n], n))[:left]:
+            quotas[name] += 1
+        break
+    return quotas
+
+
+def _prose(
+    mine: Mapping[str, Finding],
+    quotas: Mapping[str, int],
+    general: int,
+    why: Mapping[str, str],
+    tasks: Mapping[str, Task],
+) -> str:
+    counts: dict[str, int] = {}
+    for finding in mine.values():
+        counts[finding.kind] = counts.get(finding.kind, 0) + 1
+    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    parts = [f"Of {len(mine)} SNS tasks on the probe split: {kinds}."]
+    taught = [
+        f"{name} ({tasks[name].family}, {quotas[name]:,} records; {why[name]})"
+        for name in sorted(quotas, key=lambda n: (-quotas[n], n))
+    ]
+    if taught:
+        parts.append(f"Stage 2 is taught {sum(quotas.values()):,} records: {'; '.join(taught)}.")
+    else:
+        parts.append("No SNS task is weak, so there is nothing to teach: stage 2 is skipped.")
+    if general:
+        share = 100 * general / (sum(quotas.values()) + general)
+        parts.append(
+            f"Beside them {general:,} general records ({share:.1f} % of the mix), whose targets are the stage-1 model's "
+            "own best answers, keep general ability where it is."
+        )
+    return "\n\n".join(parts)

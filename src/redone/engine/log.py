@@ -1,0 +1,94 @@
+"""What a person sees of a run: progress bars with time left, one line per step, and an orderly stop on ctrl-C."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+_QUIET_SECONDS = 10.0  # between progress lines where there is no terminal
+
+
+class Interrupted(Exception):
+    """The run was asked to stop and did so with everything saved; the text says where."""
+
+
+class Log:
+    """Progress on the error stream: bars on a terminal, plain lines elsewhere."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.stop = False
+
+    def line(self, text: str) -> None:
+        self.console.print(text, markup=False)
+
+    @contextmanager
+    def bar(self, label: str, total: int) -> Iterator["Bar"]:
+        """A bar that advances towards `total`; raises Interrupted at an advance after ctrl-C."""
+        if self.console.is_terminal:
+            columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+            columns += [TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
+            with Progress(*columns, console=self.console, transient=True) as progress:
+                yield Bar(self, label, total, (progress, progress.add_task(label, total=total)))
+        else:
+            yield Bar(self, label, total, None)
+
+    @contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """The first ctrl-C asks the loops below to stop at their next boundary; the second stops at once."""
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            if self.stop:
+                raise KeyboardInterrupt
+            self.stop = True
+            self.line("Stopping at the next step, to save; press ctrl-C again to stop at once.")
+
+        before = signal.signal(signal.SIGINT, ask) if sys.modules["threading"].current_thread().name == "MainThread" else None
+        try:
+            yield
+        finally:
+            if before is not None:
+                signal.signal(signal.SIGINT, before)
+
+
+class Bar:
+    def __init__(self, log: Log, label: str, total: int, shown: tuple[Progress, Any] | None) -> None:
+        self.log, self.label, self.total, self.shown = log, label, total, shown
+        self.done = 0
+        self.began = self.spoke = time.monotonic()
+
+    def advance(self, count: int) -> None:
+        self.done += count
+        if self.log.stop:
+            raise Interrupted(f"during {self.label}, which starts again")
+        if self.shown:
+            self.shown[0].update(self.shown[1], completed=self.done)
+        now = time.monotonic()
+        if not self.shown and now - self.spoke > _QUIET_SECONDS:
+            self.spoke = now
+            left = (now - self.began) / max(self.done, 1) * (self.total - self.done)
+            self.log.line(f"{self.label}: {self.done} of {self.total}, {clock(left)} left")
+
+
+class Clock:
+    """Time left of a stage from the mean of its last steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.recent: list[float] = []
+
+    def left(self, step: int, seconds: float) -> str:
+        self.recent = [*self.recent[-19:], seconds]
+        return clock(sum(self.recent) / len(self.recent) * (self.steps - step))
+
+
+def clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

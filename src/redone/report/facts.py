@@ -1,0 +1,171 @@
+"""What a report shows, computed once for both templates."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from redone.report import scores
+from redone.report.glossary import GLOSSARY
+from redone.report.read import RL_STAGES, STAGES, Run
+
+STAGE_NAMES = {
+    "explore": "stage 1, explore (RL)",
+    "target": "stage 2, target (SFT)",
+    "refine": "stage 3, refine (RL)",
+}
+KINDS = {
+    "unknown": "Hardly any sample passes, so reinforcement learning has nothing to reinforce.",
+    "unstable": "The model can, but not reliably: some samples pass.",
+    "format": "Many answers cannot be parsed.",
+    "truncated": "Many answers are cut off by the token budget.",
+    "regressed": "Stage 1 made these worse than they were under the base model.",
+    "reward suspect": "The reward does not pass its own reference answers: mend it before training on it.",
+    "solved": "Nearly every sample passes.",
+}
+CURVES = {  # key of metrics.jsonl -> what it is called
+    "reward": "reward",
+    "loss": "loss",
+    "entropy": "entropy",
+    "clip_fraction": "clip fraction",
+    "grad_norm": "gradient norm",
+    "sampler_gap": "sampler gap",
+    "generated": "generated",
+    "dropped": "dropped",
+    "groups": "used",
+}
+
+
+def collect(run: Run) -> dict[str, Any]:
+    """Every value that the templates and the plots show."""
+    curves = {stage: series(run.metrics[stage]) for stage in STAGES if run.metrics[stage]}
+    return {
+        "run": run,
+        "models": run.models,
+        "stage_names": STAGE_NAMES,
+        "headline": scores.headline(run),
+        "averages": scores.averages(run),
+        "gains": scores.gains(run),
+        "tasks": scores.tasks(run),
+        "forgotten": scores.forgotten(run),
+        "findings": findings(run),
+        "fed": run.fed or dict(run.plan.get("quotas", {})),
+        "seconds": spent(run),
+        "total_seconds": sum(run.seconds.values()),
+        "series": curves,
+        "curves": summaries(curves),
+        "reward_stages": [stage for stage in RL_STAGES if stage in curves],
+        "rewards": rewards(run),
+        "sampling": sampling(run),
+        "samples": samples(run),
+        "notes": run.results.get("notes", []),
+        "glossary": GLOSSARY,
+    }
+
+
+def findings(run: Run) -> list[dict[str, Any]]:
+    """[{kind, about, findings}], in the order of KINDS."""
+    made = []
+    for kind in [*KINDS, *sorted({row["kind"] for row in run.findings} - set(KINDS))]:
+        mine = [row for row in run.findings if row["kind"] == kind]
+        if mine:
+            made.append({"kind": kind, "about": KINDS.get(kind, ""), "findings": mine})
+    return made
+
+
+def spent(run: Run) -> list[dict[str, Any]]:
+    total = sum(run.seconds.values())
+    rows = [{"phase": k, "seconds": v, "share": v / total if total else 0.0} for k, v in run.seconds.items()]
+    return sorted(rows, key=lambda row: -row["seconds"])
+
+
+def series(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[float, float]]]:
+    """Curve -> [(step, value)], without the steps that have no value."""
+    return {
+        name: [(row["step"], row[name]) for row in rows if row.get(name) is not None]
+        for name in CURVES
+        if any(row.get(name) is not None for row in rows)
+    }
+
+
+def summaries(curves: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]]) -> list[dict[str, Any]]:
+    """First, last, lowest and highest value of every curve."""
+    rows = []
+    for stage, table in curves.items():
+        for name, points in table.items():
+            values = [value for _, value in points]
+            rows.append(
+                {
+                    "stage": stage,
+                    "name": "SFT loss" if (stage, name) == ("target", "loss") else CURVES[name],
+                    "points": values,
+                    **{k: f"{v:.3g}" for k, v in zip(("first", "last"), (values[0], values[-1]))},
+                    **{k: f"{v:.3g}" for k, v in zip(("low", "high"), (min(values), max(values)))},
+                }
+            )
+    return rows
+
+
+def rewards(run: Run) -> list[dict[str, Any]]:
+    """Reward by task over the steps of the RL stages: [{task, <stage>: [(step, reward)], ends: {stage: text}}].
+
+    The ends are means over the first and the last fifth of the steps that sampled the task.
+    """
+    names = {name for stage in RL_STAGES for row in run.metrics[stage] for name in row.get("tasks", {})}
+    order = [row["name"] for row in scores.tasks(run) if row["name"] in names]
+    rows = []
+    for name in [*order, *sorted(names - set(order))]:
+        made: dict[str, Any] = {"task": name, "ends": {}}
+        for stage in RL_STAGES:
+            cells = [(row["step"], row.get("tasks", {}).get(name, {}).get("reward")) for row in run.metrics[stage]]
+            made[stage] = [(step, value) for step, value in cells if value is not None]
+            values = [value for _, value in made[stage]]
+            size = max(1, len(values) // 5)
+            made["ends"][stage] = f"{fmean(values[:size]):.2f} → {fmean(values[-size:]):.2f}" if values else "–"
+        rows.append(made)
+    return rows
+
+
+def sampling(run: Run) -> list[dict[str, Any]]:
+    """What dynamic sampling cost each RL stage, over all its steps."""
+    made = []
+    for stage in RL_STAGES:
+        rows = run.metrics[stage]
+        if not rows:
+            continue
+        total = {name: sum(row.get(name) or 0 for row in rows) for name in ("generated", "dropped", "groups", "errors")}
+        starved = sum(bool(row.get("starved")) for row in rows)
+        share = 100.0 * total["dropped"] / total["generated"] if total["generated"] else 0.0
+        said = (
+            f"{stage}: {total['generated']:,} groups were generated in {scores.count(len(rows), 'step')}, "
+            f"{total['dropped']:,} of them dropped ({share:.0f} %) because all their answers score alike; "
+            f"{total['groups']:,} were trained on."
+        )
+        if starved:
+            said += f" {scores.count(starved, 'step')} found fewer informative groups than asked for."
+        if total["errors"]:
+            said += f" {scores.count(total['errors'], 'group')} could not be scored."
+        made.append({"stage": stage, "steps": len(rows), **total, "starved": starved, "said": said})
+    return made
+
+
+def samples(run: Run, most: int = 4, answers: int = 8) -> list[dict[str, Any]]:
+    """A few tasks of each RL stage with their first and last group: where the score moved most, the largest fall too."""
+    made = []
+    for stage in RL_STAGES:
+        shown = []
+        for task, (first, last) in run.sampled[stage].items():
+            groups = [
+                {
+                    "when": when,
+                    "group": group,
+                    "mean": fmean(row["score"] for row in group.rows),
+                    "rows": group.rows[:answers],
+                    "left_out": max(0, len(group.rows) - answers),
+                }
+                for when, group in (("early", first), ("late", last))
+            ]
+            if first.step < last.step:
+                shown.append({"stage": stage, "task": task, "groups": groups})
+        shown.sort(key=lambda one: (one["groups"][0]["mean"] - one["groups"][1]["mean"], one["task"]))
+        made += shown if len(shown) <= most else [*shown[: most - 1], shown[-1]]
+    return made

@@ -1,0 +1,92 @@
+"""The two templates and what they format numbers with."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """A template of this package with the values; in HTML everything is escaped but the plots."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("redone", "report"),
+        autoescape=lambda name: name is not None and ".html" in name,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "num": num,
+        "signed": signed,
+        "cell": cell,
+        "clean": clean,
+        "fence": fence,
+        "spark": spark,
+        "pretty": pretty,
+        "parts": parts,
+        "shares": shares,
+        "paragraphs": paragraphs,
+    }
+    return environment.get_template(template).render(values)
+
+
+def num(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def signed(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
+
+
+def cell(value: Mapping[str, float] | None) -> str:
+    """A score with its interval."""
+    return "–" if value is None else f"{value['score']:.1f} [{value['low']:.1f}, {value['high']:.1f}]"
+
+
+def clean(text: Any) -> str:
+    """Text that can stand in a line or a table cell of Markdown without becoming markup."""
+    made = " ".join(str(text).split()).replace("\\", "\\\\")
+    for mark in "|`*<>[]":
+        made = made.replace(mark, {"<": "&lt;", ">": "&gt;"}.get(mark, "\\" + mark))
+    return made
+
+
+def fence(text: str) -> str:
+    """A fenced block that no run of backticks within the text can end."""
+    marks = "```"
+    while marks in text:
+        marks += "`"
+    return f"{marks}text\n{text}\n{marks}"
+
+
+def spark(values: Sequence[float | None], width: int = 40, low: float | None = None, high: float | None = None) -> str:
+    """The values as a line of block characters, lowest to highest (or `low` to `high`)."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    size = -(-len(known) // width)
+    means = [sum(part) / len(part) for part in (known[i : i + size] for i in range(0, len(known), size))]
+    low, high = min(means) if low is None else low, max(means) if high is None else high
+    span = (high - low) or 1.0
+    last = len(BLOCKS) - 1
+    return "".join(BLOCKS[min(last, max(0, round((mean - low) / span * last)))] for mean in means)
+
+
+def pretty(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=False)
+
+
+def parts(counts: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in counts.items()) or "–"
+
+
+def shares(reasons: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {100 * share:.0f} %" for name, share in reasons.items() if share > 0)
+
+
+def paragraphs(text: str) -> list[str]:
+    return [part.strip() for part in text.split("\n\n") if part.strip()]

@@ -1,0 +1,109 @@
+"""What rewards read out of an answer: the part after the thinking, normalised text, tokens, items, numbers, options."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from fractions import Fraction
+
+_CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(rf"(?=\w)[{_CJK}]|[^\W{_CJK}]+")
+_FENCE = re.compile(r"```[A-Za-z0-9_]*[ \t]*\n(.*?)\n?```", re.DOTALL)
+_LETTERED = re.compile(r"(?:\(([a-zA-Z])\)|([a-zA-Z])[.):、])\s*(.*)", re.DOTALL)
+_CURRENCY = "[$€£¥₩₹元]"
+_QUANTITY = re.compile(
+    rf"(?P<sign>[-+]?)(?:(?P<currency>{_CURRENCY})\s*)?"
+    r"(?P<whole>[0-9]{1,3}(?:,[0-9]{3}){1,9}(?:\.[0-9]{1,30})?|[0-9]{1,30}(?:\.[0-9]{1,30})?|\.[0-9]{1,30})"
+    r"(?:\s*/\s*(?P<below>[0-9]{1,30}))?(?P<percent>\s*%)?"
+    rf"(?:\s*(?P<unit>{_CURRENCY}|°[cf]?|[^\W\d_]{{1,30}}))?"
+)
+_MAGNITUDES = {"dozen", "hundred", "thousand", "million", "billion", "trillion", "k", "bn", *"十百千万亿萬億"}
+
+
+def split_thinking(text: str) -> tuple[str | None, str]:
+    """(thinking, answer) at the first `</think>`; the thinking is None where no tag closes it.
+
+    The opening tag may be missing, because a prompt may end with it.
+    """
+    thinking, closed, answer = text.partition("</think>")
+    if not closed:
+        return None, text
+    return thinking.strip().removeprefix("<think>").strip(), answer.strip()
+
+
+def drop_thinking(text: str) -> str:
+    """The text without a leading, closed `<think>...</think>`."""
+    return split_thinking(text)[1] if text.lstrip().startswith("<think>") else text
+
+
+def fold(text: str, case: bool = False) -> str:
+    """NFKC, casefolded unless `case`, each run of whitespace one space, stripped."""
+    text = unicodedata.normalize("NFKC", text)
+    return " ".join((text if case else unicodedata.normalize("NFKC", text.casefold())).split())
+
+
+def normalise(text: str, case: bool = False) -> str:
+    """Folded text without one trailing full stop."""
+    text = fold(text, case)
+    return text[:-1].rstrip() if text.endswith((".", "。")) else text
+
+
+def tokens(text: str) -> list[str]:
+    """Words of the text in order, punctuation left out; a Chinese or Japanese character is a word of its own."""
+    return _WORD.findall(text)
+
+
+def items(text: str, separator: str = ",", case: bool = False) -> list[str]:
+    """The normalised items between separators, empty ones left out; a separator may be written full-width."""
+    text, separator = (unicodedata.normalize("NFKC", written) for written in (text, separator))
+    return [item for part in text.split(separator) if (item := normalise(part, case))]
+
+
+def number(text: str) -> tuple[Fraction, str] | None:
+    """(value, unit) where the whole text is one number, else None.
+
+    A currency sign may stand before it, a currency sign or one word after it: that is the unit, "" where there is none,
+    and 元 is ¥. 50% is 1/2. Words of magnitude (5 million) are refused, and so are superscripts and vulgar fractions,
+    because NFKC turns 10² into 102 and 1¾ into 13/4.
+    """
+    if len(text) > 200 or any(unicodedata.category(letter) == "No" for letter in text):
+        return None
+    found = _QUANTITY.fullmatch(normalise(text).replace("\u2212", "-"))
+    if found is None or found["unit"] in _MAGNITUDES:
+        return None
+    value, below = Fraction(found["whole"].replace(",", "")), int(found["below"] or 1)
+    if below == 0:
+        return None
+    value /= below * (100 if found["percent"] else 1)
+    unit = found["currency"] or found["unit"] or ""
+    return (-value if found["sign"] == "-" else value), unit.replace("元", "¥")
+
+
+def option(text: str, candidates: Sequence[str], case: bool = False) -> int | None:
+    """The index of the option that the whole text names, None where it names none or its letter and text disagree.
+
+    The text is an option's text, its letter (A is the first), or both: "B. text", "(B) text". An option's text goes
+    before a letter, so that options which are single letters mean themselves.
+    """
+    text = normalise(text, case)
+    options = [normalise(candidate, case) for candidate in candidates]
+    if text in options:
+        return options.index(text)
+    if len(text) == 1:
+        text += ")"
+    found = _LETTERED.fullmatch(text)
+    if found is None:
+        return None
+    index = ord((found[1] or found[2]).lower()) - ord("a")
+    if index >= len(options):
+        return None
+    return index if not found[3] or normalise(found[3], case) == options[index] else None
+
+
+def unfence(text: str) -> str:
+    """The text without a code fence or backticks around the whole of it."""
+    text = text.strip()
+    if found := _FENCE.fullmatch(text):
+        return found[1].strip()
+    if len(text) > 2 and text[0] == text[-1] == "`" and "`" not in text[1:-1]:
+        return text[1:-1].strip()
+    return text

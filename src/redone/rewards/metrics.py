@@ -1,0 +1,110 @@
+"""Graded rewards, each between 0 and 1."""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Literal
+
+from redone.records import Record, Verdict
+from redone.rewards import extract
+
+LONGEST_ALIGNED = 1_000  # characters; an edit distance costs the product of two lengths
+
+
+def set_f1(record: Record, answer: str, *, separator: str = ",", none: str = "none") -> Verdict:
+    """F1 of the answer's items against the reference's: 2 hits / (predicted + gold), 1 where both are empty.
+
+    The empty set is written as `none` or not at all. Parts: hits, predicted, gold.
+    Blind to order, to repetition, and to items that are nearly right.
+    """
+
+    def members(text: str) -> set[str]:
+        found = set(extract.items(text, separator))
+        return set() if found == {extract.normalise(none)} else found
+
+    gold, found = members(record.answer), members(answer)
+    return _counted(len(found & gold), len(found), len(gold), parsed=bool(answer.strip()) or not gold)
+
+
+def token_f1(record: Record, answer: str) -> Verdict:
+    """F1 of the answer's bag of words against the reference's; each Chinese or Japanese character is a word.
+
+    Parts: hits, predicted, gold, in words. Blind to word order, to punctuation and to negation.
+    """
+    gold = Counter(extract.tokens(extract.fold(record.answer)))
+    if not gold:
+        raise ValueError(f"{record.id}: the reference answer {record.answer!r} has no words")
+    found = Counter(extract.tokens(extract.fold(answer)))
+    return _counted((found & gold).total(), found.total(), gold.total(), parsed=bool(found))
+
+
+def chrf(record: Record, answer: str, *, word_order: int = 0) -> Verdict:
+    """Sentence chrF of sacrebleu (chrF++ with word_order=2), divided by 100.
+
+    Blind to meaning: a translation with the negation lost scores nearly as well, a free one badly.
+    """
+    return _graded(record, answer, lambda: _chrf(word_order).sentence_score(answer, [record.answer]).score / 100)
+
+
+def bleu(record: Record, answer: str, *, tokenize: Literal["13a", "zh"] = "13a") -> Verdict:
+    """Sentence BLEU of sacrebleu with effective order, divided by 100; "zh" cuts Chinese into characters.
+
+    Blind to meaning and to inflection, and coarse on one sentence: a missing 4-gram is smoothed, not averaged out.
+    """
+    return _graded(record, answer, lambda: _bleu(tokenize).sentence_score(answer, [record.answer]).score / 100)
+
+
+def anls(record: Record, answer: str) -> Verdict:
+    """1 - edit distance / the longer length, of normalised texts; unlike the published ANLS no threshold makes it 0.
+
+    Where either text is longer than 1,000 characters only equality counts. Blind to meaning: 1999 and 1998 are close.
+    """
+
+    def similarity() -> float:
+        gold, found = extract.normalise(record.answer), extract.normalise(answer)
+        if found == gold:
+            return 1.0
+        longest = max(len(gold), len(found))
+        return 0.0 if longest > LONGEST_ALIGNED else 1 - edit_distance(gold, found) / longest
+
+    return _graded(record, answer, similarity)
+
+
+def edit_distance(one: str, other: str) -> int:
+    """The least number of inserted, deleted and replaced characters between the two (Levenshtein)."""
+    above = list(range(len(other) + 1))
+    for row, left in enumerate(one, 1):
+        current = [row]
+        for column, right in enumerate(other, 1):
+            current.append(min(above[column] + 1, current[-1] + 1, above[column - 1] + (left != right)))
+        above = current
+    return above[-1]
+
+
+def _graded(record: Record, answer: str, similarity: Callable[[], float]) -> Verdict:
+    if not extract.normalise(record.answer):
+        raise ValueError(f"{record.id}: the reference answer is empty")
+    if not extract.normalise(answer):
+        return Verdict(0.0, "unparsable", {"parsed": 0.0}, "empty")
+    score = min(1.0, max(0.0, round(similarity(), 9)))  # sacrebleu's logarithms give gold 1 + 4e-16
+    return Verdict(score, "right" if score == 1.0 else "wrong", {"parsed": 1.0})
+
+
+def _counted(hits: int, predicted: int, gold: int, parsed: bool) -> Verdict:
+    score = 2 * hits / (predicted + gold) if predicted + gold else 1.0
+    parts = {"parsed": float(parsed), "hits": float(hits), "predicted": float(predicted), "gold": float(gold)}
+    return Verdict(score, "right" if score == 1.0 else "wrong" if parsed else "unparsable", parts)
+
+
+@cache
+def _chrf(word_order: int) -> Any:
+    from sacrebleu.metrics import CHRF
+
+    return CHRF(word_order=word_order)
+
+
+@cache
+def _bleu(tokenize: str) -> Any:
+    from sacrebleu.metrics import BLEU
+
+    return BLEU(tokenize=tokenize, effective_order=True)

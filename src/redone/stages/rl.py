@@ -1,0 +1,300 @@
+"""One stage of DAPO (stages 1 and 3): sample, score, filter, update.
+
+A rollout step samples `prompts` informative groups and makes `updates` optimiser steps of them. Every optimiser
+step's loss is a sum over its tokens, weighted by shares that were fixed for the whole step before it was cut into
+passes that fit into memory.
+"""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from redone.algo import dapo
+from redone.algo.schedules import constant_with_warmup
+from redone.config import RL
+from redone.data.encode import Encoder
+from redone.data.mix import Mix, derive_seed, uniform
+from redone.data.pack import pack, split_by_tokens
+from redone.engine.generate import Answer, Request, make_decoder
+from redone.engine.log import Clock, Interrupted, Log
+from redone.engine.policy import Policy, flatten
+from redone.engine.store import Store
+from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
+from redone.rewards import score
+from redone.stages.rollouts import Collected, by_task, collect, rollout_rows, with_old_logprobs
+
+
+@dataclass
+class Trainer:
+    """What every step needs; nothing of it changes identity during a stage."""
+
+    stage: str
+    policy: Policy
+    encoder: Encoder
+    tasks: Mapping[str, Task]
+    mix: Mix
+    settings: RL
+    seed: int
+    tokens_per_pass: int
+
+
+def train(trainer: Trainer, store: Store, log: Log) -> None:
+    """Run the stage to its end, going on from the store's checkpoint if there is one.
+
+    Raises Interrupted after ctrl-C, with a checkpoint of the last whole step saved.
+    """
+    settings = trainer.settings
+    optimizer = make_optimizer(trainer.policy, settings.learning_rate, settings.weight_decay)
+    state = store.resume()
+    step, spent, surplus = 0, 0.0, []
+    if state:
+        step, spent = state["step"], state["seconds"]
+        surplus = [group_from_json(row) for row in state["surplus"]]
+        restore(trainer.policy, optimizer, state)
+        trainer.mix.restore(state["mix"])
+        log.line(f"{trainer.stage}: going on after step {step}")
+    clock = Clock(settings.steps)
+    while step < settings.steps:
+        began = time.monotonic()
+        metrics, rows, surplus = rl_step(trainer, optimizer, step, surplus)
+        step += 1
+        metrics["seconds"] = round(time.monotonic() - began, 3)
+        spent += metrics["seconds"]
+        store.append(metrics, rows)
+        log.line(_line(trainer.stage, metrics, settings.steps, clock.left(step, metrics["seconds"])))
+        if step % settings.save_every == 0 or step == settings.steps or log.stop:
+            mutable = {"surplus": [group_to_json(group) for group in surplus], "mix": trainer.mix.state(), "seconds": spent}
+            store.save(step, {**snapshot(trainer.policy, optimizer), **mutable})
+        if log.stop and step < settings.steps:
+            raise Interrupted(f"after step {step} of {settings.steps} of {trainer.stage}")
+    trainer.policy.save(store.folder / "model")
+    trainer.encoder.tokenizer.save_pretrained(store.folder / "model")
+    store.finish(spent)
+
+
+def rl_step(
+    trainer: Trainer, optimizer: torch.optim.Optimizer, step: int, carried: Sequence[Group]
+) -> tuple[dict[str, Any], list[dict[str, Any]], list[Group]]:
+    """One rollout step and its updates: (metrics, rollout lines, surplus groups)."""
+    settings = trainer.settings
+    collected = sample_groups(trainer, step, carried)
+    order = sorted(collected.groups, key=lambda group: uniform(trainer.seed, trainer.stage, step, group.record.id))
+    size = settings.prompts // settings.updates
+    minibatches = [order[start : start + size] for start in range(0, len(order), size)]
+    later = [group for part in minibatches[1:] for group in part]
+    known = add_old_logprobs(trainer, [g for g in [*later, *collected.surplus] if g.old_logprobs is None])
+    rate = settings.learning_rate * constant_with_warmup(step, settings.warmup)
+    for table in optimizer.param_groups:
+        table["lr"] = rate
+    parts, rows = [], []
+    for part in minibatches:
+        part = [known.get(id(group), group) for group in part]
+        shaped = shaped_rewards(part, trainer.tasks, settings.length_penalty)
+        advantages = dapo.advantages(shaped, settings.advantage_floor)
+        parts.append(update(trainer, optimizer, part, advantages))
+        for group, values in zip(part, advantages.tolist()):
+            rows += rollout_rows(step + 1, group, values)
+    for group in [*collected.dropped, *collected.errors]:
+        rows += rollout_rows(step + 1, group, None)
+    metrics = _metrics(trainer, step + 1, collected, parts, rate)
+    return metrics, rows, [known.get(id(group), group) for group in collected.surplus]
+
+
+def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group]) -> Collected:
+    settings, encoder, tasks = trainer.settings, trainer.encoder, trainer.tasks
+    decoder = make_decoder(
+        trainer.policy,
+        group=settings.group,
+        temperature=settings.temperature,
+        seed=derive_seed(trainer.seed, trainer.stage, "rollouts", step),
+        eos_ids=encoder.eos_ids,
+    )
+
+    def request(record: Record) -> Request:
+        [prompt] = encoder.prompts([record], dict(tasks))
+        return Request(record, prompt, tasks[record.task].budget)
+
+    def judge(record: Record, answer: Answer) -> tuple[Rollout, Verdict]:
+        task = tasks[record.task]
+        text = encoder.decode(answer.tokens, record, task)
+        rollout = Rollout(record.id, answer.tokens, answer.logprobs, text, answer.finished, step)
+        return rollout, score(task, record, text, answer.finished)
+
+    return collect(
+        decoder,
+        trainer.mix.draw,
+        request,
+        judge,
+        prompts=settings.prompts,
+        pool=len(trainer.mix),
+        refill=settings.refill,
+        in_flight=settings.in_flight,
+        min_spread=settings.min_spread,
+        carried=carried,
+    )
+
+
+def shaped_rewards(groups: Sequence[Group], tasks: Mapping[str, Task], factor: float) -> Tensor:  # -> [P, G]
+    """Outcome scores plus the soft overlong penalty; the penalty joins after filtering and is not stored."""
+
+    def shaped(group: Group, index: int) -> float:
+        budget = tasks[group.record.task].budget
+        penalty = dapo.overlong_penalty(len(group.rollouts[index].tokens), budget, dapo.overlong_cache(budget))
+        return group.verdicts[index].score + factor * penalty
+
+    return torch.tensor([[shaped(group, i) for i in range(len(group.rollouts))] for group in groups])
+
+
+def add_old_logprobs(trainer: Trainer, groups: Sequence[Group]) -> dict[int, Group]:
+    """id(group) -> the group with the trainer's log-probabilities, before the weights that sampled it change."""
+    known = {}
+    trees = group_trees(trainer, groups)
+    with torch.no_grad():
+        for part in split_by_tokens(trees, trainer.tokens_per_pass):
+            batch = pack([trees[i] for i in part], trainer.policy.device)
+            logprobs, _ = trainer.policy.token_logprobs(batch, trainer.settings.temperature)
+            values = iter(logprobs.tolist())
+            for i in part:
+                rows = [[next(values) for _ in answer] for answer in trees[i][1]]
+                known[id(groups[i])] = with_old_logprobs(groups[i], rows)
+    return known
+
+
+def group_trees(trainer: Trainer, groups: Sequence[Group]) -> list[tuple[Sequence[int], list[Sequence[int]]]]:
+    prompts = trainer.encoder.prompts([group.record for group in groups], dict(trainer.tasks))
+    return [(prompt, [rollout.tokens for rollout in group.rollouts]) for prompt, group in zip(prompts, groups)]
+
+
+def update(
+    trainer: Trainer, optimizer: torch.optim.Optimizer, groups: Sequence[Group], advantages: Tensor
+) -> dict[str, float]:
+    """One optimiser step on some groups; its statistics."""
+    settings, policy = trainer.settings, trainer.policy
+    trees = group_trees(trainer, groups)
+    lengths = [len(rollout.tokens) for group in groups for rollout in group.rollouts]
+    owners = [i for i, group in enumerate(groups) for _ in group.rollouts]
+    weights = list(dapo.token_weights(lengths, owners, settings.averaging).split([sum(map(len, t[1])) for t in trees]))
+    totals = {"loss": 0.0, "clip_fraction": 0.0, "entropy": 0.0, "sampler_gap": 0.0}
+    forwarded = 0
+    for part in split_by_tokens(trees, trainer.tokens_per_pass):
+        batch = pack([trees[i] for i in part], policy.device)
+        forwarded += batch.num_tokens
+        logprobs, entropy = policy.token_logprobs(batch, settings.temperature, entropy=True)
+        assert entropy is not None
+        mine = [groups[i] for i in part]
+        share = torch.cat([weights[i] for i in part]).to(policy.device)
+        each = torch.cat([advantages[i] for i in part]).to(policy.device)
+        spread = each.repeat_interleave(torch.tensor(batch.lengths, device=policy.device))
+        sampler = flatten([r.sampler_logprobs for group in mine for r in group.rollouts], policy.device)
+        loss, statistics = dapo.dapo_loss(
+            logprobs, _old_logprobs(mine, logprobs), spread, share, settings.clip_low, settings.clip_high
+        )
+        loss.backward()
+        totals["loss"] += float(loss.detach())
+        totals["clip_fraction"] += statistics["clip_fraction"]
+        totals["entropy"] += float((entropy * share).sum())
+        fresh = _old_logprobs(mine, logprobs) - sampler
+        totals["sampler_gap"] = max(totals["sampler_gap"], float(fresh.abs().max()))
+    totals["grad_norm"] = optimizer_step(policy, optimizer, settings.max_grad_norm, totals["loss"])
+    return {**totals, "forwarded": forwarded, "answer_tokens": sum(lengths)}
+
+
+def _old_logprobs(groups: Sequence[Group], logprobs: Tensor) -> Tensor:
+    """Stored ones where a group has them; elsewhere the current ones, whose ratio is one with a gradient."""
+    pieces = []
+    place = 0
+    for group in groups:
+        count = sum(len(rollout.tokens) for rollout in group.rollouts)
+        if group.old_logprobs is None:
+            pieces.append(logprobs.detach()[place : place + count])
+        else:
+            pieces.append(flatten(group.old_logprobs, logprobs.device))
+        place += count
+    return torch.cat(pieces)
+
+
+def make_optimizer(policy: Policy, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
+    """AdamW with decay on matrices only."""
+    matrices = [p for p in policy.model.parameters() if p.ndim >= 2]
+    others = [p for p in policy.model.parameters() if p.ndim < 2]
+    tables = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(tables, lr=learning_rate, betas=(0.9, 0.95), fused=True)
+
+
+def optimizer_step(policy: Policy, optimizer: torch.optim.Optimizer, max_norm: float, loss: float) -> float:
+    """Clip, step, clear; the gradient's norm before clipping. Raises FloatingPointError before a non-finite step."""
+    norm = float(torch.nn.utils.clip_grad_norm_(policy.model.parameters(), max_norm))
+    if not math.isfinite(loss) or not math.isfinite(norm):
+        raise FloatingPointError(
+            f"loss {loss}, gradient norm {norm}: not stepped. The last checkpoint is good; lower the learning rate "
+            "or use float32 weights"
+        )
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return norm
+
+
+def snapshot(policy: Policy, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    return {"model": policy.model.state_dict(), "optimizer": optimizer.state_dict()}
+
+
+def restore(policy: Policy, optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
+    policy.model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+
+
+def _metrics(
+    trainer: Trainer, step: int, collected: Collected, parts: Sequence[Mapping[str, float]], rate: float
+) -> dict[str, Any]:
+    fresh = collected.fresh
+    verdicts = [verdict for group in fresh for verdict in group.verdicts]
+    thinking = [trainer.tasks[group.record.task].think for group in collected.groups]
+
+    def mean(name: str) -> float | None:
+        return fmean(part[name] for part in parts) if parts else None
+
+    return {
+        "step": step,
+        "reward": fmean(v.score for v in verdicts) if verdicts else None,
+        "pass_rate": fmean(v.reason == "right" for v in verdicts) if verdicts else None,
+        "loss": mean("loss"),
+        "entropy": mean("entropy"),
+        "clip_fraction": mean("clip_fraction"),
+        "grad_norm": mean("grad_norm"),
+        "sampler_gap": max((part["sampler_gap"] for part in parts), default=None),
+        "learning_rate": rate,
+        "groups": len(collected.groups),
+        "generated": len(fresh),
+        "dropped": len(collected.dropped),
+        "errors": len(collected.errors),
+        "carried": collected.carried,
+        "surplus": len(collected.surplus),
+        "starved": collected.starved,
+        "rationale_share": fmean(thinking) if thinking else None,
+        "updates": len(parts),
+        "forwarded_tokens": sum(part["forwarded"] for part in parts),
+        "answer_tokens": sum(part["answer_tokens"] for part in parts),
+        "tasks": by_task(fresh, trainer.tasks, trainer.settings.min_spread),
+    }
+
+
+def _line(stage: str, metrics: Mapping[str, Any], steps: int, left: str) -> str:
+    text = f"{stage} {metrics['step']:>4}/{steps}"
+    if metrics["reward"] is not None:
+        text += f"  reward {metrics['reward']:.3f}  pass {100 * metrics['pass_rate']:3.0f} %"
+    text += f"  groups {metrics['groups']} of {metrics['generated'] + metrics['carried']}"
+    if metrics["entropy"] is not None:
+        text += f"  entropy {metrics['entropy']:.2f}"
+    text += f"  {metrics['seconds']:.1f} s  left {left}"
+    if metrics["errors"]:
+        text += f"  {metrics['errors']} groups could not be scored"
+    if metrics["starved"]:
+        text += "  the pool holds too few prompts of middling difficulty: trained on those there are"
+        text += "" if metrics["groups"] else " (none: no update)"
+    return text

@@ -1,0 +1,83 @@
+"""Packed supervised fine-tuning: stage 2, and the pretraining of the embedded base model."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from redone.algo.dapo import token_weights
+from redone.algo.sft import sft_loss
+from redone.data.pack import pack, split_by_tokens
+from redone.engine.log import Clock, Interrupted, Log
+from redone.engine.policy import Policy
+from redone.engine.store import Store
+from redone.stages.rl import make_optimizer, optimizer_step, restore, snapshot
+
+Example = tuple[Sequence[int], Sequence[int]]  # prompt and target token ids
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Settings of one run of fine-tuning. rate: the learning rate at a step."""
+
+    name: str
+    steps: int
+    rate: Callable[[int], float]
+    weight_decay: float
+    max_grad_norm: float
+    save_every: int
+    tokens_per_pass: int
+
+
+def fit(policy: Policy, batch_at: Callable[[int], Sequence[Example]], settings: Fit, store: Store, log: Log) -> float:
+    """Train on batch_at(0), batch_at(1), ... going on from the store's checkpoint; the seconds it took in all.
+
+    The loss of a step is the mean over all its target tokens. Raises Interrupted after ctrl-C, with the last whole
+    step saved.
+    """
+    optimizer = make_optimizer(policy, settings.rate(0), settings.weight_decay)
+    state = store.resume()
+    step, spent = 0, 0.0
+    if state:
+        step, spent = state["step"], state["seconds"]
+        restore(policy, optimizer, state)
+        log.line(f"{settings.name}: going on after step {step}")
+    clock = Clock(settings.steps)
+    while step < settings.steps:
+        began = time.monotonic()
+        for table in optimizer.param_groups:
+            table["lr"] = settings.rate(step)
+        examples = batch_at(step)
+        loss, tokens = _accumulate(policy, examples, settings.tokens_per_pass)
+        norm = optimizer_step(policy, optimizer, settings.max_grad_norm, loss)
+        rate = settings.rate(step)
+        step += 1
+        seconds = time.monotonic() - began
+        spent += seconds
+        metrics = {"step": step, "loss": loss, "grad_norm": norm, "learning_rate": rate, "tokens": tokens}
+        store.append({**metrics, "records": len(examples), "seconds": round(seconds, 3)})
+        left = clock.left(step, seconds)
+        if step % max(1, settings.steps // 200) == 0 or step == settings.steps:
+            log.line(f"{settings.name} {step:>4}/{settings.steps}  loss {loss:.3f}  {seconds:.1f} s  left {left}")
+        if step % settings.save_every == 0 or step == settings.steps or log.stop:
+            store.save(step, {**snapshot(policy, optimizer), "seconds": spent})
+        if log.stop and step < settings.steps:
+            raise Interrupted(f"after step {step} of {settings.steps} of {settings.name}")
+    return spent
+
+
+def _accumulate(policy: Policy, examples: Sequence[Example], tokens_per_pass: int) -> tuple[float, int]:
+    """Gradients of the mean loss over the step's target tokens; the loss and the number of tokens forwarded."""
+    trees = [(prompt, [target]) for prompt, target in sorted(examples, key=lambda e: (len(e[0]), len(e[1])))]
+    lengths = [len(targets[0]) for _, targets in trees]
+    weights = token_weights(lengths, range(len(lengths)), "token").split(lengths)
+    total, forwarded = 0.0, 0
+    for part in split_by_tokens(trees, tokens_per_pass):
+        batch = pack([trees[i] for i in part], policy.device)
+        logprobs, _ = policy.token_logprobs(batch)
+        loss = sft_loss(logprobs, torch.cat([weights[i] for i in part]).to(policy.device))
+        loss.backward()
+        total += float(loss.detach())
+        forwarded += batch.num_tokens
+    return total, forwarded

@@ -1,0 +1,109 @@
+"""The data of stage 2: train records of weak tasks, and general records with soft labels against forgetting."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from redone.data.dedupe import drop_near_duplicates, normalised_prompt
+from redone.data.encode import Encoder
+from redone.data.load import Dataset
+from redone.data.mix import uniform
+from redone.records import Record, TargetPlan, Task
+from redone.stages.evaluate import Judged
+
+
+@dataclass(frozen=True)
+class Teach:
+    """One record of the targeted set. target: what the model should write, without the end token."""
+
+    record: Record
+    target: str
+    source: str  # "gold" or "best of n"
+    why: str
+
+
+def choose(plan: TargetPlan, dataset: Dataset, *, threshold: float, seed: int) -> tuple[list[Record], dict[str, int]]:
+    """The plan's SNS records, near-duplicates removed within each task, and how many were removed by task."""
+    chosen: list[Record] = []
+    removed = {}
+    for task, quota in plan.quotas.items():
+        pool = sorted(dataset.records[task]["train"], key=lambda r: uniform(seed, "target", r.id))
+        fresh, dropped = drop_near_duplicates(pool[: 2 * quota + 64], threshold)
+        removed[task] = dropped
+        chosen += fresh[:quota]
+    return chosen, removed
+
+
+def choose_general(plan: TargetPlan, dataset: Dataset, seed: int) -> list[Record]:
+    """Train records of general tasks for soft labels, the tasks in turn; some spare ones for those that fail."""
+    pools = [
+        sorted(dataset.records[name]["train"], key=lambda r: uniform(seed, "general", r.id))
+        for name, task in dataset.tasks.items()
+        if task.part == "general"
+    ]
+    wanted = plan.general + plan.general // 2
+    longest = max((len(pool) for pool in pools), default=0)
+    return [pool[i] for i in range(longest) for pool in pools if i < len(pool)][:wanted]
+
+
+def gold_targets(records: Sequence[Record], encoder: Encoder, tasks: Mapping[str, Task], why: Mapping[str, str]) -> list[Teach]:
+    return [Teach(r, encoder.target_text(r, tasks[r.task]), "gold", why.get(r.task, "general")) for r in records]
+
+
+def best_of_n(judged: Sequence[Judged], encoder: Encoder, tasks: Mapping[str, Task], most: int) -> tuple[list[Teach], int]:
+    """Soft labels: each record's best candidate by the embedded judge; and how many records had none that passes.
+
+    The judge ranks by verifiable reward first, then format (what parses, then the shorter), then the model's own
+    mean log-probability. Source: RedOne 2.0 section 3.3.1; the judge's order is ours.
+    """
+    taught: list[Teach] = []
+    failed = 0
+    for item in judged:
+        if len(taught) == most:
+            break
+        task = tasks[item.record.task]
+
+        def rank(i: int, item: Judged = item) -> tuple[float, float, float, float]:
+            verdict, answer = item.verdicts[i], item.answers[i]
+            return (verdict.score, verdict.reason != "unparsable", -len(answer.tokens), fmean(answer.logprobs))
+
+        best = max(range(len(item.answers)), key=rank)
+        verdict = item.verdicts[best]
+        if verdict.score >= task.pass_at and item.answers[best].finished:
+            target = encoder.target_text(item.record, task, item.texts[best])
+            taught.append(Teach(item.record, target, "best of n", f"general, {task.family}: against forgetting"))
+        else:
+            failed += 1
+    return taught, failed
+
+
+def refuse_eval(taught: Sequence[Teach], dataset: Dataset) -> None:
+    """Raises ValueError naming every record of the set that is an eval record or repeats one's prompt."""
+    held_out = {normalised_prompt(record): record.id for record in dataset.split("eval")}
+    leaked = [
+        f"{teach.record.id} ({held_out.get(normalised_prompt(teach.record), teach.record.id)})"
+        for teach in taught
+        if teach.record.split != "train" or normalised_prompt(teach.record) in held_out
+    ]
+    if leaked:
+        raise ValueError(
+            f"the targeted set holds {len(leaked)} records that are not for training: {', '.join(leaked[:5])}; "
+            "results on the eval split would mean nothing. Remove them from the train split"
+        )
+
+
+def rows(taught: Sequence[Teach]) -> list[dict[str, Any]]:
+    """The lines of target/data.jsonl.gz."""
+    return [
+        {
+            "id": teach.record.id,
+            "task": teach.record.task,
+            "split": teach.record.split,
+            "source": f"{teach.record.source}, {teach.source}",
+            "why": teach.why,
+            "messages": list(teach.record.messages),
+            "target": teach.target,
+        }
+        for teach in taught
+    ]

@@ -1,0 +1,271 @@
+"""Pretraining of the embedded base model: `python -m redone.world.pretrain --out runs/base` (docs/data.md).
+
+The base has read what anyone could have: the general tasks, public facts of the world, and last year's posts. This
+year's platform facts (category codes, brands, slang, emoji, what people look at next) it has never seen, some social
+tasks it has seen seldom and some never. Contents are those of the train region, so no probe or eval prompt is among
+them. The run can be stopped and goes on where it was.
+"""
+
+import argparse
+import json
+import random
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+from redone.algo.schedules import cosine_with_warmup
+from redone.data.encode import Encoder
+from redone.data.load import build
+from redone.data.mix import derive_seed
+from redone.engine.log import Interrupted, Log
+from redone.engine.policy import Policy
+from redone.engine.store import Store
+from redone.records import Record, Task, write_json
+from redone.stages import evaluate, sft
+from redone.world import lexicon, social, world_pack
+from redone.world.generate import row as generate
+
+SEED = 20251107
+END, THINK, CLOSE = "<|end|>", "<think>", "</think>"
+TEMPLATE = (
+    "{%- for m in messages -%}<|{{ m.role }}|>"
+    "{%- if m.reasoning_content -%}<think>{{ m.reasoning_content }}</think>{%- endif -%}"
+    "{{ m.content }}{%- if m.role == 'assistant' -%}<|end|>{%- endif -%}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}<|assistant|>{%- if enable_thinking -%}<think>{%- endif -%}{%- endif -%}"
+)
+
+# How often the base meets a task, relative to one another. A task that is not named it never meets.
+SEEN: Mapping[str, float] = {
+    "country": 1.0,
+    "word_class": 0.6,
+    "addition": 1.6,
+    "story": 1.6,
+    "code": 1.0,
+    "general_en_zh": 0.6,
+    "general_zh_en": 0.6,
+    "follow": 1.0,
+    "grounded": 1.5,
+    "odd_one": 1.0,
+    "backwards": 0.8,
+    "topic": 0.6,
+    "mrc": 0.5,
+    "ner": 0.5,
+    "hashtag_single": 1.0,
+    "match": 0.4,
+    "sentiment": 0.4,
+    "persona": 0.6,
+    "group_chat": 0.5,
+    "reply": 0.5,
+    "click": 0.3,
+    "top_interest": 0.3,
+    "match_level": 0.15,
+    "zh_en": 0.4,
+    "en_zh": 0.4,
+    "brand_tier": 0.3,
+    "audience": 0.3,
+    "emoji": 0.2,
+    "slang": 0.3,
+}
+LAST_YEAR: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
+    "brand_tier": partial(social.brand_tier, tiers=lexicon.OLD_TIER),
+    "audience": partial(social.audience, audiences=lexicon.OLD_AUDIENCE),
+    "emoji": partial(social.emoji, feelings=lexicon.OLD_FEELING),
+    "slang": partial(social.slang, words=lexicon.OLD_SLANG),
+}
+FACTS = 2.5  # how often a public fact is met
+
+
+def fact(random: random.Random) -> tuple[str, str]:
+    """A public fact as question and answer."""
+    word = random.choice(lexicon.NOUNS)
+    good = random.choice(lexicon.GOOD + lexicon.BAD)
+    topic = lexicon.TOPIC[word]
+    return random.choice(
+        [
+            (f"what is {word} about ?", topic),
+            (f"where does {topic} belong ?", lexicon.PARENT[topic]),
+            (f"{word} in chinese ?", lexicon.NOUN_ZH[word]),
+            (f"{lexicon.NOUN_ZH[word]} in english ?", word),
+            (f"{good} in chinese ?", lexicon.ADJECTIVE_ZH[good]),
+            (f"{lexicon.ADJECTIVE_ZH[good]} in english ?", good),
+        ]
+    )
+
+
+def example(tasks: Mapping[str, Task], index: int) -> tuple[Task | None, Record]:
+    """The pretraining text of an index, always the same: a record of a task, or a fact."""
+    chance = random.Random(derive_seed("pretraining", index))
+    names = [*SEEN, ""]
+    [name] = chance.choices(names, [*SEEN.values(), FACTS])
+    if not name:
+        question, answer = fact(chance)
+        return None, Record(f"fact/{index}", "fact", ({"role": "user", "content": question},), answer, "train", "world")
+    row = generate(name, "pretraining", index, LAST_YEAR.get(name))
+    task = tasks[name]
+    return task, Record(
+        id=f"{name}/pretraining/{index}",
+        task=name,
+        messages=({"role": "user", "content": task.prompt.format_map(row)},),
+        answer=task.answer.format_map(row),
+        split="train",
+        source="world",
+        rationale=task.rationale.format_map(row) if task.think else None,
+        fields=row,
+    )
+
+
+FACT = Task("fact", "general", "knowledge", "", "", "exact")
+
+
+def make_tokenizer(tasks: Mapping[str, Task], vocabulary: int) -> PreTrainedTokenizerFast:
+    """Byte-level BPE, so that any text encodes; every digit is a token."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+
+    def texts() -> Any:
+        for index in range(30_000):
+            _, record = example(tasks, index)
+            yield " ".join([record.prompt_text, record.rationale or "", record.answer])
+
+    special = ["<|pad|>", END, "<|user|>", "<|assistant|>", "<|system|>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary - 2,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts(), trainer)
+    tokenizer.add_tokens([AddedToken(THINK, normalized=False), AddedToken(CLOSE, normalized=False)])
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token=END, pad_token="<|pad|>", extra_special_tokens=special[2:]
+    )
+    fast.chat_template = TEMPLATE
+    return fast
+
+
+def make_model(vocabulary: int, end: int) -> Qwen3ForCausalLM:
+    torch.manual_seed(SEED)
+    return Qwen3ForCausalLM(
+        Qwen3Config(
+            vocab_size=vocabulary,
+            hidden_size=128,
+            num_hidden_layers=5,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            head_dim=32,
+            intermediate_size=384,
+            max_position_embeddings=2048,
+            rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
+            tie_word_embeddings=True,
+            eos_token_id=end,
+            bos_token_id=None,
+            pad_token_id=0,
+        )
+    )
+
+
+def pretrain(out: Path, steps: int, batch: int, learning_rate: float, log: Log) -> dict[str, Any]:
+    """Train in the folder `out`, leave the model in out/model, and return the facts that stand beside it."""
+    pack = world_pack()
+    tasks = dict(pack.tasks)
+    tokenizer = make_tokenizer(tasks, 2048)
+    encoder = Encoder(tokenizer)
+    policy = Policy(make_model(len(tokenizer), tokenizer.eos_token_id))
+    known = {**tasks, "fact": FACT}
+
+    def batch_at(step: int) -> list[sft.Example]:
+        records = [example(tasks, index)[1] for index in range(step * batch, (step + 1) * batch)]
+        prompts = encoder.prompts(records, known)
+        return [(prompt, encoder.target(r, known[r.task])) for prompt, r in zip(prompts, records)]
+
+    fit = sft.Fit(
+        name="pretraining",
+        steps=steps,
+        rate=lambda step: learning_rate * max(0.02, cosine_with_warmup(step, steps, 100)),
+        weight_decay=0.05,
+        max_grad_norm=1.0,
+        save_every=250,
+        tokens_per_pass=8192,
+    )
+    store = Store(out)
+    began = time.monotonic()
+    with log.interruptible():
+        seconds = sft.fit(policy, batch_at, fit, store, log)
+    policy.model.to(torch.bfloat16)
+    policy.save(out / "model")
+    tokenizer.save_pretrained(out / "model")
+    GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=0).save_pretrained(out / "model")
+    log.line(f"trained in {time.monotonic() - began:.0f} s of this run, {seconds:.0f} s in all")
+    facts = {
+        "command": "python -m redone.world.pretrain",
+        "seed": SEED,
+        "parameters": sum(p.numel() for p in policy.model.parameters()),
+        "steps": steps,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "threads": torch.get_num_threads(),
+        "seconds": round(seconds),
+        **measure(out / "model", pack, log),
+    }
+    write_json(out / "model" / "pretraining.json", facts)
+    return facts
+
+
+def measure(folder: Path, pack: Any, log: Log) -> dict[str, Any]:
+    """Greedy score and pass@8 of every task on its probe split, 0 to 100."""
+    policy, encoder = Policy.load(folder), Encoder.load(folder)
+    dataset = build([pack], limit=None, probe=0.1, evaluation=0.1)
+    greedy: dict[str, list[float]] = {}
+    sampled: dict[str, list[float]] = {}
+    records = dataset.split("probe")
+    for samples, temperature in ((1, 0.0), (8, 1.0)):
+        judged = evaluate.sample(
+            policy, encoder, dataset.tasks, records, samples=samples, temperature=temperature, seed=SEED, rows=256,
+            log=log, label=f"measure, {samples} samples",
+        )  # fmt: skip
+        for item in judged:
+            task = dataset.tasks[item.record.task]
+            passed = [verdict.score >= task.pass_at for verdict in item.verdicts]
+            if samples == 1:
+                greedy.setdefault(task.name, []).append(100.0 * item.verdicts[0].score)
+            else:
+                sampled.setdefault(task.name, []).append(100.0 * any(passed))
+    return {
+        "greedy": {name: round(sum(values) / len(values), 1) for name, values in greedy.items()},
+        "pass@8": {name: round(sum(values) / len(values), 1) for name, values in sampled.items()},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("runs/base"), help="work folder")
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--batch", type=int, default=64, help="texts per step")
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--install", action="store_true", help="put the model into the package when it is done")
+    options = parser.parse_args()
+    log = Log()
+    try:
+        facts = pretrain(options.out, options.steps, options.batch, options.learning_rate, log)
+    except Interrupted as where:
+        log.line(f"Stopped {where}; the same command goes on.")
+        return
+    print(json.dumps(facts, indent=1))
+    if options.install:
+        target = Path(__file__).parent / "base"
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(options.out / "model", target)
+
+
+if __name__ == "__main__":
+    main()
