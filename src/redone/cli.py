@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from redone.pipeline import Lab
 
 WORLD = Path(__file__).parent / "world"
+PACKS = Path(__file__).parent / "packs"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0, or 2 after a mistake of the user's, or 130 after ctrl-C."""
+    # Threads that wait by spinning slow everything tenfold as soon as another process wants a core.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     options = parser().parse_args(arguments)
     try:
         return options.command(options)
@@ -42,7 +45,8 @@ def parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="the whole method on the embedded world, in minutes on a CPU")
     demo.add_argument("--seed", type=int, help="the run's seed; world and base model are fixed")
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="the run's folder (default: runs/demo)")
-    demo.set_defaults(command=command_run, configs=[WORLD / "demo.toml"], sets=[], model=None, data=None)
+    demo.add_argument("--set", action="append", default=[], dest="sets", metavar="A.B=V", help="set one key")
+    demo.set_defaults(command=command_run, configs=[WORLD / "demo.toml"], model=None, data=None)
 
     run = commands.add_parser("run", help="explore, diagnose, target, refine, report; goes on where it was stopped")
     _configured(run)
@@ -119,6 +123,8 @@ def command_check(options: argparse.Namespace) -> int:
 def command_eval(options: argparse.Namespace) -> int:
     options.model = options.model_folder
     config = resolve(options)
+    if (options.out / "results.json").exists():
+        raise ValueError(f"{options.out} already holds results.json; give another --out, or remove it")
     from redone.engine.log import Interrupted, Log
 
     log = Log()
@@ -215,7 +221,7 @@ def check(config: RunConfig, log: "Log") -> Checked:
 
             packs.append(world_pack())
         else:
-            packs.append(read_pack(Path(name), root))
+            packs.append(read_pack(Path(name) if name.endswith(".toml") else PACKS / f"{name}.toml", root))
     dataset = build(packs, limit=config.data.limit, probe=config.data.probe, evaluation=config.data.eval)
     dataset, notes = checks.check_rewards(dataset)
     for note in notes:

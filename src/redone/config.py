@@ -1,9 +1,9 @@
 """RunConfig: one frozen, strict tree. TOML files are laid over one another left to right, then `--set a.b=v`.
 
-Validators reject, they never rewrite. Stages 1 and 3 share one class, so what differs between them is a diff of two tables.
+Validators reject, they never rewrite. Stages 1 and 3 share one class, so that what differs between them is a diff of
+two tables.
 """
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from redone.suggest import nearest
+
 
 class Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class Model(Table):
@@ -23,9 +25,14 @@ class Model(Table):
 
 
 class Data(Table):
-    packs: tuple[str, ...] = Field(("world",), min_length=1, description='pack files; "world" is the embedded one')
+    packs: tuple[str, ...] = Field(
+        ("world",),
+        min_length=1,
+        strict=False,  # TOML has arrays, not tuples
+        description='pack files (.toml), or names of packs that come with redone: "world", "real_posts"',
+    )
     root: str | None = Field(None, description="folder that relative data files lie in (--data)")
-    limit: int | None = Field(None, ge=1, description="at most so many records per task and split (first by seeded hash)")
+    limit: int | None = Field(None, ge=1, description="at most so many records per task and split, by a stable hash")
     probe: float = Field(0.1, gt=0, lt=0.5, description="share hashed out of train where a task has no probe split")
     eval: float = Field(0.1, gt=0, lt=0.5, description="share hashed out of train where a task has no eval split")
 
@@ -37,21 +44,21 @@ class RL(Table):
     prompts: int = Field(32, ge=1, description="informative prompts per step")
     group: int = Field(8, ge=2, description="answers sampled per prompt (G)")
     updates: int = Field(4, ge=1, description="optimiser updates per rollout step; divides prompts")
-    refill: int = Field(1, ge=1, description="smallest number of prompts generated together when dead groups are replaced")
+    refill: int = Field(1, ge=1, description="least number of prompts generated together for dead groups")
     in_flight: int = Field(64, ge=1, description="most prompts generated at once")
     temperature: float = Field(1.0, gt=0, description="sampling temperature")
     clip_low: float = Field(0.2, gt=0, lt=1, description="epsilon_low")
     clip_high: float = Field(0.28, gt=0, description="epsilon_high")
     advantage_floor: float = Field(0.05, ge=0, description="added to the group's standard deviation")
-    min_spread: float = Field(1e-3, ge=0, description="a group is informative when max - min of its outcome exceeds this")
-    averaging: Literal["token", "group"] = Field("token", description="mean over the step's tokens, or over each group's")
+    min_spread: float = Field(1e-3, ge=0, description="a group whose outcome's max - min exceeds this is informative")
+    averaging: Literal["token", "group"] = Field("token", description="mean over a step's tokens, or over each group's")
     length_penalty: float = Field(1.0, ge=0, description="factor of the soft overlong penalty")
     learning_rate: float = Field(5e-6, gt=0, description="constant after warm-up")
     warmup: int = Field(10, ge=0, description="rollout steps of linear warm-up")
     weight_decay: float = Field(0.1, ge=0, description="AdamW, on matrices")
     max_grad_norm: float = Field(1.0, gt=0, description="gradient norm is clipped to this")
     general_share: float = Field(0.0625, ge=0, le=1, description="share of prompts from general tasks")
-    rationale_share: float | None = Field(None, ge=0, le=1, description="share of prompts from tasks that reason, if set")
+    rationale_share: float | None = Field(None, ge=0, le=1, description="share of prompts from tasks that reason")
     difficulty: bool = Field(False, description="draw prompts by p(1-p), p their pass rate under the starting model")
     difficulty_samples: int = Field(4, ge=2, description="answers per train prompt that estimate p")
     difficulty_records: int = Field(64, ge=1, description="train prompts per task that p is estimated on")
@@ -64,7 +71,7 @@ class Diagnose(Table):
     records: int = Field(64, ge=1, description="probe prompts per task at most")
     unknown_below: float = Field(0.1, ge=0, le=1, description="pass@k below this: unknown")
     solved_above: float = Field(0.85, ge=0, le=1, description="pass@1 above this: solved")
-    format_share: float = Field(0.3, ge=0, le=1, description="share of unparsable answers that makes it a format problem")
+    format_share: float = Field(0.3, ge=0, le=1, description="share of unparsable answers: a format problem")
 
 
 class Target(Table):
@@ -73,7 +80,7 @@ class Target(Table):
     records: int = Field(4000, ge=1, description="most targeted SNS records")
     rare_factor: float = Field(2.0, ge=1, description="weight of rare tasks")
     rehearsal: float = Field(0.0, ge=0, lt=1, description="share of the SNS records drawn from tasks that are not weak")
-    near_duplicate: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of prompts above which one is left out")
+    near_duplicate: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of two prompts: one is left out")
     general_share: float = Field(0.056, ge=0, lt=1, description="share of general records with soft labels")
     soft_labels: Literal["best_of_n", "gold"] = Field("best_of_n", description="target of the general records")
     candidates: int = Field(8, ge=1, description="answers per general record that the judge ranks")
@@ -93,6 +100,9 @@ class Eval(Table):
     bootstrap: int = Field(1000, ge=100, description="resamples of an interval")
 
 
+REFINE: Mapping[str, Any] = {"rationale_share": 0.5718, "difficulty": True}  # what stage 3 does unlike stage 1
+
+
 class RunConfig(Table):
     name: str = Field("run", pattern=r"^[\w.-]+$", description="runs/<name> is the default output directory")
     seed: int = Field(0, ge=0, description="the run's seed; world and base model are fixed")
@@ -104,27 +114,24 @@ class RunConfig(Table):
     explore: RL = RL()
     diagnose: Diagnose = Diagnose()
     target: Target = Target()
-    refine: RL = RL(rationale_share=0.5718, difficulty=True)
+    refine: RL = RL(**REFINE)
     eval: Eval = Eval()
 
 
 def load_config(paths: Iterable[Path], sets: Iterable[str] = ()) -> RunConfig:
     """The configuration that the files, left to right, and then the `a.b=v` assignments make.
 
-    Raises ValueError with one sentence that names file or option, key, and the nearest known key.
+    Pack files are relative to the file that names them. Raises ValueError with one sentence that names file or option,
+    key, and the nearest known key.
     """
-    tree: dict[str, Any] = {}
+    tree: dict[str, Any] = {"refine": dict(REFINE)}  # kept where a file sets other keys of the table
     origin: dict[str, str] = {}
     for path in paths:
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise ValueError(f"{path}: there is no such configuration file") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path}: not a TOML file: {error}") from None
-        for key, pack in enumerate(table.get("data", {}).get("packs", ()) if isinstance(table.get("data"), dict) else ()):
-            if isinstance(pack, str) and pack.endswith(".toml"):
-                table["data"]["packs"][key] = str(path.parent / pack)
+        table = _read(path)
+        data = table.get("data")
+        if isinstance(data, dict) and isinstance(data.get("packs"), list):
+            packs = data["packs"]
+            data["packs"] = [str(path.parent / p) if isinstance(p, str) and p.endswith(".toml") else p for p in packs]
         _overlay(tree, table, str(path), origin)
     for assignment in sets:
         key, equals, text = assignment.partition("=")
@@ -140,7 +147,20 @@ def load_config(paths: Iterable[Path], sets: Iterable[str] = ()) -> RunConfig:
     return _validate(tree, origin)
 
 
-def _overlay(tree: dict[str, Any], table: Mapping[str, Any], where: str, origin: dict[str, str], prefix: str = "") -> None:
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such configuration file") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a TOML file: {error}") from None
+
+
+def _overlay(
+    tree: dict[str, Any], table: Mapping[str, Any], where: str, origin: dict[str, str], prefix: str = ""
+) -> None:
     for key, value in table.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
@@ -154,30 +174,28 @@ def _overlay(tree: dict[str, Any], table: Mapping[str, Any], where: str, origin:
 
 
 def _validate(tree: Mapping[str, Any], origin: Mapping[str, str]) -> RunConfig:
+    def where(key: str) -> str:
+        """The file or option that set the key, or the table it is in."""
+        while key and key not in origin:
+            key = key.rpartition(".")[0]
+        return origin.get(key, "configuration")
+
     try:
         config = RunConfig.model_validate(tree)
     except ValidationError as failure:
         error = failure.errors()[0]
         key = ".".join(str(part) for part in error["loc"])
-        where = origin.get(key, "configuration")
         if error["type"] == "extra_forbidden":
-            raise ValueError(f"{where}: unknown key {key}{nearest(key, known_keys())}") from None
-        raise ValueError(f"{where}: {key} = {error['input']!r}: {error['msg']}") from None
+            raise ValueError(f"{where(key)}: unknown key {key}{nearest(key, known_keys())}") from None
+        raise ValueError(f"{where(key)}: {key} = {error['input']!r}: {error['msg']}") from None
     for stage in ("explore", "refine"):
         settings: RL = getattr(config, stage)
         if settings.prompts % settings.updates:
-            raise ValueError(f"{stage}.updates = {settings.updates} does not divide {stage}.prompts = {settings.prompts}")
+            raise ValueError(
+                f"{where(stage)}: {stage}.updates = {settings.updates} does not divide "
+                f"{stage}.prompts = {settings.prompts}"
+            )
     return config
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """'; did you mean X?' or nothing."""
-    names = list(names)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if not close:  # the same last part in another table
-        last = difflib.get_close_matches(name.split(".")[-1], [n.split(".")[-1] for n in names], n=1, cutoff=0.7)
-        close = [n for n in names if last and n.split(".")[-1] == last[0]][:1]
-    return f"; did you mean {close[0]}?" if close else ""
 
 
 def known_keys(model: type[BaseModel] = RunConfig, prefix: str = "") -> list[str]:

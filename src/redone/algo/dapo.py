@@ -39,23 +39,24 @@ def overlong_cache(budget: int) -> int:
     return budget // 4 if budget >= 32 else 0
 
 
-def token_weights(lengths: Sequence[int], groups: Sequence[int], averaging: str) -> Tensor:  # -> [T]
+def token_weights(
+    lengths: Sequence[int], groups: Sequence[int], averaging: str, dtype: torch.dtype = torch.float32
+) -> Tensor:  # -> [T]
     """Each token's share of the loss of one whole optimiser step; the weights sum to 1.
 
     lengths: trained tokens of each answer; groups: the group each answer belongs to.
     "token": 1 / all tokens of the step, what every implementation does. "group": each group's tokens share
     1 / P, what the papers write (equation 8; RedOne 2.0 equation 6).
     """
-    assert len(lengths) == len(groups)
-    if averaging == "token":
-        total = sum(lengths)
-        return torch.full((total,), 1.0 / max(total, 1), dtype=torch.float64).float()
-    assert averaging == "group"
+    assert len(lengths) == len(groups) and averaging in ("token", "group")
     tokens: dict[int, int] = {}
     for length, group in zip(lengths, groups):
         tokens[group] = tokens.get(group, 0) + length
-    shares = [1.0 / (len(tokens) * tokens[group]) for length, group in zip(lengths, groups) for _ in range(length)]
-    return torch.tensor(shares)
+    if averaging == "token":
+        shares = [1.0 / sum(lengths)] * len(lengths)
+    else:
+        shares = [1.0 / (len(tokens) * tokens[group]) for group in groups]
+    return torch.tensor(shares, dtype=dtype).repeat_interleave(torch.tensor(lengths))
 
 
 def dapo_loss(
@@ -68,8 +69,8 @@ def dapo_loss(
 ) -> tuple[Tensor, dict[str, float]]:
     """-sum_t w_t min(r_t A_t, clip(r_t, 1 - clip_low, 1 + clip_high) A_t), to be minimised (equation 8).
 
-    A batch may be any part of the optimiser step: losses and gradients of the parts add up to the step's.
-    The statistics add up likewise: clip_fraction is weighted, the ratio's extremes are not.
+    A batch may be any part of the optimiser step: losses, gradients and statistics of the parts add up to the step's.
+    clip_fraction: the weighted share of tokens whose objective the clip decides, so that they have no gradient.
     """
     assert logprobs.shape == old_logprobs.shape == advantages.shape == weights.shape and logprobs.ndim == 1
     ratio = torch.exp(logprobs - old_logprobs)

@@ -1,43 +1,63 @@
 """Equal and nearly equal prompts: what may not be in two splits, and what teaches nothing twice."""
 
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from redone.records import Record
 
 _SHINGLE = 3  # words
+_FIELD = re.compile(r"\{\w+\}")
 
 
 def normalised_prompt(record: Record) -> str:
     """The prompt in NFKC, casefolded, with single spaces: records of equal ones are the same question."""
-    return " ".join(unicodedata.normalize("NFKC", record.prompt_text).casefold().split())
+    return normalise(record.prompt_text)
 
 
-def drop_near_duplicates(records: Sequence[Record], threshold: float) -> tuple[list[Record], int]:
+def normalise(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def drop_near_duplicates(
+    records: Iterable[Record], threshold: float, *, template: str = "", most: int | None = None
+) -> tuple[list[Record], int]:
     """The records without those whose prompt is too like an earlier one's, and how many were left out.
 
     Likeness is the Jaccard similarity of the prompts' sets of three successive words (characters where a prompt has
-    fewer than six words, as Chinese ones do), above `threshold`. Only records that share a shingle are compared.
+    fewer than six words, as Chinese ones do), above `threshold`. What lies wholly within the words of the task's prompt
+    `template` does not count, so that long instructions do not make short posts alike. Ends when `most` are kept.
     """
+    pieces = [normalise(piece) for piece in _FIELD.split(template)]
+    common = frozenset[str]().union(*(_windows(part) for piece in pieces for part in (piece, piece.split())))
     kept: list[Record] = []
     sets: list[frozenset[str]] = []
     holders: dict[str, list[int]] = {}  # shingle -> kept records that hold it
+    dropped = 0
     for record in records:
-        mine = shingles(normalised_prompt(record))
+        if len(kept) == most:
+            break
+        all_of_it = shingles(normalised_prompt(record))
+        mine = all_of_it - common or all_of_it
         shared: dict[int, int] = {}
         for shingle in mine:
             for other in holders.get(shingle, ()):
                 shared[other] = shared.get(other, 0) + 1
-        if any(common / (len(mine) + len(sets[other]) - common) > threshold for other, common in shared.items()):
+        if any(both / (len(mine) + len(sets[other]) - both) > threshold for other, both in shared.items()):
+            dropped += 1
             continue
         for shingle in mine:
             holders.setdefault(shingle, []).append(len(kept))
         kept.append(record)
         sets.append(mine)
-    return kept, len(records) - len(kept)
+    return kept, dropped
 
 
 def shingles(text: str) -> frozenset[str]:
+    """The text's runs of three words, or of three characters where it has fewer than six words; never none."""
     words = text.split()
-    parts: Sequence[str] = words if len(words) >= 2 * _SHINGLE else text
-    return frozenset(" ".join(parts[i : i + _SHINGLE]) for i in range(max(1, len(parts) - _SHINGLE + 1)))
+    return _windows(words if len(words) >= 2 * _SHINGLE else text) or frozenset([text])
+
+
+def _windows(parts: Sequence[str]) -> frozenset[str]:
+    return frozenset(" ".join(parts[i : i + _SHINGLE]) for i in range(len(parts) - _SHINGLE + 1))

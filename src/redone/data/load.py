@@ -2,25 +2,26 @@
 
 A pack is a TOML file of task definitions over JSON Lines files (docs/data.md). An official test split is eval and an
 official validation split probe; what is missing is hashed out of train by the normalised prompt. Train records whose
-prompt is also in probe or eval are removed and counted, and so are probe records whose prompt is in eval.
+prompt is also in probe or eval, of any task, are removed and counted, and so are probe records whose prompt is in eval.
 """
 
 import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from redone.config import nearest
 from redone.data.dedupe import normalised_prompt
 from redone.records import GENERAL_GROUPS, Record, Split, Task, read_jsonl
+from redone.suggest import nearest
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 _FIELD = re.compile(r"\{(\w+)\}")
-_TASK_KEYS = {f.name for f in fields(Task)} - {"name"}
+_TASK_KEYS = {key: hint for key, hint in get_type_hints(Task).items() if key != "name"}
+_KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", Mapping: "a table"}
 
 Rows = Callable[[str, Split], Iterable[tuple[str, Mapping[str, Any]]]]  # (task, split) -> (source, row) pairs
 
@@ -52,7 +53,7 @@ class Dataset:
             for split in SPLITS:
                 for record in self.records[name][split]:
                     digest.update(json.dumps([record.id, record.messages, record.answer], sort_keys=True).encode())
-            counts = {split: len(self.records[name][split]) for split in SPLITS}
+            counts = {str(split): len(self.records[name][split]) for split in SPLITS}
             prints[name] = {**counts, "removed": self.removed[name], "sha256": digest.hexdigest()}
         return prints
 
@@ -64,21 +65,26 @@ def read_pack(path: Path, root: Path | None = None) -> Pack:
     """
     table = read_toml(path)
     base = root if root is not None else path.parent
+    for key in table:
+        if key not in ("name", "tasks"):
+            raise ValueError(f"{path}: unknown key {key}{nearest(key, ('name', 'tasks'))}")
     tasks, sources = {}, {}
-    for name, definition in table.get("tasks", {}).items():
+    for name, definition in table["tasks"].items():
+        where = f"{path}: task {name}"
         definition = dict(definition)
-        files = definition.pop("files", None)
-        convert = definition.pop("convert", {})
-        if not isinstance(files, dict) or "train" not in files and "eval" not in files:
-            raise ValueError(f'{path}: task {name} names no data; add files = {{train = "...", eval = "..."}}')
+        files, convert = definition.pop("files", {}), definition.pop("convert", {})
+        if not isinstance(files, dict) or not files.keys() & {"train", "eval"}:
+            raise ValueError(f'{where} names no data; add files = {{train = "...", eval = "..."}}')
         for split, file in files.items():
             if split not in SPLITS:
-                raise ValueError(f"{path}: task {name}: unknown split {split}; there are train, probe and eval")
-            if not (base / file).is_file():
-                raise ValueError(f"{path}: task {name}: there is no {base / file}; say where the data lie with --data")
+                raise ValueError(f"{where}: unknown split {split}; there are {', '.join(SPLITS)}")
+            if not (base / str(file)).is_file():
+                raise ValueError(f"{where}: there is no {base / str(file)}; say where the data lie with --data")
+        if not isinstance(convert, dict):
+            raise ValueError(f'{where}: convert is a table of fields, as in convert = {{text = {{join = "words"}}}}')
         for field, rule in convert.items():
-            if len(rule) != 1 or next(iter(rule)) not in CONVERT:
-                raise ValueError(f"{path}: task {name}: convert.{field} must be one of {', '.join(CONVERT)}")
+            if not isinstance(rule, dict) or len(rule) != 1 or not rule.keys() <= CONVERT.keys():
+                raise ValueError(f"{where}: convert.{field} must be one of {', '.join(CONVERT)}")
         tasks[name] = make_task(name, definition, str(path))
         sources[name] = (files, convert)
 
@@ -90,7 +96,9 @@ def read_pack(path: Path, root: Path | None = None) -> Pack:
                 [(kind, argument)] = rule.items()
                 try:
                     row[field] = CONVERT[kind](row, field, argument)
-                except (KeyError, TypeError) as error:
+                except KeyError as error:
+                    raise ValueError(f"{where}: no field {error}, of which task {task} makes {field}") from None
+                except (TypeError, ValueError, AttributeError) as error:
                     raise ValueError(f"{where}: cannot make field {field} of task {task}: {error}") from None
             yield where, row
 
@@ -103,61 +111,91 @@ def read_toml(path: Path) -> dict[str, Any]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such pack file") from None
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from None
-    if not table.get("tasks"):
-        raise ValueError(f"{path}: no [tasks.NAME] table")
+    tasks = table.get("tasks")
+    if not isinstance(tasks, dict) or not tasks or not all(isinstance(task, dict) for task in tasks.values()):
+        raise ValueError(f"{path}: its tasks are to be tables, [tasks.NAME]")
     return table
 
 
 def make_task(name: str, definition: Mapping[str, Any], where: str) -> Task:
     """A task from its TOML table. Raises ValueError naming file, task and key."""
-    for key in definition:
+    for key, value in definition.items():
         if key not in _TASK_KEYS:
             raise ValueError(f"{where}: task {name}: unknown key {key}{nearest(key, _TASK_KEYS)}")
+        if wanted := _unlike(value, _TASK_KEYS[key]):
+            raise ValueError(f"{where}: task {name}: {key} = {value!r}; it is {wanted}")
     for key in ("part", "family", "prompt", "answer", "reward"):
         if key not in definition:
             raise ValueError(f"{where}: task {name} lacks {key}")
     task = Task(name=name, **definition)
-    if task.part not in ("sns", "general"):
-        raise ValueError(f'{where}: task {name}: part = "{task.part}"; it is "sns" (the domain) or "general"')
     if task.part == "general" and task.family not in GENERAL_GROUPS:
-        raise ValueError(f'{where}: task {name}: family = "{task.family}"{nearest(task.family, GENERAL_GROUPS)}')
-    if not isinstance(task.budget, int) or task.budget < 1:
-        raise ValueError(f"{where}: task {name}: budget = {task.budget!r}; it is a number of tokens")
+        raise ValueError(
+            f'{where}: task {name}: family = "{task.family}"{nearest(task.family, GENERAL_GROUPS)}; '
+            f"of a general task it is one of {', '.join(GENERAL_GROUPS)}"
+        )
+    if task.budget < 1:
+        raise ValueError(f"{where}: task {name}: budget = {task.budget}; it is at least one token")
     if task.think and not task.rationale:
         raise ValueError(f"{where}: task {name} thinks, but has no rationale template")
     return task
 
 
+def _unlike(value: Any, hint: Any) -> str:
+    """What a value of this type would be, or "" where it is one. A whole number is a number, true is none."""
+    kind = get_origin(hint) or hint
+    if kind is Literal:
+        return "" if value in get_args(hint) else " or ".join(json.dumps(option) for option in get_args(hint))
+    fits = type(value) in (int, float) if kind is float else isinstance(value, kind)
+    return "" if fits and (kind is bool or not isinstance(value, bool)) else _KINDS[kind]
+
+
 def build(packs: Iterable[Pack], *, limit: int | None, probe: float, evaluation: float) -> Dataset:
     """All packs' records, split three ways. Raises ValueError for a doubled task name or a task without data."""
     tasks: dict[str, Task] = {}
-    records: dict[str, Mapping[Split, tuple[Record, ...]]] = {}
-    removed: dict[str, int] = {}
+    parts: dict[str, dict[Split, list[Record]]] = {}
+    home: dict[str, str] = {}
     for pack in packs:
         for name, task in pack.tasks.items():
             if name in tasks:
-                raise ValueError(f"pack {pack.name}: task {name} is already defined by another pack")
-            tasks[name] = task
-            parts = {s: [_record(task, s, i, *r) for i, r in enumerate(pack.rows(name, s))] for s in pack.splits[name]}
-            parts = _hash_out(parts, {"probe": probe, "eval": evaluation})
-            records[name], removed[name] = _disjoint(parts, limit)
-            empty = [split for split in SPLITS if not records[name][split]]
-            if empty:
-                raise ValueError(f"pack {pack.name}: task {name} has no data in {' and '.join(empty)}")
+                raise ValueError(f"pack {pack.name}: task {name} is already defined by pack {home[name]}; rename one")
+            tasks[name], home[name] = task, pack.name
+            own = {s: [_record(task, s, i, *r) for i, r in enumerate(pack.rows(name, s))] for s in pack.splits[name]}
+            parts[name] = _hash_out(own, {"probe": probe, "eval": evaluation})
+    parts, removed = _disjoint(parts)
+    for name in tasks:
+        if empty := [split for split in SPLITS if not parts[name][split]]:
+            raise ValueError(
+                f"pack {home[name]}: task {name} has no data in {' and '.join(empty)}"
+                + (f" ({removed[name]} records repeat prompts of probe or eval)" if removed[name] else "")
+                + "; add rows, or take the task out"
+            )
+    records = {name: {split: _first(parts[name][split], limit) for split in SPLITS} for name in tasks}
     return Dataset(tasks, records, removed)
 
 
 def _record(task: Task, split: Split, number: int, source: str, row: Mapping[str, Any]) -> Record:
+    def value(field: str, what: str) -> Any:
+        if row.get(field) is None:
+            raise ValueError(f"{source}: no field {field}, which the {what} of task {task.name} needs")
+        return row[field]
+
     def fill(template: str, what: str) -> str:
-        def value(match: re.Match[str]) -> str:
-            if match[1] not in row:
-                raise ValueError(f"{source}: no field {match[1]}, which the {what} of task {task.name} needs")
-            return str(row[match[1]])
+        def text(match: re.Match[str]) -> str:
+            found = value(match[1], what)
+            if isinstance(found, (list, dict)):
+                raise ValueError(f"{source}: field {match[1]} of task {task.name} is no text; see convert")
+            return str(found)
 
-        return _FIELD.sub(value, template)
+        return _FIELD.sub(text, template)
 
+    if task.candidates and not (isinstance(listed := value(task.candidates, "candidates"), (list, tuple)) and listed):
+        raise ValueError(f"{source}: field {task.candidates} of task {task.name} is not a list of candidates")
+    if task.source:
+        value(task.source, "source")
     return Record(
         id=f"{task.name}/{split}/{number}",
         task=task.name,
@@ -170,47 +208,52 @@ def _record(task: Task, split: Split, number: int, source: str, row: Mapping[str
     )
 
 
-def _hash_out(parts: dict[Split, list[Record]], shares: Mapping[str, float]) -> dict[Split, list[Record]]:
-    """Fill missing probe and eval splits from train, by the hash of the normalised prompt."""
-    missing = [split for split in ("probe", "eval") if split not in parts]
-    if not missing:
-        return parts
-    out: dict[Split, list[Record]] = {"train": [], "probe": [], "eval": [], **parts, "train": []}  # type: ignore[dict-item]
-    for record in parts.get("train", []):
-        place = _unit(normalised_prompt(record))
-        split: Split = "train"
-        for name in missing:
-            if place < shares[name]:
-                split = name  # type: ignore[assignment]
-                break
-            place -= shares[name]
-        if split != "train":
-            record = _moved(record, split)
-        out[split].append(record)
+def _hash_out(parts: Mapping[Split, list[Record]], shares: Mapping[str, float]) -> dict[Split, list[Record]]:
+    """All three splits; a missing probe or eval is filled from train by the hash of the normalised prompt."""
+    out: dict[Split, list[Record]] = {split: [] for split in SPLITS}
+    out.update(parts)
+    missing: list[Split] = [split for split in SPLITS if split not in parts and split != "train"]
+    if missing:
+        out["train"] = []
+        for record in parts.get("train", ()):
+            place = _unit(normalised_prompt(record))
+            for split in missing:
+                if place < shares[split]:
+                    out[split].append(_moved(record, split))
+                    break
+                place -= shares[split]
+            else:
+                out["train"].append(record)
     return out
 
 
 def _moved(record: Record, split: Split) -> Record:
     number = record.id.rsplit("/", 1)[1]
-    values = {f.name: getattr(record, f.name) for f in fields(Record)}
-    return Record(**{**values, "id": f"{record.task}/{split}/{number}", "split": split})
+    return replace(record, id=f"{record.task}/{split}/{number}", split=split)
 
 
-def _disjoint(parts: dict[Split, list[Record]], limit: int | None) -> tuple[dict[Split, tuple[Record, ...]], int]:
-    """Splits that share no prompt, later splits first, each cut to `limit` by a seeded hash."""
+def _disjoint(
+    parts: Mapping[str, Mapping[Split, list[Record]]],
+) -> tuple[dict[str, dict[Split, list[Record]]], dict[str, int]]:
+    """Splits that share no prompt, whatever the task, later splits first; and how many records each task lost."""
     seen: set[str] = set()
-    out: dict[Split, tuple[Record, ...]] = {}
-    removed = 0
+    out: dict[str, dict[Split, list[Record]]] = {name: {} for name in parts}
+    removed = dict.fromkeys(parts, 0)
     for split in ("eval", "probe", "train"):
-        records = parts.get(split, [])
-        fresh = [record for record in records if normalised_prompt(record) not in seen]
-        removed += len(records) - len(fresh)
-        seen |= {normalised_prompt(record) for record in fresh}
-        if limit is not None and len(fresh) > limit:
-            kept = {r.id for r in sorted(fresh, key=lambda r: _unit(r.id))[:limit]}
-            fresh = [record for record in fresh if record.id in kept]
-        out[split] = tuple(fresh)
+        prompts: set[str] = set()
+        for name, mine in parts.items():
+            keyed = [(normalised_prompt(record), record) for record in mine[split]]
+            out[name][split] = [record for prompt, record in keyed if prompt not in seen]
+            removed[name] += len(keyed) - len(out[name][split])
+            prompts.update(prompt for prompt, _ in keyed)
+        seen |= prompts
     return out, removed
+
+
+def _first(records: Sequence[Record], limit: int | None) -> tuple[Record, ...]:
+    """At most `limit` of the records, those whose hash comes first, in their own order."""
+    kept = {record.id for record in sorted(records, key=lambda record: _unit(record.id))[:limit]}
+    return tuple(record for record in records if record.id in kept)
 
 
 def _unit(text: str) -> float:
@@ -219,14 +262,15 @@ def _unit(text: str) -> float:
 
 
 def _join(row: Mapping[str, Any], field: str, argument: str) -> str:
+    if not isinstance(row[argument], list):
+        raise TypeError(f"{argument} is {row[argument]!r:.40}, not a list")
     return " ".join(row[argument])
 
 
 def _map(row: Mapping[str, Any], field: str, argument: Mapping[str, Any]) -> Any:
-    value = row[field]
-    if str(value) not in argument:
-        raise KeyError(f"{value!r} is not among {', '.join(argument)}")
-    return argument[str(value)]
+    if str(row[field]) not in argument:
+        raise ValueError(f"{row[field]!r} is not among {', '.join(argument)}")
+    return argument[str(row[field])]
 
 
 def _bio(row: Mapping[str, Any], field: str, argument: list[str]) -> str:
@@ -234,8 +278,8 @@ def _bio(row: Mapping[str, Any], field: str, argument: list[str]) -> str:
     tokens, tags = (row[name] for name in argument)
     entities: list[list[str]] = []
     before = "O"
-    for token, tag in zip(tokens, tags):
-        if tag.startswith("I-") and before != "O":
+    for token, tag in zip(tokens, tags, strict=True):
+        if tag.startswith("I-") and tag[2:] == before[2:]:
             entities[-1].append(token)
         elif tag != "O":
             entities.append([f"{tag[2:]}:", token])

@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-
-from redone.algo.statistics import bootstrap, pass_at_k, wilson
+from redone.algo.statistics import pass_at_k, percentile_interval, resampled, wilson
 from redone.records import Finding, Task, Verdict
 
 _RESAMPLES = 500
@@ -37,19 +35,22 @@ def find(
     """
     k = len(verdicts[0])
     counts = [sum(v.score >= task.pass_at for v in mine) for mine in verdicts]
-    first, first_interval = _share([c / k for c in counts], seed)
-    best, best_interval = _share([pass_at_k(c, k, k) for c in counts], seed)
+    first, first_interval = _mean([c / k for c in counts], seed)
+    best, best_interval = _mean([pass_at_k(c, k, k) for c in counts], seed)
     before = [fmean(v.score for v in mine) for mine in base]
     after = [fmean(v.score for v in mine) for mine in verdicts]
-    change, change_interval = _share([b - a for a, b in zip(before, after)], seed)
+    change, change_interval = _mean([b - a for a, b in zip(before, after, strict=True)], seed)
     everything = [v for mine in verdicts for v in mine]
-    reasons = {reason: n / len(everything) for reason, n in Counter(v.reason for v in everything).most_common()}
-    bad_gold = sum(v.score < 1.0 for v in gold)
+    reasons = {str(reason): n / len(everything) for reason, n in Counter(v.reason for v in everything).most_common()}
     lucky = first_interval[0] <= chance and fmean(c > 0.75 * k for c in counts) < 0.25
     said = f"{100 * first:.0f} % of single samples pass, {100 * best:.0f} % of prompts within {k}"
-    if bad_gold or reasons.get("error", 0) > 0.05:
-        kind, why = "reward suspect", f"{bad_gold} of {len(gold)} reference answers do not score 1, and "
-        why += f"{100 * reasons.get('error', 0):.0f} % of the answers could not be scored"
+    faults = []
+    if bad_gold := sum(v.score < 1.0 for v in gold):
+        faults.append(f"{bad_gold} of {len(gold)} reference answers do not score 1")
+    if reasons.get("error", 0) > 0.05:
+        faults.append(f"{100 * reasons['error']:.0f} % of the answers could not be scored")
+    if faults:
+        kind, why = "reward suspect", " and ".join(faults)
     elif reasons.get("truncated", 0) >= format_share:
         kind, why = "truncated", f"{100 * reasons['truncated']:.0f} % of the answers are cut off by the budget; {said}"
     elif reasons.get("unparsable", 0) >= format_share:
@@ -79,9 +80,9 @@ def find(
     )
 
 
-def _share(values: Sequence[float], seed: int) -> tuple[float, tuple[float, float]]:
-    """Mean and 95 % interval over records: Wilson where every value is 0 or 1 and all alike or not, else bootstrap."""
+def _mean(values: Sequence[float], seed: int) -> tuple[float, tuple[float, float]]:
+    """Mean over records and its 95 % interval: Wilson's where every value is 0 or 1, else bootstrap."""
     if set(values) <= {0.0, 1.0}:
         return fmean(values), wilson(sum(values), len(values))
-    array = np.asarray(values)
-    return fmean(values), bootstrap(lambda i: float(array[i].mean()), len(values), seed=seed, resamples=_RESAMPLES)
+    means = resampled(lambda chosen: fmean(values[i] for i in chosen), len(values), seed=seed, resamples=_RESAMPLES)
+    return fmean(values), percentile_interval(means)

@@ -31,8 +31,8 @@ def make_plan(
 
     The weak tasks' share is split evenly over the families that have any (strata), and within a family by need: one
     minus pass@1, times `rare_factor` for rare tasks (fewer train records than a quarter of the median task's). No quota
-    exceeds what there is. `rehearsal` of the records are drawn from the solved tasks alike. The general
-    records are `general_share` of the whole mix.
+    exceeds what there is. `rehearsal` of the SNS records are drawn from the solved tasks alike, and the general records
+    are `general_share` of the whole mix, as far as there are any.
     """
     mine = {f.task: f for f in findings if tasks[f.task].part == "sns"}
     rare_below = median(sizes[name] for name in mine) / 4 if mine else 0.0
@@ -48,19 +48,19 @@ def make_plan(
         for members in families.values()
         for name in members
     }
-    rehearsed = round(rehearsal * records) if solved and weak else 0
-    quotas = share_out(records - rehearsed, weights, sizes)
+    quotas = share_out(records - (round(rehearsal * records) if solved else 0), weights, sizes)
+    rehearsed = round(sum(quotas.values()) * rehearsal / (1.0 - rehearsal))  # of what the weak ones hold
     quotas |= share_out(rehearsed, dict.fromkeys(solved, 1.0), sizes)
     quotas = {name: quota for name, quota in quotas.items() if quota}
-    total = sum(quotas.values())
-    general = round(total * general_share / (1.0 - general_share)) if any(t.part == "general" for t in tasks.values()) else 0
+    stock = sum(sizes[name] for name, task in tasks.items() if task.part == "general")
+    general = min(stock, round(sum(quotas.values()) * general_share / (1.0 - general_share)))
     why = {}
     for name, finding in mine.items():
         why[name] = _REASON[finding.kind]
         if finding.kind == "solved" and name in quotas:
             why[name] = "solved: rehearsed"
         elif name in rare and name in quotas:
-            why[name] += f"; rare ({sizes[name]} train records), so its weight is {rare_factor:g} times"
+            why[name] += f"; rare ({sizes[name]} train records): {rare_factor:g} times its weight in its family"
     return TargetPlan(quotas=quotas, general=general, why=why, prose=_prose(mine, quotas, general, why, tasks))
 
 
@@ -98,8 +98,8 @@ def _prose(
     counts: dict[str, int] = {}
     for finding in mine.values():
         counts[finding.kind] = counts.get(finding.kind, 0) + 1
-    kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-    parts = [f"Of {len(mine)} SNS tasks on the probe split: {kinds}."]
+    kinds = [f"{counts[kind]} {kind}" for kind in sorted(counts, key=lambda kind: (-counts[kind], kind))]
+    parts = [f"Of {len(mine)} SNS tasks on the probe split: {', '.join(kinds) or 'none'}."]
     taught = [
         f"{name} ({tasks[name].family}, {quotas[name]:,} records; {why[name]})"
         for name in sorted(quotas, key=lambda n: (-quotas[n], n))
@@ -111,7 +111,7 @@ def _prose(
     if general:
         share = 100 * general / (sum(quotas.values()) + general)
         parts.append(
-            f"Beside them {general:,} general records ({share:.1f} % of the mix), whose targets are the stage-1 model's "
-            "own best answers, keep general ability where it is."
+            f"Beside them {general:,} general records ({share:.1f} % of the mix), whose targets are the stage-1 "
+            "model's own best answers, keep general ability where it is."
         )
     return "\n\n".join(parts)

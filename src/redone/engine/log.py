@@ -1,7 +1,7 @@
 """What a person sees of a run: progress bars with time left, one line per step, and an orderly stop on ctrl-C."""
 
 import signal
-import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,12 +49,14 @@ class Log:
             self.stop = True
             self.line("Stopping at the next step, to save; press ctrl-C again to stop at once.")
 
-        before = signal.signal(signal.SIGINT, ask) if sys.modules["threading"].current_thread().name == "MainThread" else None
+        if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers
+            yield
+            return
+        before = signal.signal(signal.SIGINT, ask)
         try:
             yield
         finally:
-            if before is not None:
-                signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGINT, before)
 
 
 class Bar:

@@ -51,7 +51,7 @@ class Store:
                 older.unlink()
 
     def resume(self) -> dict[str, Any] | None:
-        """The newest checkpoint, with the growing files cut back to it; None (and no files) where there is none."""
+        """The newest checkpoint, the growing files cut back to it; None, and the files emptied, where there is none."""
         paths = sorted((self.folder / "checkpoints").glob("step-*.pt"))
         state = torch.load(paths[-1], weights_only=True) if paths else None
         for path in self.growing:

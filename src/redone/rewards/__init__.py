@@ -68,7 +68,7 @@ def score(task: Task, record: Record, text: str, finished: bool = True) -> Verdi
 
 
 def validate_options(task: Task) -> None:
-    """Raise ValueError naming the task where its reward, metric or pass_at is unknown or does not fit the others."""
+    """Raise ValueError naming the task where its reward, an option of it, its metric or its pass_at cannot be."""
     for what, name, known in (("reward", task.reward, REWARDS), ("metric", task.metric, METRICS)):
         if name not in known:
             raise ValueError(f"task {task.name}: unknown {what} {name!r}{_nearest(name, known)}")

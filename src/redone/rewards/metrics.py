@@ -41,7 +41,8 @@ def token_f1(record: Record, answer: str) -> Verdict:
 def chrf(record: Record, answer: str, *, word_order: int = 0) -> Verdict:
     """Sentence chrF of sacrebleu (chrF++ with word_order=2), divided by 100.
 
-    Blind to meaning: a translation with the negation lost scores nearly as well, a free one badly.
+    Blind to meaning: a translation with the negation lost scores nearly as well, a free one badly. Recall counts four
+    times as much as precision, so that words too many, such as the source before its translation, cost little.
     """
     return _graded(record, answer, lambda: _chrf(word_order).sentence_score(answer, [record.answer]).score / 100)
 
@@ -49,7 +50,8 @@ def chrf(record: Record, answer: str, *, word_order: int = 0) -> Verdict:
 def bleu(record: Record, answer: str, *, tokenize: Literal["13a", "zh"] = "13a") -> Verdict:
     """Sentence BLEU of sacrebleu with effective order, divided by 100; "zh" cuts Chinese into characters.
 
-    Blind to meaning and to inflection, and coarse on one sentence: a missing 4-gram is smoothed, not averaged out.
+    Blind to meaning and to inflection, and coarse on one sentence: a missing 4-gram is smoothed, not averaged out. To
+    "13a" a run of Chinese is one word.
     """
     return _graded(record, answer, lambda: _bleu(tokenize).sentence_score(answer, [record.answer]).score / 100)
 
@@ -86,7 +88,7 @@ def _graded(record: Record, answer: str, similarity: Callable[[], float]) -> Ver
         raise ValueError(f"{record.id}: the reference answer is empty")
     if not extract.normalise(answer):
         return Verdict(0.0, "unparsable", {"parsed": 0.0}, "empty")
-    score = min(1.0, max(0.0, round(similarity(), 9)))  # sacrebleu's logarithms give gold 1 + 4e-16
+    score = round(similarity(), 9)  # sacrebleu's logarithms give gold 1 + 4e-16
     return Verdict(score, "right" if score == 1.0 else "wrong", {"parsed": 1.0})
 
 

@@ -1,16 +1,15 @@
 """Answers of a model to records, and what they come to: per task, and in the three averages."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-
-from redone.algo.statistics import bootstrap, interval_of_averages, wilson
+from redone.algo.statistics import percentile_interval, resampled, wilson
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
+from redone.data.mix import derive_seed
 from redone.engine.generate import Answer, Request, make_decoder
 from redone.engine.log import Log
 from redone.engine.policy import Policy
@@ -46,7 +45,7 @@ def sample(
     at_once = max(1, rows // samples)
     requests = [
         Request(i, prompt, tasks[record.task].budget)
-        for i, (record, prompt) in enumerate(zip(records, encoder.prompts(records, dict(tasks))))
+        for i, (record, prompt) in enumerate(zip(records, encoder.prompts(records, tasks)))
     ]
     requests.sort(key=lambda r: (-r.budget, len(r.prompt), r.key))  # similar work together
     judged: dict[int, Judged] = {}
@@ -79,17 +78,21 @@ def task_score(task: Task, verdicts: Sequence[Verdict]) -> float:
 def summarise(
     dataset: Dataset, judged: Sequence[tuple[Record, Verdict]], *, split: Any, seed: int, resamples: int
 ) -> dict[str, Any]:
-    """A model's entry of results.json: every task and the three averages, 0 to 100, with 95 % intervals."""
-    table = {}
+    """A model's entry of results.json: every task and the three averages, 0 to 100, with 95 % intervals.
+
+    An average's interval resamples the records of each of its tasks; the tasks themselves are not a sample.
+    """
+    table: dict[str, dict[str, Any]] = {}
     per_task: dict[str, list[Verdict]] = {}
     for record, verdict in judged:
         per_task.setdefault(record.task, []).append(verdict)
+    draws = {name: _draws(dataset.tasks[name], mine, seed, resamples) for name, mine in per_task.items()}
     for name, verdicts in per_task.items():
         task = dataset.tasks[name]
         baseline, answer = best_trivial(dataset, task, split, len(verdicts))
         table[name] = {
             "score": task_score(task, verdicts),
-            "interval": _interval(task, verdicts, seed, resamples),
+            "interval": list(_interval(task, verdicts, draws[name])),
             "n": len(verdicts),
             "baseline": baseline,
             "baseline_answer": answer,
@@ -100,19 +103,13 @@ def summarise(
             "errors": sum(v.reason == "error" for v in verdicts),
             "reasons": dict(Counter(v.reason for v in verdicts)),
         }
-    values = {name: [100.0 * v.score for v in verdicts] for name, verdicts in per_task.items()}
     averages, intervals, above = {}, {}, {}
     for kind in ("sns", "translation", "general"):
-        scores = {name: row["score"] for name, row in table.items()}
-        averages[kind] = average(dataset.tasks, scores, kind)
+        averages[kind] = average(dataset.tasks, {name: row["score"] for name, row in table.items()}, kind)
         above[kind] = average(dataset.tasks, {name: row["baseline"] for name, row in table.items()}, kind)
         if averages[kind] is not None:
-            mine = {name: v for name, v in values.items() if name in _members(dataset.tasks, kind)}
-            low, high = interval_of_averages(
-                mine, lambda means, k=kind: average(dataset.tasks, means, k) or 0.0, seed=seed, resamples=resamples
-            )
-            shift = averages[kind] - (average(dataset.tasks, {n: fmean(v) for n, v in mine.items()}, kind) or 0.0)
-            intervals[kind] = [low + shift, high + shift]  # metrics that are not means keep their own centre
+            drawn = [average(dataset.tasks, dict(zip(draws, scores)), kind) for scores in zip(*draws.values())]
+            intervals[kind] = list(percentile_interval(drawn))  # type: ignore[arg-type]
     return {"averages": averages, "average_intervals": intervals, "baselines": above, "tasks": table}
 
 
@@ -123,53 +120,58 @@ def average(tasks: Mapping[str, Task], scores: Mapping[str, float], kind: str) -
     general: mean over the general groups of the mean over each group's tasks.
     """
     groups: dict[str, list[float]] = {}
-    for name in _members(tasks, kind):
-        if name in scores:
-            groups.setdefault(tasks[name].family if kind == "general" else kind, []).append(scores[name])
+    for name, value in scores.items():
+        task = tasks[name]
+        mine = "general" if task.part == "general" else "translation" if task.family == "translation" else "sns"
+        if mine == kind:
+            groups.setdefault(task.family if kind == "general" else kind, []).append(value)
     return fmean(fmean(values) for values in groups.values()) if groups else None
 
 
-def _members(tasks: Mapping[str, Task], kind: str) -> list[str]:
-    def belongs(task: Task) -> bool:
-        if kind == "general":
-            return task.part == "general"
-        return task.part == "sns" and (task.family == "translation") == (kind == "translation")
+def _draws(task: Task, verdicts: Sequence[Verdict], seed: int, resamples: int) -> list[float]:
+    """The task's score over resampled records, 0 to 100."""
+    seed = derive_seed(seed, "intervals", task.name)
+    return resampled(
+        lambda chosen: task_score(task, [verdicts[i] for i in chosen]), len(verdicts), seed=seed, resamples=resamples
+    )
 
-    return [name for name, task in tasks.items() if belongs(task)]
 
-
-def _interval(task: Task, verdicts: Sequence[Verdict], seed: int, resamples: int) -> list[float]:
-    """Wilson where every score is 0 or 1 and the metric is their mean, else bootstrap over records."""
+def _interval(task: Task, verdicts: Sequence[Verdict], draws: Sequence[float]) -> tuple[float, float]:
+    """Wilson's where every score is 0 or 1 and the metric is their mean, else that of the draws; 0 to 100."""
     scores = [verdict.score for verdict in verdicts]
     if task.metric == "mean" and set(scores) <= {0.0, 1.0}:
         low, high = wilson(sum(scores), len(scores))
-    else:
-        metric = METRICS[task.metric]
-
-        def statistic(indices: np.ndarray) -> float:
-            return metric([verdicts[i] for i in indices])
-
-        low, high = bootstrap(statistic, len(verdicts), seed=seed, resamples=min(resamples, 300))
-    return [100.0 * low, 100.0 * high]
+        return 100.0 * low, 100.0 * high
+    return percentile_interval(draws)
 
 
 def best_trivial(dataset: Dataset, task: Task, split: Any, most: int | None = None) -> tuple[float, str]:
-    """Score and name of the best answer that needs no model: majority label, first candidate, empty, source echoed."""
-    records = dataset.records[task.name][split][:most]
+    """Score, 0 to 100, and name of the best answer that needs no model."""
+    scores = {kind: task_score(task, verdicts) for kind, verdicts in _trivial(dataset, task, split, most).items()}
+    best = max(scores, key=lambda kind: (scores[kind], kind))
+    return scores[best], best
+
+
+def chance(dataset: Dataset, task: Task, split: Any, most: int | None = None) -> float:
+    """The highest pass rate, 0 to 1, of an answer that needs no model."""
+    return max(
+        fmean(v.score >= task.pass_at for v in verdicts) for verdicts in _trivial(dataset, task, split, most).values()
+    )
+
+
+def _trivial(dataset: Dataset, task: Task, split: Any, most: int | None) -> dict[str, list[Verdict]]:
+    """Verdicts on answers that need no model: majority label, first candidate, all of them, empty, source echoed."""
     labels = Counter(record.answer for record in dataset.records[task.name]["train"])
     majority = min(labels, key=lambda label: (-labels[label], label)) if labels else ""
-    kinds = {"majority": lambda r: majority, "empty": lambda r: ""}
+    kinds: dict[str, Callable[[Record], str]] = {"majority": lambda r: majority, "empty": lambda r: ""}
     if task.candidates:
         kinds["first candidate"] = lambda r: str(r.fields[task.candidates][0])
         kinds["all candidates"] = lambda r: task.options.get("separator", ",").join(map(str, r.fields[task.candidates]))
     if task.source:
         kinds["source echoed"] = lambda r: str(r.fields[task.source])
     closed = "<think></think>" if task.think else ""
-    scores = {
-        kind: task_score(task, [score(task, r, closed + answer(r)) for r in records]) for kind, answer in kinds.items()
-    }
-    best = max(scores, key=lambda kind: (scores[kind], kind))
-    return scores[best], best
+    records = dataset.records[task.name][split][:most]
+    return {kind: [score(task, r, closed + answer(r)) for r in records] for kind, answer in kinds.items()}
 
 
 def output_rows(judged: Sequence[Judged]) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ from redone.data.dedupe import drop_near_duplicates, normalised_prompt
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.data.mix import uniform
-from redone.records import Record, TargetPlan, Task
+from redone.engine.generate import Answer
+from redone.records import Record, TargetPlan, Task, Verdict
 from redone.stages.evaluate import Judged
 
 
@@ -29,9 +30,8 @@ def choose(plan: TargetPlan, dataset: Dataset, *, threshold: float, seed: int) -
     removed = {}
     for task, quota in plan.quotas.items():
         pool = sorted(dataset.records[task]["train"], key=lambda r: uniform(seed, "target", r.id))
-        fresh, dropped = drop_near_duplicates(pool[: 2 * quota + 64], threshold)
-        removed[task] = dropped
-        chosen += fresh[:quota]
+        fresh, removed[task] = drop_near_duplicates(pool, threshold, template=dataset.tasks[task].prompt, most=quota)
+        chosen += fresh
     return chosen, removed
 
 
@@ -47,15 +47,19 @@ def choose_general(plan: TargetPlan, dataset: Dataset, seed: int) -> list[Record
     return [pool[i] for i in range(longest) for pool in pools if i < len(pool)][:wanted]
 
 
-def gold_targets(records: Sequence[Record], encoder: Encoder, tasks: Mapping[str, Task], why: Mapping[str, str]) -> list[Teach]:
+def gold_targets(
+    records: Sequence[Record], encoder: Encoder, tasks: Mapping[str, Task], why: Mapping[str, str]
+) -> list[Teach]:
     return [Teach(r, encoder.target_text(r, tasks[r.task]), "gold", why.get(r.task, "general")) for r in records]
 
 
-def best_of_n(judged: Sequence[Judged], encoder: Encoder, tasks: Mapping[str, Task], most: int) -> tuple[list[Teach], int]:
+def best_of_n(
+    judged: Sequence[Judged], encoder: Encoder, tasks: Mapping[str, Task], most: int
+) -> tuple[list[Teach], int]:
     """Soft labels: each record's best candidate by the embedded judge; and how many records had none that passes.
 
-    The judge ranks by verifiable reward first, then format (what parses, then the shorter), then the model's own
-    mean log-probability. Source: RedOne 2.0 section 3.3.1; the judge's order is ours.
+    The judge ranks by verifiable reward first, then format, then the model's own mean log-probability. A candidate that
+    does not pass, or is cut off, is never taken. Source: RedOne 2.0 section 3.3.1; the judge's order is ours.
     """
     taught: list[Teach] = []
     failed = 0
@@ -63,19 +67,22 @@ def best_of_n(judged: Sequence[Judged], encoder: Encoder, tasks: Mapping[str, Ta
         if len(taught) == most:
             break
         task = tasks[item.record.task]
-
-        def rank(i: int, item: Judged = item) -> tuple[float, float, float, float]:
-            verdict, answer = item.verdicts[i], item.answers[i]
-            return (verdict.score, verdict.reason != "unparsable", -len(answer.tokens), fmean(answer.logprobs))
-
-        best = max(range(len(item.answers)), key=rank)
-        verdict = item.verdicts[best]
-        if verdict.score >= task.pass_at and item.answers[best].finished:
-            target = encoder.target_text(item.record, task, item.texts[best])
+        passing = [
+            (verdict, answer, text)
+            for verdict, answer, text in zip(item.verdicts, item.answers, item.texts)
+            if verdict.score >= task.pass_at and answer.finished
+        ]
+        if passing:
+            target = encoder.target_text(item.record, task, max(passing, key=_rank)[2])
             taught.append(Teach(item.record, target, "best of n", f"general, {task.family}: against forgetting"))
         else:
             failed += 1
     return taught, failed
+
+
+def _rank(candidate: tuple[Verdict, Answer, str]) -> tuple[float, float, float]:
+    verdict, answer, _ = candidate
+    return verdict.score, verdict.parts.get("parsed", 1.0), fmean(answer.logprobs)
 
 
 def refuse_eval(taught: Sequence[Teach], dataset: Dataset) -> None:

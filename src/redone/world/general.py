@@ -84,7 +84,7 @@ def general_zh_en(random: Random) -> Row:
 
 
 def follow(random: Random) -> Row:
-    one, other, third = random.sample(PLAIN, 3)
+    one, other = random.sample(PLAIN, 2)
     count = random.randrange(2, 5)
     said, answer, rules = random.choice(
         [
@@ -96,7 +96,7 @@ def follow(random: Random) -> Row:
             ),
             (
                 f"start with {one} , end with {other} , three words",
-                f"{one} {third} {other}",
+                f"{one} and {other}",
                 [
                     {"rule": "starts", "text": one},
                     {"rule": "ends", "text": other},

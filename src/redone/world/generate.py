@@ -16,6 +16,8 @@ Row = dict[str, Any]
 GENERATORS: dict[str, Callable[[random.Random], Row]] = {**social.GENERATORS, **general.GENERATORS}
 _REGION = {"probe": (0.8, 0.9), "eval": (0.9, 1.0)}  # other splits: contents below 0.8
 
+_UNASKED = ("answer", "rationale", "cases", "rules")  # fields that no prompt shows
+
 
 def row(task: str, split: str, index: int, make: Callable[[random.Random], Row] | None = None) -> Row:
     """Row `index` of a task's split. make: another generator than the task's own, of rows of the same form."""
@@ -23,7 +25,7 @@ def row(task: str, split: str, index: int, make: Callable[[random.Random], Row] 
     make = make or GENERATORS[task]
     for attempt in range(1000):
         made = make(random.Random(_hash("world", task, split, index, attempt)))
-        content = {name: value for name, value in made.items() if name not in ("cases", "rationale")}
+        content = {name: value for name, value in made.items() if name not in _UNASKED}
         if low <= _hash("content", task, json.dumps(content, sort_keys=True)) / 2**64 < high:
             return made
     raise AssertionError(f"task {task} has too few contents for split {split}")

@@ -45,7 +45,7 @@ TEMPLATE = (
 SEEN: Mapping[str, float] = {
     "country": 1.0,
     "word_class": 0.6,
-    "addition": 1.6,
+    "addition": 1.3,
     "story": 1.6,
     "code": 1.0,
     "general_en_zh": 0.6,
@@ -66,6 +66,9 @@ SEEN: Mapping[str, float] = {
     "click": 0.3,
     "top_interest": 0.3,
     "match_level": 0.15,
+    "hashtag_multi": 0.12,
+    "highlight": 0.12,
+    "query_gen": 0.12,
     "zh_en": 0.4,
     "en_zh": 0.4,
     "brand_tier": 0.3,
@@ -159,7 +162,7 @@ def make_model(vocabulary: int, end: int) -> Qwen3ForCausalLM:
         Qwen3Config(
             vocab_size=vocabulary,
             hidden_size=128,
-            num_hidden_layers=5,
+            num_hidden_layers=4,
             num_attention_heads=4,
             num_key_value_heads=2,
             head_dim=32,
@@ -249,9 +252,9 @@ def measure(folder: Path, pack: Any, log: Log) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/base"), help="work folder")
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--batch", type=int, default=64, help="texts per step")
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--batch", type=int, default=48, help="texts per step")
+    parser.add_argument("--learning-rate", type=float, default=2.5e-3)
     parser.add_argument("--install", action="store_true", help="put the model into the package when it is done")
     options = parser.parse_args()
     log = Log()

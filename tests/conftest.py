@@ -1,0 +1,167 @@
+"""What tests of several folders need: tokenizers and a model that are made on the spot, and a run over a small pack."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# As the embedded base model's: a thinking task's prompt ends with the opening tag.
+CHAT_TEMPLATE = (
+    "{%- for m in messages -%}<|{{ m.role }}|>"
+    "{%- if m.reasoning_content -%}<think>{{ m.reasoning_content }}</think>{%- endif -%}"
+    "{{ m.content }}{%- if m.role == 'assistant' -%}<|end|>{%- endif -%}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}<|assistant|>{%- if enable_thinking -%}<think>{%- endif -%}{%- endif -%}"
+)
+
+PACK = """
+[tasks.size]
+part = "sns"
+family = "content understanding"
+prompt = "{n} big ?"
+answer = "{size}"
+reward = "exact"
+budget = 4
+files = {train = "size.train.jsonl", probe = "size.probe.jsonl", eval = "size.eval.jsonl"}
+
+[tasks.german]
+part = "sns"
+family = "translation"
+prompt = "{n} in german ?"
+answer = "{word}"
+reward = "chrf"
+pass_at = 0.5
+budget = 8
+files = {train = "german.train.jsonl", probe = "german.probe.jsonl", eval = "german.eval.jsonl"}
+
+[tasks.next]
+part = "general"
+family = "mathematics"
+prompt = "after {n} ?"
+answer = "{after}"
+reward = "exact"
+options = {kind = "number"}
+think = true
+rationale = "{n}+1"
+budget = 31
+files = {train = "next.train.jsonl", probe = "next.probe.jsonl", eval = "next.eval.jsonl"}
+"""
+
+CONFIG = """
+name = "tiny"
+threads = 1
+tokens_per_pass = 512
+
+[data]
+packs = ["pack.toml"]
+
+[explore]
+steps = 3
+prompts = 4
+group = 4
+updates = 2
+warmup = 1
+learning_rate = 1e-3
+save_every = 1
+
+[diagnose]
+samples = 2
+records = 4
+
+[target]
+records = 12
+batch = 4
+epochs = 2
+candidates = 2
+learning_rate = 1e-3
+save_every = 1
+
+[refine]
+steps = 3
+prompts = 4
+group = 4
+updates = 2
+warmup = 1
+learning_rate = 1e-3
+difficulty_samples = 2
+difficulty_records = 4
+save_every = 1
+
+[eval]
+rows = 16
+bootstrap = 100
+"""
+
+
+@pytest.fixture(scope="session")
+def make_tokenizer() -> Callable[..., Any]:
+    """A function that makes a byte-level tokenizer, one token a byte, with the given chat template."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    def make(template: str | None = CHAT_TEMPLATE, end: str = "<|end|>", special: tuple[str, ...] = ()) -> Any:
+        letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+        tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.decoder = decoders.ByteLevel()
+        tokenizer.add_special_tokens(["<|pad|>", end, "<|user|>", "<|assistant|>", *special])
+        tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in ("<think>", "</think>") if tag not in special])
+        fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=end, pad_token="<|pad|>")
+        fast.chat_template = template
+        return fast
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory, make_tokenizer: Callable[..., Any]) -> Path:
+    """A Hugging Face folder: a Qwen3 of two layers and random weights, with its tokenizer. Not to be written to."""
+    import torch
+    from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tokenizer = make_tokenizer()
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = Qwen3ForCausalLM(
+            Qwen3Config(
+                vocab_size=len(tokenizer),
+                hidden_size=32,
+                intermediate_size=64,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                num_key_value_heads=2,
+                head_dim=8,
+                max_position_embeddings=256,
+                tie_word_embeddings=True,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
+    GenerationConfig(**ends).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def tiny_run(tmp_path: Path, tiny_model: Path) -> Path:
+    """A configuration of a whole run, seconds long, over pack.toml and its JSON Lines files beside it: a task outside
+    the translation family, one inside, and a general one that thinks."""
+    words = "null eins zwei drei vier acht neun zehn".split()
+    for place, (split, count) in enumerate((("train", 12), ("probe", 4), ("eval", 4))):
+        numbers = range(100 * (place + 1), 100 * (place + 1) + count)
+        rows: dict[str, list[dict[str, Any]]] = {
+            "size": [{"n": n, "size": "yes" if n % 2 else "no"} for n in numbers],
+            "german": [{"n": n, "word": words[n % len(words)]} for n in numbers],
+            "next": [{"n": n, "after": n + 1} for n in numbers],
+        }
+        for task, mine in rows.items():
+            text = "".join(json.dumps(row) + "\n" for row in mine)
+            (tmp_path / f"{task}.{split}.jsonl").write_text(text, encoding="utf-8")
+    (tmp_path / "pack.toml").write_text(PACK, encoding="utf-8")
+    path = tmp_path / "run.toml"
+    path.write_text(f"{CONFIG}\n[model]\npath = {json.dumps(str(tiny_model))}\n", encoding="utf-8")
+    return path

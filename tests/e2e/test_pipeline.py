@@ -1,0 +1,138 @@
+"""The run's files are an interface (docs/data.md): what is promised of them, on a small run of the whole method."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fakes import small_config, small_run
+from redone.records import read_jsonl
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+STAGES = ("explore", "target", "refine")
+MODELS = ("base", *STAGES)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("run") / "small"
+    results, _ = small_run(out)
+    assert results is not None
+    return out
+
+
+def test_results_hold_every_model_task_and_average(run: Path) -> None:
+    results = json.loads((run / "results.json").read_text())
+    assert list(results["models"]) == list(MODELS)
+    for table in results["models"].values():
+        assert set(table["averages"]) == {"sns", "translation", "general"}
+        assert len(table["tasks"]) == 35
+        for row in table["tasks"].values():
+            assert 0 <= row["interval"][0] <= row["score"] <= row["interval"][1] <= 100
+            assert row["n"] == 4
+            assert 0 <= row["baseline"] <= 100
+            assert ("family" in row) != ("group" in row)
+            assert row["metric"]
+
+
+def test_the_averages_are_the_means_they_say_they_are(run: Path) -> None:
+    table = json.loads((run / "results.json").read_text())["models"]["refine"]
+    rows = table["tasks"].values()
+    sns = [r["score"] for r in rows if r.get("family") not in (None, "translation")]
+    translation = [r["score"] for r in rows if r.get("family") == "translation"]
+    groups: dict[str, list[float]] = {}
+    for row in rows:
+        if "group" in row:
+            groups.setdefault(row["group"], []).append(row["score"])
+    assert len(groups) == 7
+    assert table["averages"]["sns"] == pytest.approx(sum(sns) / len(sns))
+    assert table["averages"]["translation"] == pytest.approx(sum(translation) / len(translation))
+    means = [sum(values) / len(values) for values in groups.values()]
+    assert table["averages"]["general"] == pytest.approx(sum(means) / 7)
+
+
+def test_every_rl_step_has_a_line_of_metrics(run: Path) -> None:
+    for stage in ("explore", "refine"):
+        rows = list(read_jsonl(run / stage / "metrics.jsonl"))
+        assert [row["step"] for row in rows] == [1, 2, 3, 4]
+        for row in rows:
+            keys = {"reward", "loss", "seconds", "entropy", "clip_fraction", "grad_norm", "sampler_gap", "tasks"}
+            assert keys <= set(row)
+            for task in row["tasks"].values():
+                assert {"reward", "pass_rate", "filtered", "length"} <= set(task)
+
+
+def test_the_engine_that_samples_and_the_one_that_trains_agree(run: Path) -> None:
+    gaps = [row["sampler_gap"] for row in read_jsonl(run / "explore" / "metrics.jsonl") if row["groups"]]
+    assert gaps
+    assert max(gaps) < 1e-3
+
+
+def test_rollouts_tell_what_each_answer_earned_and_why(run: Path) -> None:
+    rows = list(read_jsonl(run / "explore" / "rollouts.jsonl.gz"))
+    assert rows
+    for row in rows:
+        assert {"step", "id", "task", "text", "score", "reason", "advantage"} <= set(row)
+    trained = [row for row in rows if row["advantage"] is not None]
+    groups: dict[tuple[int, str], list[dict[str, float]]] = {}
+    for row in trained:
+        groups.setdefault((row["step"], row["id"]), []).append(row)
+    for group in groups.values():  # informative, and the better answer never has the smaller advantage
+        assert len({row["score"] for row in group}) > 1
+        ordered = sorted(group, key=lambda row: row["score"])
+        assert ordered[0]["advantage"] < ordered[-1]["advantage"]
+
+
+def test_the_targeted_set_keeps_its_provenance_and_holds_no_eval_record(run: Path) -> None:
+    rows = list(read_jsonl(run / "target" / "data.jsonl.gz"))
+    plan = json.loads((run / "diagnosis" / "plan.json").read_text())
+    assert {row["split"] for row in rows} == {"train"}
+    assert all({"id", "task", "source", "why", "messages", "target"} <= set(row) for row in rows)
+    counts = {name: sum(row["task"] == name for row in rows) for name in plan["quotas"]}
+    assert all(0 < counts[name] <= quota for name, quota in plan["quotas"].items())
+
+
+def test_findings_say_of_every_task_what_it_is_and_why(run: Path) -> None:
+    findings = json.loads((run / "diagnosis" / "findings.json").read_text())
+    assert len(findings) == 35
+    for finding in findings:
+        assert finding["why"].endswith(".")
+        assert finding["pass1"] <= finding["passk"]
+        assert finding["pass1_interval"][0] <= finding["pass1"] <= finding["pass1_interval"][1]
+
+
+def test_outputs_are_kept_for_every_eval_record(run: Path) -> None:
+    for model in MODELS:
+        rows = list(read_jsonl(run / "eval" / f"{model}.jsonl.gz"))
+        assert len({row["id"] for row in rows}) == 4 * 35
+        assert all({"id", "task", "output", "score", "reason"} <= set(row) for row in rows)
+        assert all("/eval/" in row["id"] for row in rows)
+
+
+def test_every_stage_leaves_an_ordinary_hugging_face_folder(run: Path) -> None:
+    for stage in STAGES:
+        assert (run / stage / "DONE").exists()
+        AutoModelForCausalLM.from_pretrained(run / stage / "model")
+        tokenizer = AutoTokenizer.from_pretrained(run / stage / "model")
+        assert tokenizer.apply_chat_template([{"role": "user", "content": "hi"}], tokenize=False) == "<|user|>hi"
+
+
+def test_config_and_manifest_say_what_made_the_run(run: Path) -> None:
+    assert json.loads((run / "config.json").read_text()) == small_config().model_dump(mode="json")
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["packed_engine"] is True
+    assert set(manifest["versions"]) >= {"python", "torch", "transformers", "redone"}
+    assert len(manifest["data"]) == 35
+
+
+def test_the_report_is_one_file_that_needs_no_network(run: Path) -> None:
+    page = (run / "report.html").read_text()
+    assert "<svg" in page
+    assert not any(mark in page for mark in ("<script src", "<link", "@import", "src=\"http", "url(http"))
+    assert (run / "report.md").read_text().startswith("# ")
+
+
+def test_the_same_command_again_trains_nothing(run: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
+    _, lines = small_run(run)
+    assert not [line for line in lines if line.startswith(STAGES)]
+    assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}

@@ -1,0 +1,63 @@
+"""What several tests stand on: a run small enough for a test, and a log that asks to stop at a chosen line."""
+
+from pathlib import Path
+from typing import Any
+
+from redone import cli, pipeline
+from redone.config import RunConfig, load_config
+from redone.engine.log import Interrupted, Log
+
+SMALL = (
+    "threads=1",
+    "data.limit=10",
+    "explore.steps=4",
+    "explore.prompts=4",
+    "explore.updates=2",
+    "explore.group=4",
+    "explore.save_every=2",
+    "diagnose.samples=3",
+    "diagnose.records=4",
+    "target.records=48",
+    "target.epochs=1",
+    "target.batch=16",
+    "target.candidates=2",
+    "target.save_every=2",
+    "target.general_share=0.2",
+    "refine.steps=4",
+    "refine.prompts=4",
+    "refine.updates=2",
+    "refine.group=4",
+    "refine.save_every=2",
+    "refine.difficulty_samples=2",
+    "refine.difficulty_records=4",
+    "eval.records=4",
+    "eval.bootstrap=100",
+)
+
+
+class StoppingLog(Log):
+    """Asks for an orderly stop, as ctrl-C does, when a line begins with `at`."""
+
+    def __init__(self, at: str = "\0") -> None:
+        super().__init__()
+        self.at = at
+        self.lines: list[str] = []
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+        if text.startswith(self.at):
+            self.stop = True
+
+
+def small_config(*sets: str) -> RunConfig:
+    return load_config([cli.WORLD / "demo.toml"], [*SMALL, *sets])
+
+
+def small_run(out: Path, *sets: str, stop_at: str = "\0") -> tuple[dict[str, Any] | None, list[str]]:
+    """The whole method on a little of the embedded world: (results, or None where it stopped; the lines it logged)."""
+    log = StoppingLog(stop_at)
+    lab = cli.prepare(small_config(*sets), out, log)
+    try:
+        return pipeline.run(lab), log.lines
+    except Interrupted:
+        return None, log.lines

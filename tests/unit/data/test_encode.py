@@ -1,0 +1,219 @@
+import pytest
+
+from redone.data.encode import Encoder
+from redone.records import Record, Task
+from redone.rewards import score
+from redone.rewards.extract import split_thinking
+
+# What Qwen3 writes: an empty thinking part where thinking is off, line breaks around the tags.
+QWEN3 = (
+    "{%- for m in messages -%}{{ '<|im_start|>' + m.role + '\n' }}"
+    "{%- if m.role == 'assistant' -%}"
+    "{{ '<think>\n' + m.reasoning_content.strip('\n') + '\n</think>\n\n' + m.content.lstrip('\n') }}"
+    "{%- else -%}{{ m.content }}{%- endif -%}{{ '<|im_end|>\n' }}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\n' }}"
+    "{%- if enable_thinking is defined and enable_thinking is false -%}{{ '<think>\n\n</think>\n\n' }}{%- endif -%}"
+    "{%- endif -%}"
+)
+# Qwen3-Thinking: cannot but think.
+ALWAYS = QWEN3.replace(
+    "{%- if enable_thinking is defined and enable_thinking is false -%}{{ '<think>\n\n</think>\n\n' }}{%- endif -%}",
+    "{{ '<think>\n' }}",
+)
+# DeepSeek-R1: opens the thinking and drops that of earlier replies.
+FORGETFUL = (
+    "{%- for m in messages -%}{%- if m.role == 'user' -%}{{ '<|User|>' + m.content }}"
+    "{%- else -%}{{ '<|Assistant|>' + m.content.split('</think>')[-1] + '<|im_end|>' }}{%- endif -%}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{ '<|Assistant|><think>\n' }}{%- endif -%}"
+)
+# Other tags than the ones that rewards read.
+FOREIGN = (
+    "{%- for m in messages -%}[{{ m.role }}]{%- if m.reasoning_content -%}[THINK]{{ m.reasoning_content }}[/THINK]"
+    "{%- endif -%}{{ m.content }}{%- endfor -%}{%- if add_generation_prompt -%}[assistant]{%- endif -%}"
+)
+KINDS = ("world", "qwen3", "always", "forgetful", "foreign", "none")
+
+TASK = Task("ask", "sns", "dialogue", "", "", "exact")
+THINKING = Task("ask", "sns", "dialogue", "", "", "exact", think=True, rationale="{why}")
+
+
+def record(answer="yes", rationale="it is so", prompt="is it ?"):
+    return Record("ask/train/0", "ask", ({"role": "user", "content": prompt},), answer, "train", "x", rationale)
+
+
+@pytest.fixture(scope="module")
+def encoders(make_tokenizer):
+    templates = {"qwen3": QWEN3, "always": ALWAYS, "forgetful": FORGETFUL, "foreign": FOREIGN, "none": None}
+    made = {kind: Encoder(make_tokenizer(template, "<|im_end|>")) for kind, template in templates.items()}
+    return {"world": Encoder(make_tokenizer()), **made}
+
+
+@pytest.fixture(params=KINDS)
+def encoder(request, encoders):
+    return encoders[request.param]
+
+
+# "end" and "im_end" lie within the end tokens, "think" within the tags, "question" and "answer" are words of our own
+ANSWERS = ("yes", "end", "im_end", "think", "question", "answer", "rationale", "a , b ; c", "好的 🙂", "x\ny", "<|end|")
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_decoded_target_is_the_rationale_and_the_answer_that_rewards_read(encoder, answer):
+    asked = record(answer, "so it is, I think")
+    text = encoder.decode(encoder.target(asked, THINKING), asked, THINKING)
+    assert split_thinking(text) == ("so it is, I think", answer)
+    assert score(THINKING, asked, text).score == 1.0
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_a_decoded_target_without_thinking_scores_1(encoder, answer):
+    asked = record(answer, None)
+    assert score(TASK, asked, encoder.decode(encoder.target(asked, TASK), asked, TASK)).score == 1.0
+
+
+@pytest.mark.parametrize("task", [TASK, THINKING])
+def test_an_answer_that_was_sampled_is_taught_as_the_same_tokens(encoder, task):
+    asked = record()
+    sampled = encoder.target(asked, task)
+    assert encoder.target(asked, task, encoder.decode(sampled, asked, task)) == sampled
+
+
+@pytest.mark.parametrize("task", [TASK, THINKING])
+def test_a_target_that_was_stored_as_text_is_taught_as_the_same_tokens(encoder, task):
+    asked = record()
+    assert encoder.target(asked, task, encoder.target_text(asked, task)) == encoder.target(asked, task)
+
+
+@pytest.mark.parametrize("kind", ["world", "qwen3", "always"])
+def test_prompt_and_thinking_target_are_what_the_template_makes_of_the_whole_dialogue(encoders, kind):
+    encoder, asked = encoders[kind], record()
+    reply = {"role": "assistant", "content": asked.answer, "reasoning_content": asked.rationale}
+    whole = encoder.tokenizer.apply_chat_template([*asked.messages, reply], tokenize=False, enable_thinking=True)
+    written = encoder.prompt_text(asked, THINKING) + encoder.target_text(asked, THINKING)
+    assert whole.startswith(written + encoder.tokenizer.eos_token)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("world", "it is so</think>yes"),
+        ("qwen3", "<think>\nit is so\n</think>\n\nyes"),
+        ("always", "it is so\n</think>\n\nyes"),
+        ("forgetful", "it is so</think>yes"),
+        ("foreign", "<think>it is so</think>yes"),
+        ("none", "<think>it is so</think>yes"),
+    ],
+)
+def test_a_thinking_target_is_written_as_the_model_is_used_to_where_rewards_can_read_that(encoders, kind, text):
+    assert encoders[kind].target_text(record(), THINKING) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("world", "yes"),
+        ("qwen3", "yes"),  # the prompt holds an empty thinking part
+        ("always", "\n</think>\n\nyes"),
+        ("forgetful", "</think>yes"),
+        ("foreign", "yes"),
+        ("none", "yes"),
+    ],
+)
+def test_a_target_without_thinking_closes_what_the_prompt_has_opened(encoders, kind, text):
+    assert encoders[kind].target_text(record(), TASK) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "task", "text"),
+    [
+        ("world", TASK, "<|user|>is it ?<|assistant|>"),
+        ("world", THINKING, "<|user|>is it ?<|assistant|><think>"),
+        ("qwen3", TASK, "<|im_start|>user\nis it ?<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"),
+        ("qwen3", THINKING, "<|im_start|>user\nis it ?<|im_end|>\n<|im_start|>assistant\n"),
+        ("none", TASK, "is it ?\n"),
+        ("none", THINKING, "is it ?\n"),
+    ],
+)
+def test_the_template_is_told_whether_the_task_thinks(encoders, kind, task, text):
+    encoder = encoders[kind]
+    assert encoder.prompt_text(record(), task) == text
+    [ids] = encoder.prompts([record()], {"ask": task})
+    assert encoder.tokenizer.decode(ids) == text
+
+
+def test_every_record_gets_the_prompt_of_its_own_task(encoders):
+    encoder = encoders["world"]
+    other = Record("x/train/0", "x", ({"role": "user", "content": "and ?"},), "no", "train", "x")
+    tasks = {"ask": THINKING, "x": TASK}
+    together = encoder.prompts([other, record()], tasks)
+    assert together == [*encoder.prompts([other], tasks), *encoder.prompts([record()], tasks)]
+    assert encoder.prompts([], tasks) == []
+
+
+def test_the_tag_that_the_prompt_opened_is_put_back_also_where_the_answer_never_closes_it(encoders):
+    encoder = encoders["world"]
+    tokens = encoder.tokenizer("still thinking", add_special_tokens=False)["input_ids"]
+    assert encoder.decode(tokens, record(), THINKING) == "<think>still thinking"
+    assert encoder.decode(tokens, record(), TASK) == "still thinking"
+
+
+def test_thinking_of_a_model_that_always_thinks_is_not_read_as_the_answer(encoders):
+    encoder = encoders["always"]
+    tokens = encoder.tokenizer("hm, no ...\n</think>\n\nyes", add_special_tokens=False)["input_ids"]
+    assert score(TASK, record(), encoder.decode(tokens, record(), TASK)).score == 1.0
+
+
+def test_special_tokens_are_not_part_of_an_answer_but_thinking_tags_are(make_tokenizer):
+    encoder = Encoder(make_tokenizer(None, special=("<|image|>", "<think>", "</think>")))
+    assert encoder.tokenizer.decode(encoder.tokenizer("</think>")["input_ids"], skip_special_tokens=True) == ""
+    ids = encoder.tokenizer("<think>so</think>y<|image|>es<|end|>")["input_ids"]
+    assert encoder.decode(ids, record(), TASK) == "<think>so</think>yes"
+
+
+def test_spaces_before_punctuation_are_kept(make_tokenizer):
+    tokenizer = make_tokenizer()
+    tokenizer.clean_up_tokenization_spaces = True
+    encoder = Encoder(tokenizer)
+    asked = record("tea , cake ? no , i 'm fine .", None)
+    assert encoder.decode(encoder.target(asked, TASK), asked, TASK) == asked.answer
+
+
+def test_a_beginning_token_is_added_only_where_no_template_writes_one(make_tokenizer):
+    from tokenizers import processors
+
+    for template, beginnings in ((None, 1), ("<|begin|>{{ messages[0].content }}", 1)):
+        tokenizer = make_tokenizer(template, special=("<|begin|>",))
+        begin = tokenizer.convert_tokens_to_ids("<|begin|>")
+        tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+            single="<|begin|> $A", special_tokens=[("<|begin|>", begin)]
+        )
+        encoder = Encoder(tokenizer)
+        [prompt] = encoder.prompts([record()], {"ask": TASK})
+        assert prompt.count(begin) == beginnings
+        assert prompt[0] == begin
+        assert begin not in encoder.target(record(), TASK)
+
+
+def test_a_target_ends_with_the_end_token_once(encoder):
+    end = encoder.tokenizer.eos_token_id
+    assert encoder.target(record(), TASK).index(end) == len(encoder.target(record(), TASK)) - 1
+
+
+def test_a_folder_brings_every_end_token_of_its_generation_config(make_tokenizer, tmp_path):
+    from transformers import GenerationConfig
+
+    tokenizer = make_tokenizer(special=("<|stop|>",))
+    tokenizer.save_pretrained(tmp_path)
+    end, stop = tokenizer.convert_tokens_to_ids(["<|end|>", "<|stop|>"])
+    assert Encoder.load(tmp_path).eos_ids == {end}
+    GenerationConfig(eos_token_id=[stop]).save_pretrained(tmp_path)
+    assert Encoder.load(tmp_path).eos_ids == {end, stop}
+    GenerationConfig(eos_token_id=stop).save_pretrained(tmp_path)
+    assert Encoder.load(tmp_path).eos_ids == {end, stop}
+
+
+def test_a_tokenizer_without_an_end_token_is_refused(make_tokenizer):
+    tokenizer = make_tokenizer()
+    tokenizer.eos_token = None
+    with pytest.raises(ValueError, match="no end-of-sequence token"):
+        Encoder(tokenizer)

@@ -1,0 +1,131 @@
+import random
+from functools import cache
+
+import pytest
+import sacrebleu
+
+from redone.records import Record
+from redone.rewards.metrics import anls, bleu, chrf, edit_distance, set_f1, token_f1
+
+
+def record(answer):
+    return Record("tea/eval/0", "tea", ({"role": "user", "content": "?"},), answer, "eval", "world")
+
+
+@pytest.mark.parametrize(
+    "gold, answer, score, hits, predicted, wanted",
+    [
+        ("a, b", "B，a", 1, 2, 2, 2),
+        ("a, b, c", "a, d", 2 / 5, 1, 2, 3),
+        ("a", "a, b, c, d, e", 2 / 6, 1, 5, 1),
+        ("a, b", "a, a, a", 2 / 3, 1, 1, 2),  # repetition neither helps nor harms
+        ("a, b", "a b", 0, 0, 1, 2),
+        ("a, b", "none", 0, 0, 0, 2),
+        ("none", "None.", 1, 0, 0, 0),
+        ("none", "a", 0, 0, 1, 0),
+        ("none", "none, a", 0, 0, 2, 0),
+        ("", "", 1, 0, 0, 0),
+        ("a", "", 0, 0, 0, 1),
+    ],
+)
+def test_set_f1_by_hand(gold, answer, score, hits, predicted, wanted):
+    verdict = set_f1(record(gold), answer)
+    assert verdict.score == pytest.approx(score)
+    assert [verdict.parts[name] for name in ("hits", "predicted", "gold")] == [hits, predicted, wanted]
+
+
+def test_set_f1_takes_its_separator_and_its_word_for_nothing():
+    assert set_f1(record("a, b ; c"), "c;a, b", separator=";").score == 1
+    assert set_f1(record("-"), "", none="-").score == 1
+    assert set_f1(record("none"), "", none="-").score == 0
+
+
+@pytest.mark.parametrize(
+    "gold, answer, score, hits, predicted, wanted",
+    [
+        ("the cat sat", "The cat, sat!", 1, 3, 3, 3),
+        ("the cat sat", "sat the cat", 1, 3, 3, 3),
+        ("the cat sat", "a cat", 2 / 5, 1, 2, 3),
+        ("the cat", "the the the", 2 / 5, 1, 3, 2),  # each word counts as often as the reference has it
+        ("我爱茶", "我喝茶", 2 / 3, 2, 3, 3),
+        ("the cat", "dog", 0, 0, 1, 2),
+        ("the cat", "!?", 0, 0, 0, 2),
+    ],
+)
+def test_token_f1_by_hand(gold, answer, score, hits, predicted, wanted):
+    verdict = token_f1(record(gold), answer)
+    assert verdict.score == pytest.approx(score)
+    assert [verdict.parts[name] for name in ("hits", "predicted", "gold")] == [hits, predicted, wanted]
+
+
+@pytest.mark.parametrize(
+    "gold, answer, score",
+    [
+        ("kitten", "sitting", 4 / 7),  # three edits
+        ("Tea.", "tea", 1),
+        ("abc", "xyz", 0),
+        ("1999", "1998", 3 / 4),
+        ("coffee", "соffee", 4 / 6),  # two Cyrillic letters
+        ("a" * 1001, "a" * 1001, 1),
+        ("a" * 1001, "a" * 1000, 0),  # beyond the longest aligned only equality counts
+    ],
+)
+def test_anls_by_hand(gold, answer, score):
+    assert anls(record(gold), answer).score == pytest.approx(score)
+
+
+def test_the_edit_distance_is_that_of_the_plain_recursion():
+    @cache
+    def slow(one, other):
+        if not one or not other:
+            return len(one) + len(other)
+        replaced = slow(one[1:], other[1:]) + (one[0] != other[0])
+        return min(replaced, slow(one[1:], other) + 1, slow(one, other[1:]) + 1)
+
+    draw = random.Random(0)
+    for _ in range(100):
+        one, other = ("".join(draw.choices("ab茶", k=draw.randrange(8))) for _ in range(2))
+        assert edit_distance(one, other) == slow(one, other)
+
+
+PAIRS = [
+    ("the tea is not good today", "the tea is good"),
+    ("the tea is not good today", "today the good tea, it is not"),
+    ("this cafe is so cool", "it is a very nice place"),
+    ("我爱很酷的咖啡", "我爱咖啡"),
+    ("茶和书", "这本书很好"),
+]
+
+
+@pytest.mark.parametrize("gold, answer", PAIRS)
+def test_chrf_and_bleu_are_those_of_sacrebleu(gold, answer):
+    def theirs(function, **options):
+        return pytest.approx(function(answer, [gold], **options).score / 100, abs=1e-8)
+
+    assert chrf(record(gold), answer).score == theirs(sacrebleu.sentence_chrf)
+    assert chrf(record(gold), answer, word_order=2).score == theirs(sacrebleu.sentence_chrf, word_order=2)
+    for tokenize in ("13a", "zh"):
+        expected = theirs(sacrebleu.sentence_bleu, tokenize=tokenize, use_effective_order=True)
+        assert bleu(record(gold), answer, tokenize=tokenize).score == expected
+
+
+def test_chrf_and_bleu_by_hand():
+    # one letter of two: precision 1, recall 1/2, and F2 = 5 P R / (4 P + R); orders that one side lacks are left out
+    assert chrf(record("ab"), "a").score == pytest.approx(5 / 9)
+    # precisions 3/4, 2/3, 1/2 and, of no match in one, 1/2 by exponential smoothing; the lengths are equal
+    assert bleu(record("a b c d"), "a b c e").score == pytest.approx((3 / 4 * 2 / 3 * 1 / 2 * 1 / 2) ** (1 / 4))
+
+
+@pytest.mark.parametrize("reward", [set_f1, token_f1, chrf, bleu, anls])
+@pytest.mark.parametrize("gold", ["tea", "茶", "The tea is good.", "我爱很酷的咖啡", "tea, milk, water"])
+def test_gold_scores_exactly_one_and_nothing_scores_zero(reward, gold):
+    verdict = reward(record(gold), gold)
+    assert (verdict.score, verdict.reason) == (1.0, "right")
+    verdict = reward(record(gold), " ")
+    assert (verdict.score, verdict.reason, verdict.parts["parsed"]) == (0.0, "unparsable", 0.0)
+
+
+@pytest.mark.parametrize("reward", [token_f1, chrf, bleu, anls])
+def test_an_empty_reference_is_refused_by_name(reward):
+    with pytest.raises(ValueError, match="tea/eval/0"):
+        reward(record(" . "), "tea")

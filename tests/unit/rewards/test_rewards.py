@@ -1,0 +1,206 @@
+import pytest
+
+from redone.records import Record, Task, Verdict
+from redone.rewards import LONGEST, REWARDS, mean, micro_f1, score, validate_options
+
+
+def subject(reward, gold, prompt, candidates=(), fields=None, **options):
+    """A task, its one record, and the options that its prompt lists."""
+    task = Task("tea", "sns", "dialogue", prompt, gold, reward, options)
+    fields = {"candidates": list(candidates), **(fields or {})}
+    return task, Record(
+        "tea/eval/0", "tea", ({"role": "user", "content": prompt},), gold, "eval", "world", fields=fields
+    )
+
+
+DRINKS = ("coffee", "green tea", "water", "milk", "juice", "cocoa")
+LISTED = "Which of these does the note speak of: " + ", ".join(DRINKS) + "?"
+CASES = [{"vars": {"x": x, "y": y}, "value": max(x, y)} for x, y in ((1, 2), (5, 3), (-4, 9))]
+RULES = [{"rule": "words", "min": 3, "max": 6}, {"rule": "contains", "text": "cafe"}, {"rule": "ends", "text": "cafe"}]
+SUBJECTS = {
+    "text": subject("exact", "cocoa", LISTED, DRINKS),
+    "choice": subject("exact", "B", LISTED, DRINKS, kind="choice"),
+    "number": subject("exact", "42", "How much is 40 + 2?", ("41", "42", "43"), kind="number"),
+    "set": subject("exact", "cocoa, milk", LISTED, DRINKS, kind="set"),
+    "list": subject("exact", "cocoa, milk", LISTED, DRINKS, kind="list"),
+    "expression": subject(
+        "expression", "max(x, y)", "The larger of x and y", ("x", "y", "min(x, y)"), {"cases": CASES}
+    ),
+    "pattern": subject(
+        "pattern", "meet at the cafe", "At least 3 words about a cafe", DRINKS, {"rules": RULES}, all=True
+    ),
+    "set_f1": subject("set_f1", "cocoa, milk", LISTED, DRINKS),
+    "token_f1": subject("token_f1", "a cup of cocoa", "What does she order, after all, in the end?", DRINKS),
+    "chrf": subject("chrf", "I love this cafe so much", "译成英文：我太爱这家咖啡馆了", DRINKS),
+    "bleu": subject("bleu", "I love this cafe so much", "译成英文：我太爱这家咖啡馆了", DRINKS),
+    "anls": subject(
+        "anls", "cocoa in paris", "Write a search query for: today I drank a hot cocoa while in Paris", DRINKS
+    ),
+}
+GRADED = ("set_f1", "token_f1", "chrf", "bleu", "anls")
+
+CHEATS = {  # (record, reference answer) -> what a model might try
+    "empty": lambda r, gold: "",
+    "blank": lambda r, gold: " \n\u3000\t",
+    "full stops": lambda r, gold: "..." * 50,
+    "prompt": lambda r, gold: r.prompt_text,
+    "prompt and answer": lambda r, gold: f"{r.prompt_text}\n{gold}",
+    "listed": lambda r, gold: ", ".join(r.fields["candidates"]),
+    "lettered": lambda r, gold: "A B C D E F",
+    "repeated": lambda r, gold: " ".join([gold] * 30),
+    "in lines": lambda r, gold: "\n".join([gold] * 30),
+    "in a list": lambda r, gold: f"coffee, water, {gold}, juice, green tea, 41, 43",
+    "in a sentence": lambda r, gold: (
+        f"It may well be {gold}, but I am not so sure about that, I would have to think it over"
+    ),
+    "bold": lambda r, gold: f"**{gold}**",
+    "heading": lambda r, gold: f"# {gold}",
+    "fenced": lambda r, gold: f"```\n{gold}\n```",
+    "quoted": lambda r, gold: f'"{gold}"',
+    "endless": lambda r, gold: "x" * 100_000,
+    "endless answer": lambda r, gold: f"{gold} " * (100_000 // (len(gold) + 1)),
+    "endless digits": lambda r, gold: "9" * 100_000,
+    "look-alike": lambda r, gold: gold.translate(str.maketrans("aceopxyB42", "асеорхуВЧƨ")),  # Cyrillic
+    "invisible": lambda r, gold: f"{gold}\u200b",
+}
+WRAPPED = ("bold", "heading", "fenced", "quoted", "look-alike", "invisible")  # nearly the answer, and so for a metric
+ALLOWED = {  # beyond 0 for all or nothing, and for metrics 0.99 for the wrapped answer and 0.5 for others
+    ("expression", "fenced"): 1,  # the one wrapping that is part of its format
+    ("pattern", "heading"): 1,  # right by its rules
+    **{("set_f1", cheat): 0.8 for cheat in ("repeated", "in lines", "endless answer")},  # a third item, "milk cocoa"
+    **{("token_f1", cheat): 1 for cheat in ("bold", "heading", "fenced", "quoted", "invisible")},  # the same words
+    ("token_f1", "in a list"): 2 * 4 / (4 + 11),
+    ("chrf", "in a list"): 0.75,  # chrF weighs recall four times as much as precision
+    ("chrf", "in a sentence"): 0.6,
+    ("chrf", "prompt and answer"): 0.9,
+    ("bleu", "prompt and answer"): 0.85,  # to "13a" the Chinese prompt is three words
+}
+
+
+@pytest.mark.parametrize("cheat", CHEATS)
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_a_cheat_scores_no_more_than_it_should(name, cheat):
+    task, record = SUBJECTS[name]
+    default = 0 if name not in GRADED else 0.99 if cheat in WRAPPED else 0.5
+    verdict = REWARDS[task.reward](record, CHEATS[cheat](record, record.answer), **task.options)
+    assert verdict.score <= ALLOWED.get((name, cheat), default)
+    assert (verdict.reason == "right") == (verdict.score == 1)
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_gold_scores_one(name):
+    task, record = SUBJECTS[name]
+    validate_options(task)
+    assert score(task, record, record.answer) == score(task, record, f" {record.answer}\n")
+    assert (score(task, record, record.answer).score, score(task, record, record.answer).reason) == (1, "right")
+
+
+def test_every_reward_has_a_table_of_cheats():
+    assert {task.reward for task, _ in SUBJECTS.values()} == set(REWARDS)
+
+
+def graded(gold="tea, milk", **fields):
+    task = Task("tags", "sns", "dialogue", "?", gold, "set_f1", metric="micro_f1", **fields)
+    return task, Record("tags/eval/0", "tags", ({"role": "user", "content": "?"},), gold, "eval", "world")
+
+
+@pytest.mark.parametrize(
+    "text, finished, value, reason",
+    [
+        ("<think>or milk?</think> tea, milk", True, 1, "right"),
+        ("or milk?</think>\ntea, milk", True, 1, "right"),  # the prompt opened it
+        ("<think></think>tea", True, 2 / 3, "wrong"),
+        ("<think>tea, milk", True, 0, "unparsable"),
+        ("<think>tea, milk", False, 0, "truncated"),
+        ("tea, milk", True, 0, "unparsable"),  # it did not think
+        ("<think>tea, milk</think>", True, 0, "unparsable"),  # all thought, nothing said
+        ("<think>a</think>tea, water", False, 0.5, "truncated"),
+        (
+            "<think>a</think>tea, milk</think>tea, milk",
+            True,
+            0.8,
+            "wrong",
+        ),  # three items, not the better of two answers
+    ],
+)
+def test_a_thinking_task_is_scored_on_what_follows_the_closed_thinking(text, finished, value, reason):
+    verdict = score(*graded(think=True), text, finished)
+    assert (verdict.score, verdict.reason) == (pytest.approx(value), reason)
+    assert verdict.parts["gold"] == 2  # micro_f1 sees what was wanted whatever was said
+
+
+def test_unclosed_thinking_scores_nothing_where_an_empty_answer_would_be_right():
+    task, record = graded("none", think=True)
+    assert score(task, record, "<think></think>").score == 1
+    verdict = score(task, record, "<think>")
+    assert (verdict.score, verdict.reason, verdict.parts["parsed"]) == (0, "unparsable", 0)
+
+
+def test_a_task_that_does_not_think_forgives_closed_thinking_before_the_answer_alone():
+    assert score(*graded(), "<think>hm</think>tea, milk").score == 1
+    assert score(*graded(), "hm</think>tea, milk").score < 1
+    assert score(*graded(), "<think>tea, milk").score < 1
+
+
+@pytest.mark.parametrize("pass_at, reason", [(0.5, "right"), (0.51, "wrong"), (1.0, "wrong")])
+def test_right_means_that_the_score_reaches_pass_at(pass_at, reason):
+    verdict = score(*graded(pass_at=pass_at), "tea, water")  # one of two, one too many
+    assert (verdict.score, verdict.reason) == (0.5, reason)
+
+
+@pytest.mark.parametrize("text, reason", [("tea, milk", "right"), ("tea", "truncated"), ("", "truncated")])
+def test_an_answer_that_was_cut_off_is_truncated_unless_it_is_right(text, reason):
+    assert score(*graded(), text, finished=False).reason == reason
+
+
+def test_an_answer_of_more_characters_than_the_longest_is_not_read():
+    assert score(*graded(), "tea, milk".ljust(LONGEST)).score == 1
+    verdict = score(*graded(), "tea, milk".ljust(LONGEST + 1))
+    assert (verdict.score, verdict.reason) == (0, "unparsable")
+    assert [verdict.parts[name] for name in ("hits", "predicted", "gold")] == [0, 0, 2]
+    assert score(*graded(think=True), "x" * LONGEST + "</think>tea, milk").score == 1  # thinking may be longer
+
+
+def counted(value, hits, predicted, gold):
+    return Verdict(value, "wrong", {"hits": hits, "predicted": predicted, "gold": gold})
+
+
+def test_metrics_by_hand():
+    verdicts = [counted(2 / 3, 1, 2, 1), counted(0, 0, 0, 2), counted(4 / 5, 2, 2, 3)]
+    assert micro_f1(verdicts) == pytest.approx(2 * 3 / (4 + 6))  # not the mean of the three
+    assert mean(verdicts) == pytest.approx((2 / 3 + 4 / 5) / 3)
+    assert micro_f1([counted(1, 0, 0, 0)]) == 1
+    assert micro_f1([counted(0, 0, 0, 1)]) == 0
+
+
+@pytest.mark.parametrize(
+    "reward, options, others, message",
+    [
+        ("exat", {}, {}, "unknown reward 'exat'; did you mean 'exact'"),
+        ("judge", {}, {}, "unknown reward 'judge'; there are exact, set_f1"),
+        ("exact", {"seperator": ";"}, {}, "reward exact has no option 'seperator'; did you mean 'separator'"),
+        ("exact", {"answer": "tea"}, {}, "has no option 'answer'"),  # not one of the options
+        ("token_f1", {"case": True}, {}, "has no option 'case'; there are none"),
+        ("exact", {"kind": "sets"}, {}, "kind cannot be 'sets'; did you mean 'set'"),
+        ("exact", {"case": 1}, {}, "case is 1, not of type bool"),
+        ("exact", {"separator": ""}, {}, "the separator is empty"),
+        ("chrf", {"word_order": True}, {}, "word_order is True, not of type int"),
+        ("bleu", {"tokenize": 13}, {}, "tokenize cannot be 13; did you mean '13a'"),
+        ("set_f1", {}, {"metric": "microf1"}, "unknown metric 'microf1'; did you mean 'micro_f1'"),
+        ("exact", {}, {"metric": "micro_f1"}, "micro_f1 needs the counts of set_f1 or token_f1"),
+        ("exact", {}, {"pass_at": 0.0}, "pass_at is 0.0"),
+        ("exact", {}, {"pass_at": 50}, "pass_at is 50"),
+        ("exact", {}, {"pass_at": "1"}, "pass_at is '1'"),
+    ],
+)
+def test_what_does_not_fit_a_reward_is_refused_with_the_task_and_the_nearest_name(reward, options, others, message):
+    with pytest.raises(ValueError) as refused:
+        validate_options(Task("tea", "sns", "dialogue", "?", "x", reward, options, **others))
+    assert str(refused.value).startswith("task tea: ")
+    assert message in str(refused.value)
+
+
+def test_options_that_fit_pass():
+    validate_options(Task("tea", "sns", "dialogue", "?", "x", "exact", {"kind": "set", "separator": "|", "case": True}))
+    validate_options(Task("tea", "sns", "dialogue", "?", "x", "set_f1", {"none": ""}, metric="micro_f1", pass_at=0.5))
+    validate_options(Task("tea", "sns", "dialogue", "?", "x", "chrf", {"word_order": 2}, pass_at=1))

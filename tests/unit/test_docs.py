@@ -1,0 +1,86 @@
+"""What the documents promise: generated ones are current, examples load, names and links exist."""
+
+import re
+import runpy
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from redone.config import known_keys, load_config
+from redone.data.load import CONVERT, build, read_pack
+from redone.records import Finding, TargetPlan, Task
+from redone.rewards import METRICS, REWARDS, score, validate_options
+from redone.rewards.pattern import RULES
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [*sorted(DOCS.glob("*.md")), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+
+
+def text_of(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def test_the_page_of_settings_is_what_its_script_makes():
+    made = runpy.run_path(str(DOCS / "generate_config.py"))["render"]()
+    assert made == text_of("config.md"), "run docs/generate_config.py"
+
+
+def test_the_example_task_loads_and_its_answers_score_1(tmp_path: Path):
+    pack, rows, config = re.findall(r"```(?:toml|json)\n(.*?)```", text_of("data.md"), re.DOTALL)
+    (tmp_path / "notes.toml").write_text(pack)
+    (tmp_path / "run.toml").write_text(config)
+    (tmp_path / "data" / "topic").mkdir(parents=True)
+    for name, line in zip(("train", "dev", "test"), rows.splitlines(), strict=True):
+        (tmp_path / "data" / "topic" / f"{name}.jsonl").write_text(line + "\n")
+    [mine, world] = load_config([tmp_path / "run.toml"]).data.packs
+    dataset = build([read_pack(Path(mine), tmp_path / "data")], limit=None, probe=0.1, evaluation=0.1)
+    task = dataset.tasks["note_topic"]
+    validate_options(task)
+    records = [record for split in ("train", "probe", "eval") for record in dataset.split(split)]
+    assert world == "world"
+    assert [score(task, record, record.answer).score for record in records] == [1.0, 1.0, 1.0]
+    assert records[0].prompt_text.endswith("Which topic? food style sport")
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("data.md", [f.name for f in fields(Task) if f.name != "name"]),
+        ("data.md", [f.name for f in [*fields(Finding), *fields(TargetPlan)]]),
+        ("rewards.md", [*REWARDS, *METRICS, *RULES]),
+    ],
+)
+def test_every_name_of_an_interface_is_documented(page: str, names: list[str]):
+    text = text_of(page)
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_converter_is_documented():
+    assert [name for name in CONVERT if f"`{{{name} = " not in text_of("data.md")] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_setting_that_a_page_names_exists(page: Path):
+    tables = "|".join({key.split(".")[0] for key in known_keys() if "." in key})
+    named = re.findall(rf"`((?:{tables})\.\w+)(?:`| =)", page.read_text(encoding="utf-8"))
+    assert sorted(set(named) - set(known_keys())) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_within_the_repository_leads_somewhere(page: Path):
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text(encoding="utf-8")):
+        name, _, anchor = target.partition("#")
+        there = page.parent / name if name else page
+        assert there.is_file(), target
+        headings = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in anchors, target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_of_the_package_that_a_page_names_exists(page: Path):
+    places = [ROOT, ROOT / "src" / "redone", DOCS]
+    for name in re.findall(r"`([\w/]+/[\w.]+\.(?:py|toml|md))`", page.read_text(encoding="utf-8")):
+        assert any((place / name).is_file() for place in places), name
