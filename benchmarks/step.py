@@ -67,14 +67,18 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     model = make_model()
     body, head = sizes(model)
-    print(f"Qwen3 architecture, random, float32: {(body + head) / 1e6:.1f} M parameters ({head / 1e6:.1f} M of them in the")
+    print(
+        f"Qwen3 architecture, random, float32: {(body + head) / 1e6:.1f} M parameters ({head / 1e6:.1f} M of them in the"
+    )
     print(f"embedding, which is the head too); torch {torch.__version__}, {torch.get_num_threads()} threads\n")
     for name in arguments.shapes:
         report(name, SHAPES[name], arguments.repeats, arguments.ours_only)
 
 
 def report(name: str, shape: Shape, repeats: int, ours_only: bool) -> None:
-    print(f"{name}: {shape.prompts} x {shape.group} answers, {shape.prompt} prompt tokens, {shape.answer} answer tokens")
+    print(
+        f"{name}: {shape.prompts} x {shape.group} answers, {shape.prompt} prompt tokens, {shape.answer} answer tokens"
+    )
     ours = make_ours(shape)
     rates: list[float] = []
     times: dict[str, list[float]] = {"redone": [], "trl": []}

@@ -26,9 +26,7 @@ nearest known key, before anything is read. Pack files (`.toml`) are relative to
 as `config.json` in the run's folder, and a folder made with another one is refused. `updates` must divide `prompts` in
 both stages of reinforcement learning.
 """
-SHARED = """\
-It has the keys of {twin}. These defaults differ, and they hold only where nothing sets a key of {title}: write
-them out in a table of your own."""
+SHARED = "It has the keys of {twin}; these defaults differ:"
 TYPES = {int: "integer", float: "number", str: "text", bool: "true or false"}
 BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
@@ -43,7 +41,7 @@ def render() -> str:
         lines = [f"## {title}", ""]
         if defaults is not table:
             names = [name for name in names if getattr(defaults, name) != getattr(table, name)]
-            lines += [SHARED.format(twin=twin, title=title), ""]
+            lines += [SHARED.format(twin=twin), ""]
         lines += ["| key | type | default | range | meaning |", "|---|---|---|---|---|"]
         lines += [row(name, type(table).model_fields[name], getattr(table, name)) for name in names]
         parts.append("\n".join([*lines, ""]))

@@ -106,7 +106,8 @@ def make_tokenizer() -> Callable[..., Any]:
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
         tokenizer.add_special_tokens(["<|pad|>", end, "<|user|>", "<|assistant|>", *special])
-        tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in ("<think>", "</think>") if tag not in special])
+        tags = [tag for tag in ("<think>", "</think>") if tag not in special]
+        tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in tags])
         fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=end, pad_token="<|pad|>")
         fast.chat_template = template
         return fast
@@ -150,7 +151,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory, make_tokenizer: Callabl
 def tiny_run(tmp_path: Path, tiny_model: Path) -> Path:
     """A configuration of a whole run, seconds long, over pack.toml and its JSON Lines files beside it: a task outside
     the translation family, one inside, and a general one that thinks."""
-    words = "null eins zwei drei vier acht neun zehn".split()
+    words = ["null", "eins", "zwei", "drei", "vier", "acht", "neun", "zehn"]
     for place, (split, count) in enumerate((("train", 12), ("probe", 4), ("eval", 4))):
         numbers = range(100 * (place + 1), 100 * (place + 1) + count)
         rows: dict[str, list[dict[str, Any]]] = {

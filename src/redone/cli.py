@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -226,16 +225,17 @@ def check(config: RunConfig, log: "Log") -> Checked:
     dataset, notes = checks.check_rewards(dataset)
     for note in notes:
         log.line(note)
-    with _quiet_transformers():
-        from transformers import AutoConfig
+    from transformers import AutoConfig
 
-        from redone.data.encode import Encoder
+    from redone.data.encode import Encoder
+    from redone.engine.log import quiet_transformers
 
-        try:
-            architecture = AutoConfig.from_pretrained(base)
-            encoder = Encoder.load(base)
-        except OSError as error:
-            raise ValueError(f"{config.model.path}: no model could be loaded: {str(error).splitlines()[0]}") from None
+    quiet_transformers()
+    try:
+        architecture = AutoConfig.from_pretrained(base)
+        encoder = Encoder.load(base)
+    except OSError as error:
+        raise ValueError(f"{config.model.path}: no model could be loaded: {str(error).splitlines()[0]}") from None
     own = getattr(architecture.get_text_config(), "max_position_embeddings", None) or config.model.max_context
     max_context = min(config.model.max_context, own)
     checks.check_lengths(dataset, encoder, max_context)
@@ -262,18 +262,17 @@ def prepare(config: RunConfig, out: Path, log: "Log", keep: bool = True) -> "Lab
 
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     checked = check(config, log)
-    with _quiet_transformers():
-        from redone.data.encode import Encoder
-        from redone.engine.policy import Policy
-        from redone.pipeline import Lab
+    from redone.data.encode import Encoder
+    from redone.engine.policy import Policy
+    from redone.pipeline import Lab
 
-        device = config.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        elif device == "cuda" and not torch.cuda.is_available():
-            raise ValueError('device = "cuda", but torch sees no such device; set device = "cpu"')
-        policy = Policy.load(checked.base, config.model.dtype, device)
-        encoder = Encoder.load(checked.base)
+    device = config.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    elif device == "cuda" and not torch.cuda.is_available():
+        raise ValueError('device = "cuda", but torch sees no such device; set device = "cpu"')
+    policy = Policy.load(checked.base, config.model.dtype, device)
+    encoder = Encoder.load(checked.base)
     log.line(policy.note or "Every prompt is computed once for all of its answers.")
     lab = Lab(config, checked.dataset, encoder, checked.base, out, log, device)
     if keep and not (out / "config.json").exists():
@@ -308,20 +307,6 @@ def manifest(config: RunConfig, checked: Checked, policy: Any, device: str) -> d
         "data_notes": checked.notes,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
-
-
-@contextmanager
-def _quiet_transformers() -> Any:
-    """Without the library's own progress bars and advice, which would bury ours."""
-    from transformers.utils import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
 
 
 def _print_results(results: dict[str, Any]) -> None:

@@ -141,17 +141,21 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     Raises ValueError naming file and line where a line is not a JSON object.
     """
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{path}:{number}: not JSON ({error.msg} at column {error.colno})") from None
-            if not isinstance(row, dict):
-                raise ValueError(f"{path}:{number}: expected a JSON object, found {type(row).__name__}")
-            yield row
+    number = 0
+    with opener(path, "rb") as lines:
+        try:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    row = json.loads(line.decode("utf-8"))
+                    if not isinstance(row, dict):
+                        raise ValueError(f"{path}:{number}: expected a JSON object, found {type(row).__name__}")
+                    yield row
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path}:{number}: not JSON ({error.msg} at column {error.colno})") from None
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}:{number}: not UTF-8 ({error.reason} at byte {error.start} of the line)") from None
+        except (EOFError, gzip.BadGzipFile) as error:
+            raise ValueError(f"{path}:{number + 1}: the gzip file is damaged or cut off ({error})") from None
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

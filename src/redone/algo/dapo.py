@@ -23,7 +23,8 @@ def advantages(rewards: Tensor, floor: float) -> Tensor:  # [P, G] -> [P, G]
 
     The floor is ours: without one a BLEU of 0.31 beside 0.32 becomes a signal of unit size.
     """
-    assert rewards.ndim == 2 and rewards.shape[1] >= 2
+    assert rewards.ndim == 2
+    assert rewards.shape[1] >= 2
     return (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + floor)
 
 
@@ -48,7 +49,8 @@ def token_weights(
     "token": 1 / all tokens of the step, what every implementation does. "group": each group's tokens share
     1 / P, what the papers write (equation 8; RedOne 2.0 equation 6).
     """
-    assert len(lengths) == len(groups) and averaging in ("token", "group")
+    assert len(lengths) == len(groups)
+    assert averaging in ("token", "group")
     tokens: dict[int, int] = {}
     for length, group in zip(lengths, groups):
         tokens[group] = tokens.get(group, 0) + length
@@ -72,7 +74,8 @@ def dapo_loss(
     A batch may be any part of the optimiser step: losses, gradients and statistics of the parts add up to the step's.
     clip_fraction: the weighted share of tokens whose objective the clip decides, so that they have no gradient.
     """
-    assert logprobs.shape == old_logprobs.shape == advantages.shape == weights.shape and logprobs.ndim == 1
+    assert logprobs.shape == old_logprobs.shape == advantages.shape == weights.shape
+    assert logprobs.ndim == 1
     ratio = torch.exp(logprobs - old_logprobs)
     clipped = ratio.clamp(1 - clip_low, 1 + clip_high)
     objective = torch.minimum(ratio * advantages, clipped * advantages)

@@ -14,7 +14,7 @@ def wilson(successes: float, n: int) -> tuple[float, float]:
     share, square = successes / n, Z * Z
     centre = (share + square / (2 * n)) / (1 + square / n)
     half = Z / (1 + square / n) * math.sqrt(share * (1 - share) / n + square / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return centre - half if successes else 0.0, centre + half if successes < n else 1.0  # exactly, at the ends
 
 
 def resampled(statistic: Callable[[list[int]], float], n: int, *, seed: int, resamples: int) -> list[float]:

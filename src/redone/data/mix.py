@@ -7,6 +7,7 @@ two small counters, so that a resumed run draws what the uninterrupted one would
 
 import bisect
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -35,6 +36,8 @@ class Mix:
         self.strata = [stratum for stratum in strata if stratum.share > 0 and any(stratum.tasks.values())]
         if not self.strata:
             raise ValueError("no task has a share of the prompts")
+        assert all(records[task] for stratum in self.strata for task, weight in stratum.tasks.items() if weight)
+        assert all(weight > 0 for weight in (weights or {}).values())
         self.records = records
         self.seed = seed
         self.weights = weights or {}
@@ -43,7 +46,7 @@ class Mix:
         self._orders: dict[tuple[str, int], list[Record]] = {}
 
     def __len__(self) -> int:
-        return sum(len(self.records[task]) for stratum in self.strata for task in stratum.tasks)
+        return sum(len(self.records[task]) for stratum in self.strata for task, weight in stratum.tasks.items() if weight)
 
     def draw(self) -> Record:
         stratum = _choose([s.share for s in self.strata], uniform(self.seed, "stratum", self.draws))
@@ -62,7 +65,7 @@ class Mix:
             self._orders.pop((task, turn - 1), None)
 
             def late(record: Record) -> float:
-                return uniform(self.seed, turn, record.id) ** (1.0 / self.weights.get(record.id, 1.0))
+                return math.log(uniform(self.seed, turn, record.id)) / self.weights.get(record.id, 1.0)
 
             self._orders[key] = sorted(self.records[task], key=late, reverse=True)
         return self._orders[key]

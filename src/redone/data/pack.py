@@ -35,6 +35,7 @@ class Layout:
 
     buckets: tuple[Bucket, ...]
     inverse: Tensor  # [T] where each token of the row lies in the buckets' concatenated, flattened outputs
+    longest: int  # tokens of the longest prompt and answer together, as laid out
 
 
 @dataclass(frozen=True)
@@ -126,10 +127,12 @@ def _layout(
                 prompt_mask=(torch.arange(long_prompt) < prompt_length[:, None]).to(device) if padded else None,
             )
         )
-    return Layout(tuple(buckets), inverse.to(device))
+    return Layout(tuple(buckets), inverse.to(device), longest=max(prompt + answer for prompt, _, answer in shapes))
 
 
-def _bucket(shapes: Sequence[tuple[int, int, int]], most_waste: float = 1.25, most_scores: int = 1 << 21) -> list[list[int]]:
+def _bucket(
+    shapes: Sequence[tuple[int, int, int]], most_waste: float = 1.25, most_scores: int = 1 << 21
+) -> list[list[int]]:
     """Indices of trees grouped so that padding costs at most `most_waste` times the attention scores themselves,
     and one bucket holds at most `most_scores` of them per head (memory), a single tree excepted."""
 
@@ -154,12 +157,17 @@ def _bucket(shapes: Sequence[tuple[int, int, int]], most_waste: float = 1.25, mo
     return buckets
 
 
-def split_by_tokens(trees: Sequence[tuple[Tokens, Sequence[Tokens]]], most: int) -> list[list[int]]:
-    """Indices of trees in order, cut so that each part forwards at most `most` tokens (a single tree excepted)."""
+def split_by_tokens(
+    trees: Sequence[tuple[Tokens, Sequence[Tokens]]], most: int, repeated: bool = False
+) -> list[list[int]]:
+    """Indices of trees in order, cut so that each part forwards at most `most` tokens (a single tree excepted).
+
+    repeated: count each prompt once for each of its answers, as the ordinary path runs it.
+    """
     parts: list[list[int]] = []
     room = 0
     for index, (prompt, answers) in enumerate(trees):
-        size = len(prompt) + sum(len(answer) - 1 for answer in answers)
+        size = (len(answers) if repeated else 1) * len(prompt) + sum(len(answer) - 1 for answer in answers)
         if not parts or size > room:
             parts.append([])
             room = most

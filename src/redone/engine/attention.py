@@ -3,11 +3,11 @@
 transformers' models look their attention up by name in `ALL_ATTENTION_FUNCTIONS` and hand it whatever keyword
 arguments their forward was given; ours travel as `tree`. transformers builds no mask for a name it does not
 know, so the function carries all structure itself: a `Layout` for prefill and updates, a `DecodeState` for
-decoding. What it cannot honour (sliding windows, soft caps, sinks, unknown keywords) it refuses, and the policy
-then takes the ordinary path (see `policy.Policy`).
+decoding. What it cannot honour (soft caps, sinks, sliding windows shorter than the text, unknown keywords) it refuses,
+and the policy then takes the ordinary path (see `policy.Policy`).
 
 Shapes: H query heads, Hkv key heads, R = H / Hkv, D head size, T tokens of the row; N trees of a bucket,
-A answers each, Lp and La padded lengths; C own tokens so far.
+A answers each, Lp and La padded lengths; C own tokens of the longest answer so far.
 """
 
 from dataclasses import dataclass, field
@@ -35,20 +35,20 @@ class Prefill:
     kept: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)  # layer -> [T, Hkv, D] keys, values
 
 
-@dataclass
+@dataclass(frozen=True)
 class DecodeState:
-    """Keys and values while decoding: each prompt's once, and a preallocated buffer for every answer.
+    """One step of decoding: each prompt's keys and values once, and a preallocated buffer for each of its answers.
 
-    Rows are (prompt, answer) pairs, N x A of them, flattened; only the active ones pass through the model.
+    Only the rows that live pass through the model: row i is answer `answer[i]` of prompt `prompt[i]`.
     """
 
     prompts: dict[int, tuple[Tensor, Tensor]]  # layer -> [N, Hkv, Lp, D] keys, values
-    own: dict[int, tuple[Tensor, Tensor]]  # layer -> [N * A, Hkv, capacity, D]
-    prompt_mask: Tensor  # [N, Lp] True at real tokens
-    num_answers: int  # A
-    lengths: Tensor  # [N * A] own tokens laid down before this step
-    active: Tensor  # [rows] the rows that this step computes
-    longest: int  # own tokens after this step, of the longest active row
+    own: dict[int, tuple[Tensor, Tensor]]  # layer -> [N, Hkv, A, capacity, D]; the step writes its tokens into them
+    prompt: Tensor  # [rows]
+    answer: Tensor  # [rows]
+    place: Tensor  # [rows] own tokens before this one
+    hidden: Tensor  # [N, 1, A, 1, Lp + C] True where an answer may not look
+    longest: int  # tokens of the longest prompt and answer so far
 
 
 def tree_attention(
@@ -61,17 +61,22 @@ def tree_attention(
     **keywords: Any,
 ) -> tuple[Tensor, None]:
     """The attention output [1, T, H, D]."""
+    if "tree" not in keywords:
+        raise UnsupportedAttention("the model does not pass keywords on to its attention")
+    tree = keywords["tree"]
+    layout = tree.layout if isinstance(tree, Prefill) else tree
+    window = keywords.pop("sliding_window", None)
+    if window is not None and window < layout.longest:  # a wider one hides nothing
+        raise UnsupportedAttention(f"its attention reaches back {window} tokens and a text has {layout.longest}")
     for name, given in keywords.items():
         if name not in _HARMLESS and given is not None:
-            raise UnsupportedAttention(f"{name} = {given!r}")
+            raise UnsupportedAttention(f"its attention asks for {name}")
     if keywords.get("dropout") or attention_mask is not None:
-        raise UnsupportedAttention("dropout or a mask")
-    tree = keywords["tree"]
+        raise UnsupportedAttention("its attention asks for dropout or a mask")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     q, k, v = (states[0].transpose(0, 1) for states in (query, key, value))  # [T, heads, D]
     if isinstance(tree, DecodeState):
         return _decode(q, k, v, tree, module.layer_idx, scale)[None], None
-    layout = tree.layout if isinstance(tree, Prefill) else tree
     if isinstance(tree, Prefill):
         tree.kept[module.layer_idx] = (k, v)
     outputs = []
@@ -117,33 +122,26 @@ def _answers(q: Tensor, k: Tensor, v: Tensor, kp: Tensor, vp: Tensor, bucket: Bu
 
 
 def _decode(q: Tensor, k: Tensor, v: Tensor, state: DecodeState, layer: int, scale: float) -> Tensor:
-    """One token of each active row. -> [rows, H, D]"""
+    """One token of each live row. -> [rows, H, D]
+
+    Rows that are done take part in the matrix products too; their results are left.
+    """
     kp, vp = state.prompts[layer]
     ko, vo = state.own[layer]
     n, hkv, lp, d = kp.shape
-    a, c = state.num_answers, state.longest
+    a, c = ko.shape[2], state.hidden.shape[-1] - lp
     r = q.shape[1] // hkv
-    here = state.lengths[state.active]
-    ko[state.active, :, here] = k
-    vo[state.active, :, here] = v
-    if len(state.active) == n * a:
-        every = q * scale
-    else:
-        every = q.new_zeros(n * a, *q.shape[1:])
-        every[state.active] = q * scale
-    every = every.view(n, a, hkv, r, d)
-    on_prompt = every.transpose(1, 2).reshape(n, hkv, a * r, d) @ kp.transpose(2, 3)
-    on_prompt = on_prompt.masked_fill(~state.prompt_mask[:, None, None], float("-inf"))
-    on_prompt = on_prompt.view(n, hkv, a, r, lp).transpose(1, 2)  # [N, A, Hkv, R, Lp]
-    own_keys, own_values = (buffer[:, :, :c] for buffer in (ko, vo))
-    on_own = (every.reshape(n * a, hkv, r, d) @ own_keys.transpose(2, 3)).view(n, a, hkv, r, c)
-    hidden = torch.arange(c, device=q.device) > state.lengths[:, None]
-    on_own = on_own.masked_fill(hidden.view(n, a, 1, 1, c), float("-inf"))
-    weights = torch.softmax(torch.cat([on_prompt, on_own], -1), -1, dtype=torch.float32).to(q.dtype)
-    from_prompt = weights[..., :lp].transpose(1, 2).reshape(n, hkv, a * r, lp) @ vp
-    from_own = weights[..., lp:].reshape(n * a, hkv, r, c) @ own_values
-    out = from_prompt.view(n, hkv, a, r, d).transpose(1, 2) + from_own.view(n, a, hkv, r, d)
-    return out.reshape(n * a, hkv * r, d)[state.active]
+    ko[state.prompt, :, state.answer, state.place] = k
+    vo[state.prompt, :, state.answer, state.place] = v
+    every = q.new_zeros(n, hkv, a, r, d)
+    every[state.prompt, :, state.answer] = (q * scale).view(-1, hkv, r, d)
+    on_prompt = (every.view(n, hkv, a * r, d) @ kp.transpose(2, 3)).view(n, hkv, a, r, lp)
+    on_own = every @ ko[:, :, :, :c].transpose(3, 4)
+    scores = torch.cat([on_prompt, on_own], -1).masked_fill_(state.hidden, float("-inf"))
+    weights = torch.softmax(scores, -1, dtype=torch.float32).to(q.dtype)
+    from_prompt = weights[..., :lp].reshape(n, hkv, a * r, lp) @ vp
+    out = from_prompt.view(n, hkv, a, r, d) + weights[..., lp:] @ vo[:, :, :, :c]
+    return out[state.prompt, :, state.answer].flatten(1, 2)
 
 
 ALL_ATTENTION_FUNCTIONS.register(NAME, tree_attention)

@@ -5,13 +5,14 @@ batch, and requests admitted later join it. `OrdinaryDecoder` does the same work
 models that the prefix-tree path does not serve. Both are deterministic given their seed and the order of calls.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from redone.data.pack import pack
 from redone.engine.attention import DecodeState, Prefill
@@ -31,6 +32,9 @@ class Answer:
     logprobs: tuple[float, ...]  # of the tokens, at the sampling temperature (at 1 when greedy)
     finished: bool  # False: cut off by the budget
 
+
+_ROWS = 1024  # rows whose logits exist at once
+_CAPACITY = 16  # own tokens that a decoder has room for at first
 
 Completed = tuple[Request, tuple[Answer, ...]]
 
@@ -56,9 +60,7 @@ def make_decoder(
 class TreeDecoder:
     """Decoding over prefix trees. Rows are (prompt, answer) pairs: row = prompt * group + answer."""
 
-    def __init__(
-        self, policy: Policy, *, group: int, temperature: float, seed: int, eos_ids: Collection[int]
-    ) -> None:
+    def __init__(self, policy: Policy, *, group: int, temperature: float, seed: int, eos_ids: Collection[int]) -> None:
         self.policy = policy
         self.group = group
         self.temperature = temperature
@@ -66,20 +68,20 @@ class TreeDecoder:
         self.eos = torch.tensor(sorted(eos_ids), dtype=torch.long, device=policy.device)
         self.requests: list[Request] = []
         self.done: list[Completed] = []
-        self.state: DecodeState | None = None
-        self._reset_rows()
 
-    def _reset_rows(self) -> None:
-        def empty(dtype: torch.dtype) -> Tensor:
-            return torch.zeros(0, dtype=dtype, device=self.policy.device)
+        def empty(*shape: int, dtype: torch.dtype = torch.long) -> Tensor:
+            return torch.zeros(*shape, dtype=dtype, device=policy.device)
 
-        self.count = empty(torch.long)  # [rows] tokens sampled
-        self.budget = empty(torch.long)  # [rows]
-        self.start = empty(torch.long)  # [rows] the prompt's length
-        self.alive = empty(torch.bool)  # [rows]
-        self.ended = empty(torch.bool)  # [rows] the end token was sampled
-        self.tokens = empty(torch.long).view(0, 0)  # [rows, longest budget]
-        self.logprobs = empty(torch.float32).view(0, 0)
+        self.count = empty(0)  # [rows] tokens sampled
+        self.budget = empty(0)  # [rows]
+        self.start = empty(0)  # [rows] the prompt's length
+        self.alive = empty(0, dtype=torch.bool)  # [rows]
+        self.ended = empty(0, dtype=torch.bool)  # [rows] the end token was sampled
+        self.tokens = empty(0, 0)  # [rows, longest budget]
+        self.logprobs = empty(0, 0, dtype=torch.float32)
+        self.inside = empty(0, 0, dtype=torch.bool)  # [N, Lp] True at the prompts' real tokens
+        self.prompts: dict[int, tuple[Tensor, Tensor]] = {}  # see DecodeState
+        self.own: dict[int, tuple[Tensor, Tensor]] = {}
 
     @property
     def in_flight(self) -> int:
@@ -99,38 +101,45 @@ class TreeDecoder:
         ends = lengths.cumsum(0)
         self._append_rows(requests, lengths)
         self._join(prefill, ends - lengths, lengths)
-        logits = self.policy.next_logits(hidden[ends - 1]).repeat_interleave(self.group, 0)
-        self._record(torch.arange(first, len(self.count), device=hidden.device), logits)
+        rows = torch.arange(first, len(self.count), device=hidden.device)
+        self._record(rows, hidden[ends - 1].repeat_interleave(self.group, 0))
 
     @torch.no_grad()
     def step(self) -> list[Completed]:
         """Sample one more token of every live answer; the groups that are complete."""
         rows = self.alive.nonzero()[:, 0]
         if len(rows):
-            state = self._ready(rows)
             last = self.tokens[rows, self.count[rows] - 1]
             positions = self.start[rows] + self.count[rows] - 1
-            hidden = self.policy.packed_hidden(last[None], positions[None], state)
-            self._record(rows, self.policy.next_logits(hidden))
+            hidden = self.policy.packed_hidden(last[None], positions[None], self._state(rows, positions))
+            self._record(rows, hidden)
         done, self.done = self.done, []
         return done
 
-    def _ready(self, rows: Tensor) -> DecodeState:
-        """The state of this step, with room for one more own token."""
-        state = self.state
-        assert state is not None
-        state.active = rows
-        state.lengths = self.count - 1
-        state.longest = int(self.count[rows].max())
-        capacity = next(iter(state.own.values()))[0].shape[2]
-        if state.longest > capacity:
-            for layer, pair in state.own.items():
-                state.own[layer] = (_widen(pair[0], 2, 2 * capacity), _widen(pair[1], 2, 2 * capacity))
-        return state
+    def _state(self, rows: Tensor, positions: Tensor) -> DecodeState:
+        """What attention needs for this step, with room for one more own token."""
+        longest = int(self.count[rows].max())
+        capacity = next(iter(self.own.values()))[0].shape[3]
+        if longest > capacity:
+            for layer, pair in self.own.items():
+                self.own[layer] = (_widen(pair[0], 3, 2 * capacity), _widen(pair[1], 3, 2 * capacity))
+        shape = len(self.requests), self.group
+        later = torch.arange(longest, device=rows.device) >= self.count.view(*shape, 1)
+        outside = ~self.inside[:, None].expand(*shape, -1)
+        return DecodeState(
+            prompts=self.prompts,
+            own=self.own,
+            prompt=rows // self.group,
+            answer=rows % self.group,
+            place=self.count[rows] - 1,
+            hidden=torch.cat([outside, later], -1)[:, None, :, None],
+            longest=int(positions.max()) + 1,
+        )
 
-    def _record(self, rows: Tensor, logits: Tensor) -> None:
+    def _record(self, rows: Tensor, hidden: Tensor) -> None:
         """Sample a token for each row; rows that end die, prompts without live rows are complete."""
-        picked, logprobs = sample(logits, self.temperature, self.random)
+        drawn = [sample(self.policy.next_logits(h), self.temperature, self.random) for h in hidden.split(_ROWS)]
+        picked, logprobs = (torch.cat(parts) for parts in zip(*drawn))
         self.tokens[rows, self.count[rows]] = picked
         self.logprobs[rows, self.count[rows]] = logprobs
         self.count[rows] += 1
@@ -138,7 +147,7 @@ class TreeDecoder:
         self.ended[rows] = ended
         self.alive[rows] = ~ended & (self.count[rows] < self.budget[rows])
         live = self.alive.view(-1, self.group).any(1).tolist()
-        if sum(live) <= 0.75 * len(live):
+        if sum(live) <= 0.75 * len(live):  # moving the others costs about as much as a step
             self._compact()
 
     def _compact(self) -> None:
@@ -146,21 +155,19 @@ class TreeDecoder:
         live = self.alive.view(-1, self.group).any(1)
         if bool(live.all()):
             return
-        keep = live.nonzero()[:, 0]
         for prompt in (~live).nonzero()[:, 0].tolist():
             rows = range(prompt * self.group, (prompt + 1) * self.group)
             self.done.append((self.requests[prompt], tuple(self._answer(row) for row in rows)))
+        keep = live.nonzero()[:, 0]
         self.requests = [self.requests[i] for i in keep.tolist()]
-        kept_rows = self.alive.new_zeros(len(live), self.group).logical_or(live[:, None]).flatten()
+        kept_rows = live.repeat_interleave(self.group)
         for name in ("count", "budget", "start", "alive", "ended", "tokens", "logprobs"):
             setattr(self, name, getattr(self, name)[kept_rows])
-        state = self.state
+        self.inside = self.inside[keep]
         if not self.requests:
-            self.state = None
-        elif state is not None:
-            state.prompts = {layer: (k[keep], v[keep]) for layer, (k, v) in state.prompts.items()}
-            state.own = {layer: (k[kept_rows], v[kept_rows]) for layer, (k, v) in state.own.items()}
-            state.prompt_mask = state.prompt_mask[keep]
+            self.prompts, self.own, self.inside = {}, {}, self.inside[:, :0]
+        self.prompts = {layer: (k[keep], v[keep]) for layer, (k, v) in self.prompts.items()}
+        self.own = {layer: (k[keep], v[keep]) for layer, (k, v) in self.own.items()}
 
     def _answer(self, row: int) -> Answer:
         count = int(self.count[row])
@@ -185,32 +192,29 @@ class TreeDecoder:
 
     def _join(self, prefill: Prefill, starts: Tensor, lengths: Tensor) -> None:
         """Put the new prompts' keys and values beside those already there."""
-        state = self.state
-        old = 0 if state is None else state.prompt_mask.shape[1]
-        width = max(old, int(lengths.max()))
-        inside = torch.arange(width, device=lengths.device) < lengths[:, None]
-        index = (starts[:, None] + torch.arange(width, device=lengths.device)).masked_fill(~inside, 0)
-        prompts, own = {}, {}
+        width = max(self.inside.shape[1], int(lengths.max()))
+        here = torch.arange(width, device=lengths.device)
+        inside = here < lengths[:, None]
+        index = (starts[:, None] + here).masked_fill(~inside, 0)
         for layer, pair in prefill.kept.items():
-            new = tuple(row[index].transpose(1, 2).contiguous() for row in pair)  # [N, Hkv, width, D]
-            capacity = 16 if state is None else state.own[layer][0].shape[2]
-            rows = len(lengths) * self.group
-            room = tuple(n.new_zeros(rows, n.shape[1], capacity, n.shape[3]) for n in new)
-            if state is not None:
-                new = tuple(torch.cat([_widen(o, 2, width), n]) for o, n in zip(state.prompts[layer], new))
-                room = tuple(torch.cat([o, n]) for o, n in zip(state.own[layer], room))
-            prompts[layer], own[layer] = new, room
-        mask = inside if state is None else torch.cat([_widen(state.prompt_mask, 1, width), inside])
-        none = torch.zeros(0, dtype=torch.long, device=lengths.device)
-        self.state = DecodeState(prompts, own, mask, self.group, none, none, 0)  # type: ignore[arg-type]
+            new = [states[index].transpose(1, 2).contiguous() for states in pair]  # [N, Hkv, width, D]
+            n, hkv, _, d = new[0].shape
+            capacity = self.own[layer][0].shape[3] if layer in self.own else _CAPACITY
+            room = [states.new_zeros(n, hkv, self.group, capacity, d) for states in new]
+            if layer in self.own:
+                new = [torch.cat([_widen(o, 2, width), x]) for o, x in zip(self.prompts[layer], new)]
+                room = [torch.cat([o, x]) for o, x in zip(self.own[layer], room)]
+            self.prompts[layer] = (new[0], new[1])
+            self.own[layer] = (room[0], room[1])
+        self.inside = torch.cat([_widen(self.inside, 1, width), inside])
 
 
 class OrdinaryDecoder:
     """The same through `model.generate`: prompts are repeated for every answer, groups complete together."""
 
-    def __init__(
-        self, policy: Policy, *, group: int, temperature: float, seed: int, eos_ids: Collection[int]
-    ) -> None:
+    def __init__(self, policy: Policy, *, group: int, temperature: float, seed: int, eos_ids: Collection[int]) -> None:
+        if group > 1 and temperature == 0:
+            raise ValueError("greedy decoding gives one answer per prompt")
         self.policy = policy
         self.group = group
         self.temperature = temperature
@@ -227,46 +231,40 @@ class OrdinaryDecoder:
 
     @torch.no_grad()
     def step(self) -> list[Completed]:
+        """Every waiting request, answered."""
         requests, self.waiting = self.waiting, []
         if not requests:
             return []
+        model = self.policy.model
         width = max(len(request.prompt) for request in requests)
         ids = torch.zeros(len(requests), width, dtype=torch.long)
+        mask = torch.zeros_like(ids)
         for row, request in enumerate(requests):
             ids[row, width - len(request.prompt) :] = torch.tensor(request.prompt)
-        mask = torch.arange(width) >= torch.tensor([[width - len(request.prompt)] for request in requests])
-        sampling = {"do_sample": True, "temperature": self.temperature, "top_k": 0, "top_p": 1.0}
+            mask[row, width - len(request.prompt) :] = 1
+        watch = _Watch(self.temperature or 1.0)
+        sampling = {"temperature": self.temperature, "top_k": 0, "top_p": 1.0} if self.temperature else {}
         settings = GenerationConfig(
             max_new_tokens=max(request.budget for request in requests),
             num_return_sequences=self.group,
+            do_sample=self.temperature > 0,
             eos_token_id=self.eos or None,
             pad_token_id=0,
-            return_dict_in_generate=True,
-            output_logits=True,
-            **(sampling if self.temperature > 0 else {"do_sample": False}),
+            **sampling,
         )
-        if self.group > 1 and self.temperature == 0:
-            raise ValueError("greedy decoding gives one answer per prompt")
-        model = self.policy.model
-        with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
+        with _only(model, settings), torch.random.fork_rng():
             torch.manual_seed(self.seed)
             self.seed += 1
-            out = model.generate(ids.to(model.device), attention_mask=mask.long().to(model.device), generation_config=settings)
-        picked = out.sequences[:, width:]
-        scale = self.temperature or 1.0
-        logprobs = torch.stack(
-            [
-                torch.log_softmax(logits.float() / scale, -1).gather(1, picked[:, i : i + 1])[:, 0]
-                for i, logits in enumerate(out.logits)
-            ],
-            1,
-        )
-        rows = [
-            self._trim(tokens, scores, requests[row // self.group].budget)
-            for row, (tokens, scores) in enumerate(zip(picked.tolist(), logprobs.tolist()))
-        ]
+            out = model.generate(
+                ids.to(model.device),
+                attention_mask=mask.to(model.device),
+                logits_processor=LogitsProcessorList([watch]),
+            )
+        watch.score(out[:, -1])
+        rows = list(zip(out[:, width:].tolist(), torch.stack(watch.logprobs, 1).tolist()))
         return [
-            (request, tuple(rows[i * self.group : (i + 1) * self.group])) for i, request in enumerate(requests)
+            (request, tuple(self._trim(*row, request.budget) for row in rows[i * self.group : (i + 1) * self.group]))
+            for i, request in enumerate(requests)
         ]
 
     def _trim(self, tokens: list[int], logprobs: list[float], budget: int) -> Answer:
@@ -275,18 +273,52 @@ class OrdinaryDecoder:
         return Answer(tuple(tokens[:length]), tuple(logprobs[:length]), end is not None)
 
 
+class _Watch(LogitsProcessor):
+    """Takes down the log-probability of each token that `generate` picks, and changes nothing."""
+
+    def __init__(self, temperature: float) -> None:
+        self.temperature = temperature
+        self.logits: Tensor | None = None  # that the next token is picked from
+        self.logprobs: list[Tensor] = []  # [rows] each
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        if self.logits is not None:
+            self.score(input_ids[:, -1])
+        self.logits = scores
+        return scores
+
+    def score(self, picked: Tensor) -> None:
+        assert self.logits is not None
+        logprobs = torch.log_softmax(self.logits.float() / self.temperature, -1)
+        self.logprobs.append(logprobs.gather(1, picked[:, None])[:, 0])
+
+
+@contextmanager
+def _only(model: Any, settings: GenerationConfig) -> Iterator[None]:
+    """`generate` fills what a call leaves open from the model's own configuration (Qwen's has a repetition penalty);
+    the policy that is trained has none of it."""
+    before = model.generation_config
+    model.generation_config = settings
+    try:
+        yield
+    finally:
+        model.generation_config = before
+
+
 def sample(logits: Tensor, temperature: float, random: torch.Generator) -> tuple[Tensor, Tensor]:
     """A token for each row of logits [rows, V] and its log-probability; greedy (and scored at 1) at temperature 0.
 
-    The exponential race arg-max(p / E), E ~ Exp(1), draws from p and is far cheaper than multinomial on CPU.
+    One uniform number per row, looked up in the cumulated probabilities (in float64, so that rare tokens keep their
+    share), is far cheaper on CPU than a random number per token (multinomial, Gumbel, exponential race).
     """
-    logprobs = torch.log_softmax(logits / temperature if temperature not in (0.0, 1.0) else logits, -1)
+    probs = torch.softmax(logits / temperature if temperature not in (0.0, 1.0) else logits, -1)
     if temperature == 0:
-        tokens = logprobs.argmax(-1)
+        tokens = probs.argmax(-1, keepdim=True)
     else:
-        race = torch.empty_like(logprobs).exponential_(generator=random)
-        tokens = (logprobs.exp() / race).argmax(-1)
-    return tokens, logprobs.gather(1, tokens[:, None])[:, 0]
+        summed = probs.cumsum(-1, dtype=torch.float64)
+        uniform = torch.rand(len(probs), 1, dtype=torch.float64, device=probs.device, generator=random)
+        tokens = torch.searchsorted(summed, uniform * summed[:, -1:], right=True)
+    return tokens[:, 0], probs.gather(1, tokens)[:, 0].log()
 
 
 def _widen(states: Tensor, axis: int, size: int) -> Tensor:

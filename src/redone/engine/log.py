@@ -78,6 +78,14 @@ class Bar:
             self.log.line(f"{self.label}: {self.done} of {self.total}, {clock(left)} left")
 
 
+def quiet_transformers() -> None:
+    """Turn off the library's own progress bars and advice, which would bury ours."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
 class Clock:
     """Time left of a stage from the mean of its last steps."""
 

@@ -29,20 +29,22 @@ class Policy:
     packed: whether the prefix-tree path serves this model; note: the line that says why not, or "".
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, context: int | None = None) -> None:
+        """context: most tokens of a prompt and its answer that this run has; the model's own limit if not given."""
         self.model = model
         model.eval()  # dropout off, also in updates: the ratio of DAPO needs the policy, not a thinned copy of it
         model.requires_grad_(True)
-        self.ordinary_attention = model.config._attn_implementation
-        self.note = ""
         self.packed = False
-        self.packed, self.note = self._try_packed()
+        self.note = self._why_not_packed(context)
+        self.packed = not self.note
 
     @classmethod
-    def load(cls, path: str | Path, dtype: str = "float32", device: str = "cpu") -> "Policy":
+    def load(
+        cls, path: str | Path, dtype: str = "float32", device: str = "cpu", context: int | None = None
+    ) -> "Policy":
         """A model from a Hugging Face folder or hub id."""
         model = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype))
-        return cls(model.to(device))
+        return cls(model.to(device), context)
 
     @property
     def device(self) -> torch.device:
@@ -52,25 +54,30 @@ class Policy:
         self.model.save_pretrained(folder)
 
     def token_logprobs(
-        self, batch: PackedBatch, temperature: float = 1.0, entropy: bool = False, packed: bool | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Log-probabilities of the batch's trained tokens [K], in float32, and their entropies [K] if asked.
+        self, batch: PackedBatch, temperature: float = 1.0, packed: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of the batch's trained tokens [K] and their entropies [K], in float32.
 
-        Differentiable when gradients are enabled; entropies never carry a gradient.
+        Log-probabilities are differentiable when gradients are enabled; entropies never carry a gradient.
         """
-        use = self.packed if packed is None else packed
-        if not use:
-            return self._ordinary_logprobs(batch, temperature, entropy)
-        hidden = self.packed_hidden(batch.input_ids, batch.position_ids, batch.layout)[batch.predict_from]
-        head = self.model.get_output_embeddings()
-        rows = max(1, _CHUNK // head.weight.shape[0])
-        parts = [
-            (hidden[start : start + rows], batch.targets[start : start + rows]) for start in range(0, len(hidden), rows)
-        ]
-        if len(parts) <= 1:
-            return _score(head, hidden, batch.targets, temperature, entropy)
-        scored = [checkpoint(_score, head, h, t, temperature, entropy, use_reentrant=False) for h, t in parts]
-        return torch.cat([s[0] for s in scored]), torch.cat([s[1] for s in scored]) if entropy else None
+        if not (self.packed if packed is None else packed):
+            parts = [self._score_sequences(part, temperature) for part in self._ordinary_parts(batch)]
+        else:
+            hidden = self.packed_hidden(batch.input_ids, batch.position_ids, batch.layout)[batch.predict_from]
+            head = self.model.get_output_embeddings()
+            rows = max(1, _CHUNK // head.weight.shape[0])
+            cut = list(zip(hidden.split(rows), batch.targets.split(rows)))
+            if len(cut) == 1:
+                return _score(head, hidden, batch.targets, temperature)
+            parts = [checkpoint(_score, head, h, t, temperature, use_reentrant=False) for h, t in cut]
+        logprobs, entropies = zip(*parts)
+        return torch.cat(logprobs), torch.cat(entropies)
+
+    def num_forwarded(self, batch: PackedBatch) -> int:
+        """Tokens that `token_logprobs` runs through the model, padding included."""
+        if self.packed:
+            return batch.num_tokens
+        return sum(len(part) * max(len(p) + len(a) for p, a in part) for part in self._ordinary_parts(batch))
 
     def packed_hidden(self, input_ids: Tensor, position_ids: Tensor, tree: Any) -> Tensor:
         """Last hidden states [T, d] of a row [1, T] under prefix-tree attention."""
@@ -90,13 +97,28 @@ class Policy:
         finally:
             self.model.config._attn_implementation = before
 
-    def _ordinary_logprobs(self, batch: PackedBatch, temperature: float, entropy: bool) -> tuple[Tensor, Tensor | None]:
-        sequences = [(prompt, answer) for prompt, answers in batch.trees for answer in answers]
-        width = max(len(prompt) + len(answer) for prompt, answer in sequences)
-        ids = torch.zeros(len(sequences), width, dtype=torch.long)
+    def _ordinary_parts(self, batch: PackedBatch) -> list[list[tuple[Tokens, Tokens]]]:
+        """(prompt, answer) pairs, cut so that the logits of a part, padded, are `_CHUNK` numbers or one pair's."""
+        vocabulary = self.model.get_input_embeddings().weight.shape[0]
+        parts: list[list[tuple[Tokens, Tokens]]] = []
+        width = 0
+        for pair in ((prompt, answer) for prompt, answers in batch.trees for answer in answers):
+            wider = max(width, len(pair[0]) + len(pair[1]))
+            if parts and (len(parts[-1]) + 1) * wider * vocabulary <= _CHUNK:
+                parts[-1].append(pair)
+                width = wider
+            else:
+                parts.append([pair])
+                width = len(pair[0]) + len(pair[1])
+        return parts
+
+    def _score_sequences(self, pairs: Sequence[tuple[Tokens, Tokens]], temperature: float) -> tuple[Tensor, Tensor]:
+        width = max(len(prompt) + len(answer) for prompt, answer in pairs)
+        ids = torch.zeros(len(pairs), width, dtype=torch.long)
         mask = torch.zeros_like(ids)
-        rows, columns = [], []
-        for row, (prompt, answer) in enumerate(sequences):
+        rows: list[int] = []
+        columns: list[int] = []
+        for row, (prompt, answer) in enumerate(pairs):
             length = len(prompt) + len(answer)
             ids[row, :length] = torch.tensor([*prompt, *answer])
             mask[row, :length] = 1
@@ -104,17 +126,25 @@ class Policy:
             columns += range(len(prompt) - 1, length - 1)
         device = self.device
         logits = self.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
+        targets = torch.tensor([token for _, answer in pairs for token in answer], device=device)
         picked = logits[torch.tensor(rows, device=device), torch.tensor(columns, device=device)]
-        return _from_logits(picked, batch.targets, temperature, entropy)
+        return _from_logits(picked, targets, temperature)
 
-    def _try_packed(self) -> tuple[bool, str]:
-        """Whether both paths agree on two short trees, and if not the line that says so."""
+    def _why_not_packed(self, context: int | None) -> str:
+        """Nothing if both paths agree on two short trees, else the line that says why the ordinary one is taken.
+
+        A sliding window as wide as the longest text hides nothing and is no obstacle.
+        """
         model = self.model
-        kind = type(model).__name__
-        fallback = f"{kind}: prompts are repeated for every answer (slower, same result), because "
+        because = f"{type(model).__name__}: prompts are repeated for every answer (slower, same result), because "
+        config = model.config.get_text_config()
+        window = getattr(config, "sliding_window", None)
+        most = context or getattr(config, "max_position_embeddings", None)
+        if window is not None and (most is None or window < most):
+            return because + f"its attention reaches back {window} tokens and texts may have {most or 'more'}"
         parameters = inspect.signature(model.base_model.forward).parameters.values()
         if model.base_model is model or not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            return False, fallback + "the model does not pass keywords on to its attention"
+            return because + "the model does not pass keywords on to its attention"
         size = model.get_input_embeddings().weight.shape[0]
         random = torch.Generator().manual_seed(0)
         tokens = torch.randint(0, size, (40,), generator=random).tolist()
@@ -125,31 +155,50 @@ class Policy:
             try:
                 tree, _ = self.token_logprobs(batch, packed=True)
             except attention.UnsupportedAttention as error:
-                return False, fallback + f"its attention asks for {error}"
+                return because + str(error)
+            except Exception as error:  # a model's own code may break on it in any way; the line says how
+                return because + f"prefix-tree attention fails in it ({type(error).__name__}: {error})"
         gap = float((ordinary - tree).abs().max())
         if not gap <= _AGREE[model.dtype]:  # also when it is nan
-            return False, fallback + f"prefix-tree attention is off by {gap:.2g} on it"
-        return True, ""
+            return because + f"prefix-tree attention is off by {gap:.2g} on it"
+        return ""
 
 
 def to_device(batch: PackedBatch, device: torch.device) -> PackedBatch:
     return batch if device.type == "cpu" else pack(batch.trees, device)
 
 
-def _score(head: Any, hidden: Tensor, targets: Tensor, temperature: float, entropy: bool) -> tuple[Tensor, Tensor | None]:
-    return _from_logits(head(hidden), targets, temperature, entropy)
+def _score(head: Any, hidden: Tensor, targets: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    return _from_logits(head(hidden), targets, temperature)
 
 
-def _from_logits(logits: Tensor, targets: Tensor, temperature: float, entropy: bool) -> tuple[Tensor, Tensor | None]:
+def _from_logits(logits: Tensor, targets: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     logits = logits.float()
-    if temperature != 1.0:
-        logits = logits / temperature
-    logprobs = -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
-    if not entropy:
-        return logprobs, None
-    with torch.no_grad():
-        full = torch.log_softmax(logits, -1)
-        return logprobs, -(full.exp() * full).sum(-1)
+    logprobs, entropy = _LogProb.apply(logits / temperature if temperature != 1.0 else logits, targets)
+    return logprobs, entropy
+
+
+class _LogProb(torch.autograd.Function):
+    """Log-probability of the target and entropy [K] of logits [K, V], from one pass of exponentials.
+
+    The gradient of the log-probability is (1 at the target, else 0) - probability; the entropy has none.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        probs = torch.softmax(logits, -1)
+        norm = logits.amax(-1) - probs.amax(-1).log()  # log-sum-exp: the largest logit has probability 1 / sum
+        entropy = norm - torch.einsum("kv,kv->k", probs, logits)
+        ctx.save_for_backward(probs, targets)
+        ctx.mark_non_differentiable(entropy)
+        return logits.gather(1, targets[:, None])[:, 0] - norm, entropy
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        probs, targets = ctx.saved_tensors
+        into = probs * -grad[:, None]
+        into[torch.arange(len(targets), device=grad.device), targets] += grad
+        return into, None
 
 
 def flatten(values: Sequence[Sequence[float]], device: torch.device) -> Tensor:

@@ -69,7 +69,11 @@ def train(trainer: Trainer, store: Store, log: Log) -> None:
         store.append(metrics, rows)
         log.line(_line(trainer.stage, metrics, settings.steps, clock.left(step, metrics["seconds"])))
         if step % settings.save_every == 0 or step == settings.steps or log.stop:
-            mutable = {"surplus": [group_to_json(group) for group in surplus], "mix": trainer.mix.state(), "seconds": spent}
+            mutable = {
+                "surplus": [group_to_json(group) for group in surplus],
+                "mix": trainer.mix.state(),
+                "seconds": spent,
+            }
             store.save(step, {**snapshot(trainer.policy, optimizer), **mutable})
         if log.stop and step < settings.steps:
             raise Interrupted(f"after step {step} of {settings.steps} of {trainer.stage}")
@@ -88,7 +92,7 @@ def rl_step(
     size = settings.prompts // settings.updates
     minibatches = [order[start : start + size] for start in range(0, len(order), size)]
     later = [group for part in minibatches[1:] for group in part]
-    known = add_old_logprobs(trainer, [g for g in [*later, *collected.surplus] if g.old_logprobs is None])
+    known, scored = add_old_logprobs(trainer, [g for g in [*later, *collected.surplus] if g.old_logprobs is None])
     rate = settings.learning_rate * constant_with_warmup(step, settings.warmup)
     for table in optimizer.param_groups:
         table["lr"] = rate
@@ -102,7 +106,7 @@ def rl_step(
             rows += rollout_rows(step + 1, group, values)
     for group in [*collected.dropped, *collected.errors]:
         rows += rollout_rows(step + 1, group, None)
-    metrics = _metrics(trainer, step + 1, collected, parts, rate)
+    metrics = _metrics(trainer, step + 1, collected, parts, rate, scored)
     return metrics, rows, [known.get(id(group), group) for group in collected.surplus]
 
 
@@ -151,19 +155,21 @@ def shaped_rewards(groups: Sequence[Group], tasks: Mapping[str, Task], factor: f
     return torch.tensor([[shaped(group, i) for i in range(len(group.rollouts))] for group in groups])
 
 
-def add_old_logprobs(trainer: Trainer, groups: Sequence[Group]) -> dict[int, Group]:
-    """id(group) -> the group with the trainer's log-probabilities, before the weights that sampled it change."""
-    known = {}
+def add_old_logprobs(trainer: Trainer, groups: Sequence[Group]) -> tuple[dict[int, Group], int]:
+    """id(group) -> the group with the trainer's log-probabilities, before the weights that sampled it change; and the
+    tokens that were run forward for it."""
+    known, forwarded = {}, 0
     trees = group_trees(trainer, groups)
     with torch.no_grad():
-        for part in split_by_tokens(trees, trainer.tokens_per_pass):
+        for part in split_by_tokens(trees, trainer.tokens_per_pass, repeated=not trainer.policy.packed):
             batch = pack([trees[i] for i in part], trainer.policy.device)
+            forwarded += trainer.policy.num_forwarded(batch)
             logprobs, _ = trainer.policy.token_logprobs(batch, trainer.settings.temperature)
             values = iter(logprobs.tolist())
             for i in part:
                 rows = [[next(values) for _ in answer] for answer in trees[i][1]]
                 known[id(groups[i])] = with_old_logprobs(groups[i], rows)
-    return known
+    return known, forwarded
 
 
 def group_trees(trainer: Trainer, groups: Sequence[Group]) -> list[tuple[Sequence[int], list[Sequence[int]]]]:
@@ -182,11 +188,10 @@ def update(
     weights = list(dapo.token_weights(lengths, owners, settings.averaging).split([sum(map(len, t[1])) for t in trees]))
     totals = {"loss": 0.0, "clip_fraction": 0.0, "entropy": 0.0, "sampler_gap": 0.0}
     forwarded = 0
-    for part in split_by_tokens(trees, trainer.tokens_per_pass):
+    for part in split_by_tokens(trees, trainer.tokens_per_pass, repeated=not policy.packed):
         batch = pack([trees[i] for i in part], policy.device)
-        forwarded += batch.num_tokens
-        logprobs, entropy = policy.token_logprobs(batch, settings.temperature, entropy=True)
-        assert entropy is not None
+        forwarded += policy.num_forwarded(batch)
+        logprobs, entropy = policy.token_logprobs(batch, settings.temperature)
         mine = [groups[i] for i in part]
         share = torch.cat([weights[i] for i in part]).to(policy.device)
         each = torch.cat([advantages[i] for i in part]).to(policy.device)
@@ -250,7 +255,7 @@ def restore(policy: Policy, optimizer: torch.optim.Optimizer, state: Mapping[str
 
 
 def _metrics(
-    trainer: Trainer, step: int, collected: Collected, parts: Sequence[Mapping[str, float]], rate: float
+    trainer: Trainer, step: int, collected: Collected, parts: Sequence[Mapping[str, float]], rate: float, scored: int
 ) -> dict[str, Any]:
     fresh = collected.fresh
     verdicts = [verdict for group in fresh for verdict in group.verdicts]
@@ -278,7 +283,8 @@ def _metrics(
         "starved": collected.starved,
         "rationale_share": fmean(thinking) if thinking else None,
         "updates": len(parts),
-        "forwarded_tokens": sum(part["forwarded"] for part in parts),
+        "forwarded_tokens": sum(part["forwarded"] for part in parts),  # of the updates, forward and backward
+        "scored_tokens": scored,  # forward only, for old log-probabilities
         "answer_tokens": sum(part["answer_tokens"] for part in parts),
         "tasks": by_task(fresh, trainer.tasks, trainer.settings.min_spread),
     }

@@ -24,7 +24,7 @@ from redone.algo.schedules import cosine_with_warmup
 from redone.data.encode import Encoder
 from redone.data.load import build
 from redone.data.mix import derive_seed
-from redone.engine.log import Interrupted, Log
+from redone.engine.log import Interrupted, Log, quiet_transformers
 from redone.engine.policy import Policy
 from redone.engine.store import Store
 from redone.records import Record, Task, write_json
@@ -258,6 +258,7 @@ def main() -> None:
     parser.add_argument("--install", action="store_true", help="put the model into the package when it is done")
     options = parser.parse_args()
     log = Log()
+    quiet_transformers()
     try:
         facts = pretrain(options.out, options.steps, options.batch, options.learning_rate, log)
     except Interrupted as where:

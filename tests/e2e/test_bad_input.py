@@ -1,0 +1,196 @@
+"""What a person gets wrong is refused in one message that says where and what to do, and nothing on disk is touched."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from redone.cli import main
+from redone.config import load_config
+
+
+@pytest.fixture
+def refused(tmp_path, capsys):
+    """refused(arguments) -> the message of a command that ends with code 2 and leaves every file as it was."""
+
+    def run(*arguments: str) -> str:
+        before = contents(tmp_path)
+        assert main([str(argument) for argument in arguments]) == 2
+        shown = capsys.readouterr()
+        assert contents(tmp_path) == before
+        assert shown.out == ""
+        assert "Traceback" not in shown.err
+        progress, found, message = shown.err.partition("redone: ")
+        assert found
+        assert "redone: " not in message
+        assert all(line.startswith("Reading ") for line in progress.splitlines())  # before anything is loaded
+        return message.removesuffix("\n")
+
+    return run
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    return {str(path): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+def change_line(path: Path, number: int, **fields) -> None:
+    """Give the row in that line other fields; those that are None it loses."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    changed = {**rows[number - 1], **fields}
+    rows[number - 1] = {key: value for key, value in changed.items() if value is not None}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def task_gets(folder: Path, task: str, line: str) -> None:
+    """Add a line to a task's table in pack.toml."""
+    text = (folder / "pack.toml").read_text()
+    (folder / "pack.toml").write_text(text.replace(f"[tasks.{task}]\n", f"[tasks.{task}]\n{line}\n"))
+
+
+@pytest.fixture(params=["run", "check"])
+def command(request, tmp_path, tiny_run):
+    """The arguments of a command over the tiny run's configuration."""
+    out = ["--out", tmp_path / "out"] if request.param == "run" else []
+    return [request.param, tiny_run, *out]
+
+
+def test_what_is_right_is_accepted(tiny_run, tmp_path, capsys):
+    before = contents(tmp_path)
+    assert main(["check", str(tiny_run)]) == 0
+    assert "3 tasks, all reference answers score 1" in capsys.readouterr().out
+    assert contents(tmp_path) == before
+
+
+def test_an_unknown_key_is_named_with_its_file_and_the_nearest_known_one(command, refused, tiny_run):
+    tiny_run.write_text(tiny_run.read_text().replace("warmup = 1", "warmpu = 1", 1))
+    assert refused(*command) == f"{tiny_run}: unknown key explore.warmpu; did you mean explore.warmup?"
+
+
+def test_a_configuration_that_is_not_there_is_named(refused, tmp_path):
+    assert refused("check", tmp_path / "none.toml") == f"{tmp_path / 'none.toml'}: there is no such configuration file"
+
+
+def test_a_record_with_a_missing_field_is_named_with_file_line_and_field(command, refused, tmp_path):
+    change_line(tmp_path / "german.probe.jsonl", 3, word=None)
+    assert refused(*command) == "german.probe.jsonl:3: no field word, which the answer of task german needs"
+
+
+def test_a_line_that_is_not_json_is_named(command, refused, tmp_path):
+    path = tmp_path / "size.train.jsonl"
+    path.write_text(path.read_text() + "{so\n")
+    assert refused(*command).startswith(f"{path}:13: not JSON")
+
+
+def test_a_task_whose_file_is_empty_is_named(command, refused, tmp_path):
+    (tmp_path / "size.eval.jsonl").write_text("")
+    assert refused(*command).startswith("pack pack: task size has no data in eval; ")
+
+
+def test_a_task_whose_file_is_not_there_is_named(command, refused, tmp_path):
+    path = tmp_path / "size.eval.jsonl"
+    path.unlink()
+    message = refused(*command)
+    assert message.startswith(f"{tmp_path / 'pack.toml'}: task size: there is no {path}")
+    assert "--data" in message
+
+
+def test_a_data_folder_that_is_not_there_is_named(command, refused, tmp_path):
+    assert str(tmp_path / "none") in refused(*command, "--data", tmp_path / "none")
+
+
+def test_an_unknown_key_of_a_task_is_named_with_its_file(command, refused, tmp_path):
+    task_gets(tmp_path, "size", "buget = 4")
+    message = refused(*command)
+    assert message == f"{tmp_path / 'pack.toml'}: task size: unknown key buget; did you mean budget?"
+
+
+def test_every_gold_answer_that_its_reward_does_not_score_1_is_listed(command, refused, tmp_path):
+    change_line(tmp_path / "next.train.jsonl", 2, after="a lot")
+    change_line(tmp_path / "next.eval.jsonl", 4, after="more")
+    lines = refused(*command).splitlines()
+    assert lines[0].startswith("2 reference answers do not score 1")
+    assert 'on_bad_gold = "drop"' in lines[0]
+    assert lines[1].startswith("  next.train.jsonl:2: next/train/1: ")
+    assert lines[2].startswith("  next.eval.jsonl:4: next/eval/3: ")
+    assert len(lines) == 3
+
+
+def test_bad_gold_answers_are_dropped_where_the_task_says_so_and_the_person_is_told(tiny_run, tmp_path, capsys):
+    change_line(tmp_path / "next.train.jsonl", 2, after="a lot")
+    task_gets(tmp_path, "next", 'on_bad_gold = "drop"')
+    assert main(["check", str(tiny_run)]) == 0
+    shown = capsys.readouterr()
+    assert "next: 1 records left out" in shown.err
+    [line] = [line for line in shown.out.splitlines() if line.startswith("next ")]
+    assert line.split()[-6:] == ["train", "11", "probe", "4", "eval", "4"]
+
+
+def test_a_model_folder_that_is_not_there_is_named(command, refused, tmp_path):
+    message = refused(*command, "--model", tmp_path / "none")
+    assert message.startswith(f"{tmp_path / 'none'}: there is no such model folder")
+
+
+def test_a_folder_without_a_model_is_named(command, refused, tmp_path):
+    (tmp_path / "model").mkdir()
+    message = refused(*command, "--model", tmp_path / "model")
+    assert message.startswith(f"{tmp_path / 'model'}: no model lies there")
+
+
+def test_a_prompt_longer_than_the_context_is_named(command, refused, tmp_path):
+    change_line(tmp_path / "size.probe.jsonl", 2, n="1" * 60)
+    lines = refused(*command, "--set", "model.max_context=50").splitlines()
+    assert lines[0] == "1 records do not fit:"
+    assert lines[1].startswith("  size.probe.jsonl:2 (size/probe/1): the prompt's 68 tokens ")
+    assert "context of 50" in lines[1]
+
+
+def test_a_prompt_longer_than_the_models_own_context_is_named(command, refused, tmp_path):
+    change_line(tmp_path / "size.train.jsonl", 1, n="1" * 300)
+    assert "exceed the context of 256" in refused(*command, "--set", "model.max_context=4096")
+
+
+def test_a_reference_answer_longer_than_its_budget_is_named(command, refused, tmp_path):
+    change_line(tmp_path / "german.eval.jsonl", 1, word="hundertdreiundzwanzig")
+    message = refused(*command)
+    assert "german.eval.jsonl:1 (german/eval/0): the reference answer has 22 tokens" in message
+    assert "raise its budget of 8" in message
+
+
+@pytest.fixture
+def made(tmp_path, tiny_run):
+    """The folder of a run that this configuration made, half way."""
+    out = tmp_path / "out"
+    (out / "explore" / "checkpoints").mkdir(parents=True)
+    (out / "config.json").write_text(json.dumps(load_config([tiny_run]).model_dump(mode="json")))
+    (out / "explore" / "metrics.jsonl").write_text('{"step": 1}\n')
+    (out / "explore" / "checkpoints" / "step-000001.pt").write_bytes(b"weights")
+    return out
+
+
+def test_a_folder_made_with_another_configuration_is_refused_and_the_differing_keys_are_shown(made, refused, tiny_run):
+    lines = refused("run", tiny_run, "--out", made, "--seed", 5, "--set", "explore.steps=9").splitlines()
+    assert lines[0].startswith(f"{made} was made with another configuration")
+    assert lines[1:] == ["  explore.steps: 3 -> 9", "  seed: 0 -> 5"]
+
+
+def test_a_folder_that_holds_something_else_is_refused(refused, tmp_path, tiny_run):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "to_ann.txt").write_text("dear Ann")
+    assert str(tmp_path / "letters") in refused("run", tiny_run, "--out", tmp_path / "letters")
+    assert str(tmp_path / "pack.toml") in refused("run", tiny_run, "--out", tmp_path / "pack.toml")
+
+
+def test_a_mistake_in_the_data_leaves_a_run_that_was_begun_as_it_was(made, refused, tiny_run, tmp_path):
+    change_line(tmp_path / "german.train.jsonl", 3, word=None)
+    assert "german.train.jsonl:3" in refused("run", tiny_run, "--out", made)
+
+
+def test_a_report_of_what_is_no_run_is_refused(refused, tmp_path):
+    assert "no run lies here" in refused("report", tmp_path)
+
+
+def test_two_packs_with_a_task_of_one_name_are_refused(refused, tmp_path, tiny_run):
+    shutil.copy(tmp_path / "pack.toml", tmp_path / "again.toml")
+    tiny_run.write_text(tiny_run.read_text().replace('["pack.toml"]', '["pack.toml", "again.toml"]'))
+    assert "pack again: task size is already defined by pack pack" in refused("check", tiny_run)

@@ -1,0 +1,111 @@
+"""Imports point down. The table is the one of CONTRIBUTING.md; a new package needs a place in it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2] / "src" / "redone"
+FILES = sorted(ROOT.rglob("*.py"))
+
+PURE = {"algo", "rewards", "diagnosis"}
+BELOW_STAGES = {"engine", "data", "records", "suggest", *PURE}
+# part -> what it may import besides itself
+MAY_IMPORT = {
+    "records": set(),
+    "suggest": set(),
+    "config": {"suggest"},
+    "algo": set(),
+    "rewards": {"records", "suggest"},
+    "diagnosis": {"algo", "records"},
+    "data": {"records", "suggest"},
+    "engine": {"data", "records", "suggest", *PURE},
+    "stages": {"config", *BELOW_STAGES},
+    "report": {"stages", *BELOW_STAGES},
+    "pipeline": {"config", "report", "stages", *BELOW_STAGES},
+    "packs": set(),
+    "world": {"data", "records"},
+    "world.pretrain": {"world", "stages", *BELOW_STAGES},  # a script of its own
+    "cli": {"config", "pipeline", "report", "world", "stages", *BELOW_STAGES},
+}
+HEAVY = {"torch", "transformers", "tokenizers"}
+MAY_BE_HEAVY = ("data/pack.py", "algo/", "engine/", "stages/", "world/pretrain.py")
+OUTSIDE = {"os", "sys", "io", "pathlib", "time", "random", "shutil", "tempfile", "subprocess", "socket", "logging"}
+
+
+def part_of(path):
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return name if name in MAY_IMPORT else name.split(".")[0]
+
+
+def imports(nodes):
+    """The dotted names that the nodes import; of `from redone import cli` it is redone.cli."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def at_import(tree):
+    """The nodes that run when the module is imported: not those in functions, nor those for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        only_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if not only_types and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            yield node
+            yield from at_import(node)
+
+
+def calls(tree):
+    """The plain names that are called."""
+    return {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+
+
+def tree_of(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def named(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_a_module_imports_only_what_lies_below_it(path):
+    part = part_of(path)
+    allowed = {part, part.split(".")[0], *MAY_IMPORT.get(part, ())}
+    for name in imports(ast.walk(tree_of(path))):
+        if name.split(".")[0] == "redone":
+            assert name.split(".")[1] in allowed, f"{part} imports {name}"
+
+
+def test_every_part_has_its_place_in_the_table():
+    parts = {part_of(path) for path in FILES} - {"__init__"}
+    assert parts == set(MAY_IMPORT)
+
+
+def test_the_table_has_no_circle():
+    order: list[str] = []
+    while len(order) < len(MAY_IMPORT):
+        free = [part for part in MAY_IMPORT if part not in order and MAY_IMPORT[part] <= set(order)]
+        assert free, f"a circle among {set(MAY_IMPORT) - set(order)}"
+        order += free
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_nothing_heavy_is_imported_before_it_is_needed(path):
+    if not named(path).startswith(MAY_BE_HEAVY):
+        found = {name.split(".")[0] for name in imports(at_import(tree_of(path)))}
+        assert not found & HEAVY
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if part_of(path) in PURE], ids=named)
+def test_what_is_pure_reaches_for_nothing_outside(path):
+    tree = tree_of(path)
+    assert not {name.split(".")[0] for name in imports(ast.walk(tree))} & OUTSIDE
+    assert not calls(tree) & {"open", "print", "input"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_no_text_is_run_as_code(path):
+    assert not calls(tree_of(path)) & {"eval", "exec", "compile", "__import__"}
