@@ -22,7 +22,7 @@ PACKS = Path(__file__).parent / "packs"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0, or 2 after a mistake of the user's, or 130 after ctrl-C."""
     # Threads that wait by spinning slow everything tenfold as soon as another process wants a core.
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     options = parser().parse_args(arguments)
     try:
         return options.command(options)

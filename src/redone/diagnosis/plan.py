@@ -44,7 +44,7 @@ def make_plan(
     for name in weak:
         families.setdefault(tasks[name].family, []).append(name)
     weights = {
-        name: need[name] / sum(need[other] for other in members) / len(families)
+        name: need[name] / sum(need[other] for other in members)
         for members in families.values()
         for name in members
     }

@@ -40,9 +40,9 @@ Completed = tuple[Request, tuple[Answer, ...]]
 
 
 class Decoder(Protocol):
-    """in_flight: prompts admitted whose answers have not been given back yet."""
-
-    in_flight: int
+    @property
+    def in_flight(self) -> int:
+        """Prompts admitted whose answers have not been given back yet."""
 
     def admit(self, requests: Sequence[Request]) -> None: ...
 
@@ -235,7 +235,7 @@ class OrdinaryDecoder:
         requests, self.waiting = self.waiting, []
         if not requests:
             return []
-        model = self.policy.model
+        model: Any = self.policy.model
         width = max(len(request.prompt) for request in requests)
         ids = torch.zeros(len(requests), width, dtype=torch.long)
         mask = torch.zeros_like(ids)

@@ -43,12 +43,17 @@ class Policy:
         cls, path: str | Path, dtype: str = "float32", device: str = "cpu", context: int | None = None
     ) -> "Policy":
         """A model from a Hugging Face folder or hub id."""
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype))
+        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype))
         return cls(model.to(device), context)
 
     @property
     def device(self) -> torch.device:
         return self.model.device
+
+    @property
+    def vocabulary(self) -> int:
+        embeddings: Any = self.model.get_input_embeddings()
+        return embeddings.weight.shape[0]
 
     def save(self, folder: Path) -> None:
         self.model.save_pretrained(folder)
@@ -65,7 +70,7 @@ class Policy:
         else:
             hidden = self.packed_hidden(batch.input_ids, batch.position_ids, batch.layout)[batch.predict_from]
             head = self.model.get_output_embeddings()
-            rows = max(1, _CHUNK // head.weight.shape[0])
+            rows = max(1, _CHUNK // self.vocabulary)
             cut = list(zip(hidden.split(rows), batch.targets.split(rows)))
             if len(cut) == 1:
                 return _score(head, hidden, batch.targets, temperature)
@@ -99,12 +104,11 @@ class Policy:
 
     def _ordinary_parts(self, batch: PackedBatch) -> list[list[tuple[Tokens, Tokens]]]:
         """(prompt, answer) pairs, cut so that the logits of a part, padded, are `_CHUNK` numbers or one pair's."""
-        vocabulary = self.model.get_input_embeddings().weight.shape[0]
         parts: list[list[tuple[Tokens, Tokens]]] = []
         width = 0
         for pair in ((prompt, answer) for prompt, answers in batch.trees for answer in answers):
             wider = max(width, len(pair[0]) + len(pair[1]))
-            if parts and (len(parts[-1]) + 1) * wider * vocabulary <= _CHUNK:
+            if parts and (len(parts[-1]) + 1) * wider * self.vocabulary <= _CHUNK:
                 parts[-1].append(pair)
                 width = wider
             else:
@@ -145,9 +149,8 @@ class Policy:
         parameters = inspect.signature(model.base_model.forward).parameters.values()
         if model.base_model is model or not any(p.kind is p.VAR_KEYWORD for p in parameters):
             return because + "the model does not pass keywords on to its attention"
-        size = model.get_input_embeddings().weight.shape[0]
         random = torch.Generator().manual_seed(0)
-        tokens = torch.randint(0, size, (40,), generator=random).tolist()
+        tokens = torch.randint(0, self.vocabulary, (40,), generator=random).tolist()
         batch = pack([(tokens[:9], [tokens[9:14], tokens[14:17]]), (tokens[17:23], [tokens[23:24], tokens[24:31]])])
         batch = to_device(batch, self.device)
         with torch.no_grad():

@@ -27,7 +27,7 @@ from redone.engine.policy import Policy, flatten
 from redone.engine.store import Store
 from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
 from redone.rewards import score
-from redone.stages.rollouts import Collected, by_task, collect, rollout_rows, with_old_logprobs
+from redone.stages.rollouts import Collected, by_task, collect, reached, rollout_rows, with_old_logprobs
 
 
 @dataclass
@@ -258,7 +258,7 @@ def _metrics(
     trainer: Trainer, step: int, collected: Collected, parts: Sequence[Mapping[str, float]], rate: float, scored: int
 ) -> dict[str, Any]:
     fresh = collected.fresh
-    verdicts = [verdict for group in fresh for verdict in group.verdicts]
+    verdicts = reached(fresh)
     thinking = [trainer.tasks[group.record.task].think for group in collected.groups]
 
     def mean(name: str) -> float | None:

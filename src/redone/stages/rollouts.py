@@ -23,13 +23,9 @@ class Collected:
     surplus: list[Group]  # informative, for the next step
     dropped: list[Group]  # without spread
     errors: list[Group]  # with a verdict that could not be reached
+    fresh: list[Group]  # every group generated in this step
     carried: int  # of `groups`, those left over from earlier steps
     starved: bool  # the pool ran dry before the step was full
-
-    @property
-    def fresh(self) -> list[Group]:
-        """Every group generated in this step."""
-        return [*self.groups[self.carried :], *self.surplus, *self.dropped, *self.errors]
 
 
 def collect(
@@ -71,23 +67,32 @@ def collect(
         surplus=ready[prompts:],
         dropped=dropped,
         errors=errors,
+        fresh=[*ready[len(carried) :], *dropped, *errors],
         carried=min(len(carried), prompts),
         starved=len(ready) < prompts,
     )
 
 
-def by_task(groups: Sequence[Group], tasks: Mapping[str, Task], min_spread: float) -> dict[str, dict[str, float]]:
-    """Reward, pass rate, share of groups filtered out, answer length in tokens, share of errors, for each task."""
+def reached(groups: Sequence[Group]) -> list[Verdict]:
+    """The verdicts of all answers, without those that could not be reached: these are counted apart."""
+    return [verdict for group in groups for verdict in group.verdicts if verdict.reason != "error"]
+
+
+def by_task(groups: Sequence[Group], tasks: Mapping[str, Task], min_spread: float) -> dict[str, dict[str, Any]]:
+    """Reward and pass rate of the answers that were scored (None without any), share of groups filtered out, answer
+    length in tokens, share of answers that could not be scored, number of groups, for each task."""
     table = {}
     for name in sorted({group.record.task for group in groups}):
         mine = [group for group in groups if group.record.task == name]
-        verdicts = [verdict for group in mine for verdict in group.verdicts]
+        verdicts = reached(mine)
+        answers = sum(len(group.verdicts) for group in mine)
+        whole = [group for group in mine if len(reached([group])) == len(group.verdicts)]
         table[name] = {
-            "reward": fmean(v.score for v in verdicts),
-            "pass_rate": fmean(v.score >= tasks[name].pass_at for v in verdicts),
-            "filtered": fmean(not is_informative(group.scores, min_spread) for group in mine),
+            "reward": fmean(v.score for v in verdicts) if verdicts else None,
+            "pass_rate": fmean(v.score >= tasks[name].pass_at for v in verdicts) if verdicts else None,
+            "filtered": sum(not is_informative(group.scores, min_spread) for group in whole) / len(mine),
             "length": fmean(len(rollout.tokens) for group in mine for rollout in group.rollouts),
-            "errors": fmean(v.reason == "error" for v in verdicts),
+            "errors": 1 - len(verdicts) / answers,
             "groups": len(mine),
         }
     return table

@@ -255,6 +255,14 @@ def test_a_prompt_that_another_task_is_evaluated_on_is_not_trained_on():
     assert dataset.removed == {"one": 1, "two": 2}
 
 
+def test_two_tasks_may_ask_the_same_question_in_the_same_split():
+    rows = {
+        "one": {"train": ["a", "a"], "probe": ["c"], "eval": ["d"]},
+        "two": {"train": ["a"], "probe": ["c"], "eval": ["d"]},
+    }
+    assert built(memory_pack(rows)).removed == {"one": 0, "two": 0}
+
+
 def test_a_limit_cuts_every_split_and_always_to_the_same_records():
     rows = {"ask": {"train": MANY[:900], "probe": MANY[900:930], "eval": MANY[930:935]}}
     dataset = built(memory_pack(rows), limit=20)

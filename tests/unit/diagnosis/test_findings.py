@@ -53,6 +53,13 @@ def test_passes_that_a_fixed_answer_would_have_too_are_luck():
     assert finding(guessing, chance=0.3).kind == "unstable"
 
 
+def test_luck_is_judged_by_the_lower_end_of_the_interval():
+    mixed = [*answers(10, RIGHT, RIGHT, RIGHT, WRONG), *answers(10, RIGHT, WRONG, WRONG, WRONG)]
+    # 0.5 with a standard error of 0.25 / sqrt(20): the interval begins near 0.39
+    assert finding(mixed, chance=0.43).kind == "unknown"
+    assert finding(mixed, chance=0.35).kind == "unstable"
+
+
 def test_passes_are_not_luck_where_a_quarter_of_the_prompts_is_mastered():
     half = [*answers(10, *[RIGHT] * 4), *answers(10, *[WRONG] * 4)]
     assert finding(half, chance=0.5).kind == "unstable"

@@ -10,7 +10,7 @@ from redone.records import Record, TargetPlan, Task, Verdict
 from redone.stages.evaluate import Judged
 from redone.stages.targeted import Teach, best_of_n, choose, choose_general, gold_targets, refuse_eval, rows
 
-TOPIC = Task("topic", "sns", "dialogue", "note : {note} topic ?", "{a}", "exact")
+TOPIC = Task("topic", "sns", "dialogue", "note : {note} , so what is its topic ?", "{a}", "exact")
 SUM = Task("sum", "general", "mathematics", "{q}", "{a}", "exact", think=True, rationale="{why}")
 FACT = Task("fact", "general", "knowledge", "{q}", "{a}", "exact")
 TASKS = {task.name: task for task in (TOPIC, SUM, FACT)}
@@ -80,8 +80,8 @@ def test_a_quota_stays_unfilled_where_only_near_duplicates_are_left():
 
 
 def test_the_words_of_the_template_do_not_make_records_alike():
-    prompts = [f"note : {note} topic ?" for note in ("my tea", "a dog", "new hat", "old car")]
-    assert len(choose(plan(topic=4), dataset(topic=prompts), threshold=0.4, seed=1)[0]) == 4
+    prompts = [TOPIC.prompt.replace("{note}", note) for note in ("tea", "dog", "hat", "car")]
+    assert len(choose(plan(topic=4), dataset(topic=prompts), threshold=0.2, seed=1)[0]) == 4
 
 
 def test_a_gold_target_says_why_it_is_taught_and_where_it_comes_from(encoder):

@@ -1,0 +1,71 @@
+"""Models of several architectures, small enough to compare gradients of, and trees to compare them on."""
+
+from typing import Any
+
+import torch
+import transformers
+
+VOCABULARY = 40
+_SIZE = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": 64,
+}
+_GPT2 = {"vocab_size": VOCABULARY, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}
+_GPT_NEO = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "num_layers": 2,
+    "num_heads": 4,
+    "attention_types": [[["global", "local"], 1]],
+    "window_size": 6,
+    "max_position_embeddings": 64,
+}
+_SIZES = {"GPT2": _GPT2, "GPTNeo": _GPT_NEO}
+
+
+def tiny(kind: str, seed: int = 0, **changes: Any) -> Any:
+    """A random model, with weights large enough for every token to depend strongly on the ones before it."""
+    ends = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": None}
+    size = {**_SIZES.get(kind, _SIZE), **ends, "initializer_range": 0.3, **changes}
+    config = getattr(transformers, f"{kind}Config")(**size)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return transformers.AutoModelForCausalLM.from_config(config)
+
+
+def some_trees(seed: int = 0) -> list[tuple[list[int], list[list[int]]]]:
+    """Prompts of 1 to 17 tokens with 1 to 4 answers of 1 to 9 tokens; two prompts are alike in shape."""
+    random = torch.Generator().manual_seed(seed)
+
+    def tokens(count: int) -> list[int]:
+        return torch.randint(0, VOCABULARY, (count,), generator=random).tolist()
+
+    shapes = [(9, (4, 1, 7)), (1, (3, 3)), (17, (9, 2, 5, 1)), (8, (5, 2, 6)), (12, (1,))]
+    return [(tokens(prompt), [tokens(answer) for answer in answers]) for prompt, answers in shapes]
+
+
+def reference_logprobs(model: Any, trees: list[tuple[list[int], list[list[int]]]], temperature: float = 1.0) -> Any:
+    """Log-probabilities [K] of all answers' tokens, by the plainest loop: one sequence at a time, nothing shared."""
+    parts = []
+    for prompt, answers in trees:
+        for answer in answers:
+            logits = model(torch.tensor([[*prompt, *answer]])).logits[0, len(prompt) - 1 : -1] / temperature
+            parts.append(torch.log_softmax(logits, -1)[torch.arange(len(answer)), torch.tensor(answer)])
+    return torch.cat(parts)
+
+
+def gradient(model: Any, loss: Any) -> Any:
+    """The gradient of the loss with respect to all weights, as one vector."""
+    found = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
+    return torch.cat([torch.zeros(p.numel()) if g is None else g.flatten() for p, g in zip(model.parameters(), found)])
+
+
+def relative(found: Any, expected: Any) -> float:
+    """The norm of the difference over the norm of what was expected."""
+    return float((found - expected).detach().norm() / expected.detach().norm())
