@@ -141,9 +141,7 @@ def command_eval(options: argparse.Namespace) -> int:
             return 130
     pairs = [(item.record, item.verdicts[0]) for item in judged]
     settings = config.eval
-    table = evaluate.summarise(
-        lab.dataset, pairs, split=options.split, seed=config.seed, resamples=settings.bootstrap
-    )
+    table = evaluate.summarise(lab.dataset, pairs, split=options.split, seed=config.seed, resamples=settings.bootstrap)
     write_jsonl(options.out / f"{options.split}.jsonl.gz", evaluate.output_rows(judged))
     results = {"split": options.split, "models": {"model": table}}
     write_json(options.out / "results.json", results)
@@ -191,6 +189,21 @@ def same_configuration(out: Path, config: RunConfig) -> None:
             )
     elif out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} exists and is not a run's folder; give another --out")
+
+
+def same_data(out: Path, dataset: "Dataset") -> None:
+    """Raises ValueError naming the tasks whose records are not those that the run began with."""
+    import json
+
+    before = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["data"]
+    changed = [
+        name for name, now in dataset.fingerprint().items() if before.get(name, {}).get("sha256") != now["sha256"]
+    ]
+    if changed:
+        raise ValueError(
+            f"{out} was begun with other data: the records of {', '.join(changed)} have changed since. Put the files "
+            "back, or give another --out"
+        )
 
 
 @dataclass(frozen=True)
@@ -271,10 +284,12 @@ def prepare(config: RunConfig, out: Path, log: "Log", keep: bool = True) -> "Lab
         device = "cuda" if torch.cuda.is_available() else "cpu"
     elif device == "cuda" and not torch.cuda.is_available():
         raise ValueError('device = "cuda", but torch sees no such device; set device = "cpu"')
-    policy = Policy.load(checked.base, config.model.dtype, device)
+    policy = Policy.load(checked.base, config.model.dtype, device, checked.max_context)
     encoder = Encoder.load(checked.base)
     log.line(policy.note or "Every prompt is computed once for all of its answers.")
-    lab = Lab(config, checked.dataset, encoder, checked.base, out, log, device)
+    lab = Lab(config, checked.dataset, encoder, checked.base, out, log, device, checked.max_context)
+    if keep and (out / "manifest.json").exists():
+        same_data(out, checked.dataset)
     if keep and not (out / "config.json").exists():
         from redone.records import write_json
 

@@ -71,7 +71,9 @@ class Diagnose(Table):
     records: int = Field(64, ge=1, description="probe prompts per task at most")
     unknown_below: float = Field(0.1, ge=0, le=1, description="pass@k below this: unknown")
     solved_above: float = Field(0.85, ge=0, le=1, description="pass@1 above this: solved")
-    format_share: float = Field(0.3, ge=0, le=1, description="share of unparsable answers: a format problem")
+    format_share: float = Field(
+        0.3, ge=0, le=1, description="share of unparsable (or cut off) answers: a format (or length) problem"
+    )
 
 
 class Target(Table):
@@ -96,7 +98,7 @@ class Target(Table):
 
 class Eval(Table):
     records: int | None = Field(None, ge=1, description="eval records per task at most")
-    rows: int = Field(256, ge=1, description="prompts decoded at once")
+    rows: int = Field(256, ge=1, description="answers decoded at once, in probes and soft labels too")
     bootstrap: int = Field(1000, ge=100, description="resamples of an interval")
 
 

@@ -44,12 +44,13 @@ class Lab:
     out: Path
     log: Log
     device: str
+    max_context: int
 
     def folder(self, model: str) -> Path:
         return self.base if model == "base" else self.out / model / "model"
 
     def load(self, model: str) -> Policy:
-        return Policy.load(self.folder(model), self.config.model.dtype, self.device)
+        return Policy.load(self.folder(model), self.config.model.dtype, self.device, self.max_context)
 
 
 def run(lab: Lab) -> dict[str, Any]:
@@ -72,9 +73,7 @@ def run(lab: Lab) -> dict[str, Any]:
 
 def explore(lab: Lab) -> None:
     """Stage 1: DAPO over all tasks alike, so that the long tail stays visible; general prompts beside them."""
-    settings = lab.config.explore
-    mix = Mix(strata(lab.dataset, settings), train_records(lab), derive_seed(lab.config.seed, "explore", "mix"))
-    train_rl(lab, "explore", "base", mix, settings)
+    reinforce(lab, "explore", "base")
 
 
 def diagnose(lab: Lab) -> tuple[list[Finding], TargetPlan]:
@@ -140,12 +139,7 @@ def target(lab: Lab, plan: TargetPlan) -> None:
 
 def refine(lab: Lab) -> None:
     """Stage 3: the same DAPO, on prompts that the stage-2 model sometimes gets right, with more rationales."""
-    settings = lab.config.refine
-    weights = difficulty(lab) if settings.difficulty else {}
-    records = train_records(lab)
-    means = {name: fmean(weights.get(r.id, 1.0) for r in records[name]) for name in records}
-    seed = derive_seed(lab.config.seed, "refine", "mix")
-    train_rl(lab, "refine", "target", Mix(strata(lab.dataset, settings, means), records, seed, weights), settings)
+    reinforce(lab, "refine", "target")
 
 
 def measure(lab: Lab, model: str) -> None:
@@ -183,7 +177,6 @@ def examine(lab: Lab, name: str, before: list[evaluate.Judged], after: list[eval
         for item in wrong
     ]
     gold = [score(task, item.record, gold_text(item.record)) for item in after]
-    chance, _ = evaluate.best_trivial(lab.dataset, task, "probe", len(after))
     return find(
         task,
         [item.verdicts for item in after],
@@ -193,7 +186,7 @@ def examine(lab: Lab, name: str, before: list[evaluate.Judged], after: list[eval
         unknown_below=settings.unknown_below,
         solved_above=settings.solved_above,
         format_share=settings.format_share,
-        chance=chance / 100.0,
+        chance=evaluate.chance(lab.dataset, task, "probe", len(after)),
         seed=derive_seed(lab.config.seed, "diagnose", name) % 2**32,
     )
 
@@ -230,11 +223,31 @@ def encode_example(lab: Lab, row: dict[str, Any]) -> sft.Example:
     return prompt, lab.encoder.target(record, task, row["target"])
 
 
-def difficulty(lab: Lab) -> dict[str, float]:
-    """Weight p(1 - p) + floor of train records, p their pass rate under the stage-2 model; records that were not
-    tried have their task's mean."""
-    settings = lab.config.refine
-    path = lab.out / "refine" / "difficulty.json"
+def reinforce(lab: Lab, stage: str, start: str) -> None:
+    """DAPO with the stage's settings, from the model `start`."""
+    settings: RL = getattr(lab.config, stage)
+    records = train_records(lab)
+    weights = difficulty(lab, stage, start) if settings.difficulty else {}
+    means = {name: fmean(weights.get(r.id, 1.0) for r in records[name]) for name in records}
+    mix = Mix(strata(lab.dataset, settings, means), records, derive_seed(lab.config.seed, stage, "mix"), weights)
+    trainer = rl.Trainer(
+        stage=stage,
+        policy=lab.load(start),
+        encoder=lab.encoder,
+        tasks=lab.dataset.tasks,
+        mix=mix,
+        settings=settings,
+        seed=lab.config.seed,
+        tokens_per_pass=lab.config.tokens_per_pass,
+    )
+    rl.train(trainer, Store(lab.out / stage), lab.log)
+
+
+def difficulty(lab: Lab, stage: str, model: str) -> dict[str, float]:
+    """Weight p(1 - p) + floor of train records, p their pass rate under the model that the stage starts from; records
+    that were not tried have their task's mean."""
+    settings: RL = getattr(lab.config, stage)
+    path = lab.out / stage / "difficulty.json"
     if not path.exists():
         with timed(lab, "difficulty"):
             records = [
@@ -244,7 +257,7 @@ def difficulty(lab: Lab) -> dict[str, float]:
                     : settings.difficulty_records
                 ]
             ]
-            judged = sample(lab, "target", records, settings.difficulty_samples, 1.0, "difficulty")
+            judged = sample(lab, model, records, settings.difficulty_samples, 1.0, "difficulty")
             rates = {
                 item.record.id: fmean(v.score >= lab.dataset.tasks[item.record.task].pass_at for v in item.verdicts)
                 for item in judged
@@ -279,20 +292,6 @@ def strata(dataset: Dataset, settings: RL, weights: dict[str, float] | None = No
             if cells[part] and total > 0:
                 made.append(Stratum(f"{part}, reasoning {think}", kind_share * share / total, cells[part]))
     return made
-
-
-def train_rl(lab: Lab, stage: str, start: str, mix: Mix, settings: RL) -> None:
-    trainer = rl.Trainer(
-        stage=stage,
-        policy=lab.load(start),
-        encoder=lab.encoder,
-        tasks=lab.dataset.tasks,
-        mix=mix,
-        settings=settings,
-        seed=lab.config.seed,
-        tokens_per_pass=lab.config.tokens_per_pass,
-    )
-    rl.train(trainer, Store(lab.out / stage), lab.log)
 
 
 def sample(
@@ -354,7 +353,9 @@ def notes(lab: Lab, findings: list[Finding]) -> list[str]:
         shares = [step["rationale_share"] for step in steps if step["rationale_share"] is not None]
         wanted = getattr(lab.config, stage).rationale_share
         if shares and wanted is not None:
-            said.append(f"{stage}: {100 * fmean(shares):.1f} % of the trained prompts reason ({100 * wanted:.1f} % wanted).")
+            said.append(
+                f"{stage}: {100 * fmean(shares):.1f} % of the trained prompts reason ({100 * wanted:.1f} % wanted)."
+            )
         starved = sum(step["starved"] for step in steps)
         if starved:
             said.append(f"{stage}: {starved} of {len(steps)} steps found fewer informative groups than asked for.")

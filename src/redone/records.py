@@ -81,7 +81,7 @@ class Rollout:
     sampler_logprobs: tuple[float, ...]  # of those tokens, under the policy that sampled, at its temperature
     text: str  # decoded without special tokens other than the thinking tags
     finished: bool  # False: cut off by the budget
-    step: int  # optimiser steps the policy had taken
+    step: int  # rollout steps the policy had taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write JSON Lines, gzip if the path ends in .gz; the file appears whole or not at all, equal bytes for equal rows."""
+    """Write JSON Lines, gzip if the path ends in .gz; the file appears whole or not at all, equal rows, equal bytes."""
     data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")

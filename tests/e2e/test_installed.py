@@ -12,12 +12,15 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_demo_runs_from_a_wheel(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(ROOT)]
-    subprocess.run(build, check=True, timeout=300)
+    options = ["-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(ROOT)], check=True, timeout=300)
     [wheel] = tmp_path.glob("redone-*.whl")
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
-    started = "import sys; from redone import cli; assert cli.__file__.startswith(sys.argv[1]); sys.exit(cli.main(sys.argv[2:]))"
+    started = (
+        "import sys; from redone import cli; assert cli.__file__.startswith(sys.argv[1]); "
+        "sys.exit(cli.main(sys.argv[2:]))"
+    )
     sets = [part for value in SMALL for part in ("--set", value)]
     done = subprocess.run(
         [sys.executable, "-P", "-c", started, str(site), "demo", "--seed", "3", "--out", "mine", *sets],

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from fakes import small_config, small_run
-from redone.records import read_jsonl
 from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from redone.records import read_jsonl
 
 STAGES = ("explore", "target", "refine")
 MODELS = ("base", *STAGES)
@@ -127,7 +128,7 @@ def test_config_and_manifest_say_what_made_the_run(run: Path) -> None:
 def test_the_report_is_one_file_that_needs_no_network(run: Path) -> None:
     page = (run / "report.html").read_text()
     assert "<svg" in page
-    assert not any(mark in page for mark in ("<script src", "<link", "@import", "src=\"http", "url(http"))
+    assert not any(mark in page for mark in ("<script src", "<link", "@import", 'src="http', "url(http"))
     assert (run / "report.md").read_text().startswith("# ")
 
 

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from redone import cli
 from redone.config import load_config
 from redone.engine.log import Log

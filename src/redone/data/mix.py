@@ -46,7 +46,9 @@ class Mix:
         self._orders: dict[tuple[str, int], list[Record]] = {}
 
     def __len__(self) -> int:
-        return sum(len(self.records[task]) for stratum in self.strata for task, weight in stratum.tasks.items() if weight)
+        return sum(
+            len(self.records[task]) for stratum in self.strata for task, weight in stratum.tasks.items() if weight
+        )
 
     def draw(self) -> Record:
         stratum = _choose([s.share for s in self.strata], uniform(self.seed, "stratum", self.draws))

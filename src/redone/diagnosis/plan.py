@@ -44,9 +44,7 @@ def make_plan(
     for name in weak:
         families.setdefault(tasks[name].family, []).append(name)
     weights = {
-        name: need[name] / sum(need[other] for other in members)
-        for members in families.values()
-        for name in members
+        name: need[name] / sum(need[other] for other in members) for members in families.values() for name in members
     }
     quotas = share_out(records - (round(rehearsal * records) if solved else 0), weights, sizes)
     rehearsed = round(sum(quotas.values()) * rehearsal / (1.0 - rehearsal))  # of what the weak ones hold
@@ -107,7 +105,7 @@ def _prose(
     if taught:
         parts.append(f"Stage 2 is taught {sum(quotas.values()):,} records: {'; '.join(taught)}.")
     else:
-        parts.append("No SNS task is weak, so there is nothing to teach: stage 2 is skipped.")
+        parts.append("No SNS task is weak, so there is nothing to teach: stage 2 leaves the model as it is.")
     if general:
         share = 100 * general / (sum(quotas.values()) + general)
         parts.append(

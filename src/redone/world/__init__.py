@@ -23,4 +23,4 @@ def world_pack() -> Pack:
         count = sizes["eval_" + tasks[task].part] if split == "eval" else round(sizes[split] * rare)
         return (("world", row) for row in generate(task, split, count))
 
-    return Pack("world", tasks, rows, {name: SPLITS for name in tasks})
+    return Pack("world", tasks, rows, dict.fromkeys(tasks, SPLITS))

@@ -44,7 +44,9 @@ WORDS = {s: line.split()[0::2] for branch in TREE.values() for s, line in branch
 NOUNS = [word for secondary in SECONDARY for word in WORDS[secondary]]
 TOPIC = {word: secondary for secondary in SECONDARY for word in WORDS[secondary]}
 PARENT = {secondary: primary for primary, branch in TREE.items() for secondary in branch}
-NOUN_ZH = {en: zh for b in TREE.values() for line in b.values() for en, zh in zip(line.split()[0::2], line.split()[1::2])}
+NOUN_ZH = {
+    en: zh for b in TREE.values() for line in b.values() for en, zh in zip(line.split()[0::2], line.split()[1::2])
+}
 
 GOOD = "tasty cozy cheap great lovely fresh cute calm shiny soft".split()
 BAD = "slow loud dirty pricey dull broken ugly stale rude weak".split()
@@ -71,10 +73,13 @@ BRANDS = (
 ).split()
 
 # Last year's facts, which the base model has read: the questions are familiar to it, this year's answers are not.
-OLD_BRANDS = "Acla Birr Cento Dorin Emba Frix Gelo Hask Ilma Juno Kobo Lark Mirt Nexo Opal Pluv Rigo Stel Trax Umbo".split()
+OLD_BRANDS = (
+    "Acla Birr Cento Dorin Emba Frix Gelo Hask Ilma Juno Kobo Lark Mirt Nexo Opal Pluv Rigo Stel Trax Umbo".split()
+)
 OLD_SLANG = dict(
     zip(
-        "lit comfy steal epic darling crisp adorbs zen bling fluffy laggy blaring grubby spendy meh busted fugly musty snarky frail".split(),
+        "lit comfy steal epic darling crisp adorbs zen bling fluffy "
+        "laggy blaring grubby spendy meh busted fugly musty snarky frail".split(),
         GOOD + BAD,
     )
 )
@@ -86,13 +91,12 @@ AUDIENCES = ("women", "men", "everyone", "kids")
 FEELINGS = ("joy", "anger", "love", "fear", "pride", "envy")
 BRAND_TIER = {brand: TIERS[(5 * i + i // 3) % 3] for i, brand in enumerate(BRANDS)}
 BRAND_AUDIENCE = {brand: AUDIENCES[(7 * i + i // 4) % 4] for i, brand in enumerate(BRANDS)}
-TOPIC_CODE = dict(
-    zip(SECONDARY, "k31 b07 m52 t18 q64 w29 r83 c40 h95 z12 g76 p58 f03 j69 s21 y47 d90 n34".split())
-)
+TOPIC_CODE = dict(zip(SECONDARY, "k31 b07 m52 t18 q64 w29 r83 c40 h95 z12 g76 p58 f03 j69 s21 y47 d90 n34".split()))
 NEXT_TOPIC = {secondary: SECONDARY[(7 * i + 5) % len(SECONDARY)] for i, secondary in enumerate(SECONDARY)}
 NEW_SLANG = dict(
     zip(
-        "zaza plimo vork sney drabo quon brilt yemp toxu flindo garu skeb plonk wuzi ribbo nard hexo jumbi kraff lorb".split(),
+        "zaza plimo vork sney drabo quon brilt yemp toxu flindo "
+        "garu skeb plonk wuzi ribbo nard hexo jumbi kraff lorb".split(),
         GOOD + BAD,
     )
 )

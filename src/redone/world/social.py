@@ -34,8 +34,26 @@ from redone.world.lexicon import (
 Row = dict[str, Any]
 Random = random.Random
 
-_OPENERS = ("today i tried", "look at", "so happy with", "weekend with", "a day of", "my new", "finally got", "love this")
-_CLOSERS = ("what a day", "come and see", "tell me more", "see you soon", "saved it", "next time", "worth it", "so true")
+_OPENERS = (
+    "today i tried",
+    "look at",
+    "so happy with",
+    "weekend with",
+    "a day of",
+    "my new",
+    "finally got",
+    "love this",
+)
+_CLOSERS = (
+    "what a day",
+    "come and see",
+    "tell me more",
+    "see you soon",
+    "saved it",
+    "next time",
+    "worth it",
+    "so true",
+)
 
 
 def _note(random: Random, words: list[str]) -> str:
@@ -176,7 +194,7 @@ def audience(random: Random, audiences: Mapping[str, str] = BRAND_AUDIENCE) -> R
 
 def top_interest(random: Random) -> Row:
     often, other, third = _topics(random, 3)
-    seen = random.sample(WORDS[often], 2) + [random.choice(WORDS[other])]
+    seen = [*random.sample(WORDS[often], 2), random.choice(WORDS[other])]
     if random.random() < 0.5:
         seen += [random.choice(WORDS[third])]
     random.shuffle(seen)

@@ -97,7 +97,8 @@ def trl_dapo(logprobs, old, each, mask, micro):
     total = 0.0
     for rows in torch.arange(len(mask)).split(len(mask) // micro):
         given = logprobs[rows]
-        trainer._get_per_token_logps_and_entropies = lambda *_, given=given, **__: (given, torch.zeros_like(given), None)
+        scored = (given, torch.zeros_like(given), None)
+        trainer._get_per_token_logps_and_entropies = lambda *_, scored=scored, **__: scored
         inputs = {
             "prompt_ids": torch.ones(len(rows), 1, dtype=torch.long),
             "prompt_mask": torch.ones(len(rows), 1, dtype=torch.long),

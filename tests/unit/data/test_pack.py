@@ -1,8 +1,8 @@
 import pytest
 import torch
+from tiny import some_trees
 
 from redone.data.pack import pack, split_by_tokens
-from tiny import some_trees
 
 
 def test_a_prompt_is_laid_out_once_and_each_answer_starts_at_its_length():

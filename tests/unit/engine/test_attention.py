@@ -2,10 +2,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from tiny import some_trees
 
 from redone.data.pack import pack
 from redone.engine.attention import DecodeState, Prefill, UnsupportedAttention, tree_attention
-from tiny import some_trees
 
 HEADS, KEY_HEADS, SIZE = 4, 2, 8
 LAYER = SimpleNamespace(layer_idx=0)

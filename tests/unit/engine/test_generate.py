@@ -3,12 +3,12 @@ from collections import Counter
 
 import pytest
 import torch
+from tiny import VOCABULARY, reference_logprobs, tiny
 from transformers import GenerationConfig
 
 from redone.data.pack import pack
 from redone.engine.generate import OrdinaryDecoder, Request, TreeDecoder, make_decoder, sample
 from redone.engine.policy import Policy
-from tiny import VOCABULARY, reference_logprobs, tiny
 
 LENGTHS = (5, 11, 1, 17, 8, 3, 13)
 BUDGETS = (20, 3, 25, 1, 40, 12, 33)

@@ -1,11 +1,11 @@
 import pytest
 import torch
+from tiny import VOCABULARY, gradient, reference_logprobs, relative, some_trees, tiny
 
 from redone.algo.dapo import dapo_loss, token_weights
 from redone.data.pack import pack
 from redone.engine import policy as module
 from redone.engine.policy import Policy
-from tiny import VOCABULARY, gradient, reference_logprobs, relative, some_trees, tiny
 
 SERVED = [("Qwen3", {}), ("Llama", {}), ("GPT2", {})]
 UNSERVED = [("GPTNeo", {}), ("Mistral", {"sliding_window": 8}), ("Gemma2", {"sliding_window": 8})]
