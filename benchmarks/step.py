@@ -1,16 +1,19 @@
 """One RL step (generate, score, update) of RedOne against TRL's GRPOTrainer: same model, prompts, shapes and machine.
 
-    python benchmarks/step.py [--repeats 3] [--shapes social balanced] [--threads N]
+    python benchmarks/step.py [--repeats 3] [--shapes social balanced] [--threads N] [--checkpointing] [--ours-only]
 
-Needs the development dependencies (TRL 1.16); takes about five minutes on two cores. The model is a random one of the
-Qwen3 architecture in float32. Both sides sample every answer to its full length (the end token lies outside of the
-model's vocabulary), get random rewards, so that every group is informative, and make one update per step. TRL runs as
-its defaults have it, except that whatever costs time and is not the step is off: logging, saving, gradient
-checkpointing (which is on by default and would make it slower). The two take turns, step by step, after a warm-up step each.
+Needs the development dependencies (TRL 1.16) and a machine that does nothing else; takes about ten minutes on two cores.
 
-"floor" is the time that the step's useful work would take at the rate of a float32 matrix product of size 2048
-measured in between: 2 x (parameters of the layers) for each prompt and answer token once in generation and three times
-in the update, 2 x (parameters of the head) for each token sampled and three times for each one trained, and attention.
+The model is a random one of the Qwen3 architecture in float32. Both sides sample every answer to its full length (the
+end token lies outside of the model's vocabulary), get random rewards, so that every group is informative, and make one
+update per step, with clip bounds 0.2 and 0.28, no KL term and no reference model. TRL is set up as its defaults have it
+but for what costs time and is not the step: logging and saving are off, and so is gradient checkpointing, which TRL has
+on by default and which trades time for memory (--checkpointing leaves it on). The two take turns, step by step, after a
+warm-up step each.
+
+"floor" is the time that the step's useful work would take at the rate of a float32 matrix product of size 2048, measured
+between the steps: 2 x (parameters of the layers) for each prompt and answer token once in generation and three times in
+the update, 2 x (parameters of the head) for each token sampled and three times for each one trained, and attention.
 """
 
 import argparse
@@ -61,50 +64,48 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="timed steps of each side, after one warm-up step")
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--checkpointing", action="store_true", help="leave TRL's gradient checkpointing on")
     parser.add_argument("--ours-only", action="store_true", help="leave TRL out")
     arguments = parser.parse_args()
     logging.set_verbosity_error()
+    logging.disable_progress_bar()
     torch.set_num_threads(arguments.threads)
-    model = make_model()
-    body, head = sizes(model)
+    body, head = sizes(make_model())
     print(
-        f"Qwen3 architecture, random, float32: {(body + head) / 1e6:.1f} M parameters ({head / 1e6:.1f} M of them in the"
+        f"Qwen3 architecture, random, float32: {(body + head) / 1e6:.2f} M parameters, {head / 1e6:.2f} M of them in the"
     )
-    print(f"embedding, which is the head too); torch {torch.__version__}, {torch.get_num_threads()} threads\n")
+    print(f"embedding, which is the head too; torch {torch.__version__}, {torch.get_num_threads()} threads")
     for name in arguments.shapes:
-        report(name, SHAPES[name], arguments.repeats, arguments.ours_only)
+        report(name, SHAPES[name], arguments)
 
 
-def report(name: str, shape: Shape, repeats: int, ours_only: bool) -> None:
-    print(
-        f"{name}: {shape.prompts} x {shape.group} answers, {shape.prompt} prompt tokens, {shape.answer} answer tokens"
-    )
+def report(name: str, shape: Shape, arguments: argparse.Namespace) -> None:
+    print(f"\n{name}: {shape.prompts} x {shape.group}, {shape.prompt} prompt tokens, {shape.answer} answer tokens")
     ours = make_ours(shape)
     rates: list[float] = []
-    times: dict[str, list[float]] = {"redone": [], "trl": []}
+    times: dict[str, list[float]] = {"redone": []}
 
     def turn() -> None:
         rates.append(matmul_rate())
         times["redone"].append(timed(ours))
 
-    if ours_only:
-        for _ in range(repeats + 1):
+    if arguments.ours_only:
+        for _ in range(arguments.repeats + 1):
             turn()
     else:
-        times["trl"] = trl_steps(shape, repeats + 1, turn)
-    print(f"  {'':8}{'min':>8}{'median':>8}{'max':>8}  seconds")
+        times["trl"] = trl_steps(shape, arguments.repeats + 1, turn, arguments.checkpointing)
+    print(f"  {'':8}{'min':>8}{'median':>8}{'max':>8}  seconds of {arguments.repeats} steps")
     for side, seconds in times.items():
-        if seconds[1:]:
-            kept = seconds[1:]
-            print(f"  {side:8}{min(kept):8.2f}{statistics.median(kept):8.2f}{max(kept):8.2f}")
-    median = {side: statistics.median(seconds[1:]) for side, seconds in times.items() if seconds}
-    if not ours_only:
-        print(f"  ratio of the medians {median['trl'] / median['redone']:.1f}")
+        kept = sorted(seconds[1:])
+        print(f"  {side:8}{kept[0]:8.2f}{statistics.median(kept):8.2f}{kept[-1]:8.2f}")
+    median = {side: statistics.median(seconds[1:]) for side, seconds in times.items()}
+    if "trl" in median:
+        print(f"  ratio of the medians: {median['trl'] / median['redone']:.1f}")
     rate = statistics.median(rates)
-    flop = useful_flop(make_model(), shape)
+    floor = useful_flop(make_model(), shape) / rate
+    print(f"  matrix product: {rate / 1e9:.0f} GFLOP/s ({min(rates) / 1e9:.0f} to {max(rates) / 1e9:.0f})")
     print(
-        f"  matrix product {rate / 1e9:.0f} GFLOP/s ({min(rates) / 1e9:.0f} to {max(rates) / 1e9:.0f}); useful work "
-        f"{flop / 1e9:.0f} GFLOP; floor {flop / rate:.2f} s, of which we reach {100 * flop / rate / median['redone']:.0f} %\n"
+        f"  floor: {floor:.2f} s ({floor * rate / 1e9:.0f} GFLOP); redone is at {100 * floor / median['redone']:.0f} % of it"
     )
 
 
@@ -166,13 +167,14 @@ def make_ours(shape: Shape) -> Callable[[], None]:
 
     def step() -> None:
         metrics, _, surplus = rl_step(trainer, optimizer, next(steps), [])
-        assert metrics["groups"] == metrics["generated"] == shape.prompts and not surplus
+        assert metrics["groups"] == metrics["generated"] == shape.prompts
+        assert not surplus
         assert metrics["answer_tokens"] == shape.prompts * shape.group * shape.answer
 
     return step
 
 
-def trl_steps(shape: Shape, count: int, between: Callable[[], None]) -> list[float]:
+def trl_steps(shape: Shape, count: int, between: Callable[[], None], checkpointing: bool) -> list[float]:
     """Seconds of `count` steps of TRL; `between` is called before each of them."""
     dice = random.Random(1)
     seconds: list[float] = []
@@ -212,7 +214,7 @@ def trl_steps(shape: Shape, count: int, between: Callable[[], None]) -> list[flo
                 per_device_train_batch_size=micro,
                 gradient_accumulation_steps=shape.prompts * shape.group // micro,
                 max_steps=count,
-                gradient_checkpointing=False,
+                gradient_checkpointing=checkpointing,
                 bf16=False,
                 use_cpu=True,
                 logging_strategy="no",

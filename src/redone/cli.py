@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from redone.config import RunConfig, differing, load_config
 
 if TYPE_CHECKING:
-    from redone.data.load import Dataset
+    from redone.data.load import Dataset, Pack
     from redone.engine.log import Log
     from redone.pipeline import Lab
 
@@ -218,11 +218,37 @@ class Checked:
 
 def check(config: RunConfig, log: "Log") -> Checked:
     """Read and check everything a run needs. Raises ValueError with what is wrong and what to do."""
-    from redone.data.load import build, read_pack
+    from transformers import AutoConfig
+
+    from redone.data.encode import Encoder
+    from redone.data.load import build
+    from redone.engine.log import quiet_transformers
     from redone.stages import check as checks
 
     base = model_path(config.model.path)
-    log.line(f"Reading {', '.join(config.data.packs)} ...")
+    packs = read_packs(config)
+    quiet_transformers()
+    try:
+        architecture = AutoConfig.from_pretrained(base)
+        encoder = Encoder.load(base)
+    except OSError as error:
+        raise ValueError(f"{config.model.path}: no model could be loaded: {str(error).splitlines()[0]}") from None
+    own = getattr(architecture.get_text_config(), "max_position_embeddings", None) or config.model.max_context
+    max_context = min(config.model.max_context, own)
+    passes = 3 * sum(len(pack.tasks) for pack in packs)
+    with log.bar(f"reading and checking {', '.join(config.data.packs)}", passes) as bar:
+        shares = {"probe": config.data.probe, "evaluation": config.data.eval}
+        dataset = build(packs, limit=config.data.limit, **shares, advance=bar.advance)
+        dataset, notes = checks.check_rewards(dataset, bar.advance)
+        checks.check_lengths(dataset, encoder, max_context, bar.advance)
+    for note in notes:
+        log.line(note)
+    return Checked(dataset, notes, base, max_context)
+
+
+def read_packs(config: RunConfig) -> "list[Pack]":
+    from redone.data.load import read_pack
+
     root = Path(config.data.root) if config.data.root else None
     if root is not None and not root.is_dir():
         raise ValueError(f"--data {root}: there is no such folder")
@@ -234,25 +260,7 @@ def check(config: RunConfig, log: "Log") -> Checked:
             packs.append(world_pack())
         else:
             packs.append(read_pack(Path(name) if name.endswith(".toml") else PACKS / f"{name}.toml", root))
-    dataset = build(packs, limit=config.data.limit, probe=config.data.probe, evaluation=config.data.eval)
-    dataset, notes = checks.check_rewards(dataset)
-    for note in notes:
-        log.line(note)
-    from transformers import AutoConfig
-
-    from redone.data.encode import Encoder
-    from redone.engine.log import quiet_transformers
-
-    quiet_transformers()
-    try:
-        architecture = AutoConfig.from_pretrained(base)
-        encoder = Encoder.load(base)
-    except OSError as error:
-        raise ValueError(f"{config.model.path}: no model could be loaded: {str(error).splitlines()[0]}") from None
-    own = getattr(architecture.get_text_config(), "max_position_embeddings", None) or config.model.max_context
-    max_context = min(config.model.max_context, own)
-    checks.check_lengths(dataset, encoder, max_context)
-    return Checked(dataset, notes, base, max_context)
+    return packs
 
 
 def model_path(name: str) -> Path:

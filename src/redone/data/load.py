@@ -153,7 +153,14 @@ def _unlike(value: Any, hint: Any) -> str:
     return "" if fits and (kind is bool or not isinstance(value, bool)) else _KINDS[kind]
 
 
-def build(packs: Iterable[Pack], *, limit: int | None, probe: float, evaluation: float) -> Dataset:
+def build(
+    packs: Iterable[Pack],
+    *,
+    limit: int | None,
+    probe: float,
+    evaluation: float,
+    advance: Callable[[int], None] = lambda tasks: None,
+) -> Dataset:
     """All packs' records, split three ways. Raises ValueError for a doubled task name or a task without data."""
     tasks: dict[str, Task] = {}
     parts: dict[str, dict[Split, list[Record]]] = {}
@@ -165,6 +172,7 @@ def build(packs: Iterable[Pack], *, limit: int | None, probe: float, evaluation:
             tasks[name], home[name] = task, pack.name
             own = {s: [_record(task, s, i, *r) for i, r in enumerate(pack.rows(name, s))] for s in pack.splits[name]}
             parts[name] = _hash_out(own, {"probe": probe, "eval": evaluation})
+            advance(1)
     parts, removed = _disjoint(parts)
     for name in tasks:
         if empty := [split for split in SPLITS if not parts[name][split]]:

@@ -111,12 +111,13 @@ def _answers(q: Tensor, k: Tensor, v: Tensor, kp: Tensor, vp: Tensor, bucket: Bu
     qa = qa.permute(0, 3, 1, 4, 2, 5)  # [N, Hkv, A, R, La, D]
     on_prompt = (qa.reshape(n, hkv, a * r * la, d) @ kp.transpose(2, 3)).view(n, hkv, a, r, la, lp)
     if bucket.prompt_mask is not None:
-        on_prompt = on_prompt.masked_fill(~bucket.prompt_mask[:, None, None, None, None], float("-inf"))
+        on_prompt = on_prompt.masked_fill_(~bucket.prompt_mask[:, None, None, None, None], float("-inf"))
     on_own = (qa.reshape(n, hkv, a, r * la, d) @ ka.transpose(3, 4)).view(n, hkv, a, r, la, la)
-    on_own = on_own.masked_fill(~bucket.own_mask, float("-inf"))
+    on_own = on_own.masked_fill_(~bucket.own_mask, float("-inf"))
     weights = torch.softmax(torch.cat([on_prompt, on_own], -1), -1, dtype=torch.float32).to(q.dtype)
-    from_prompt = weights[..., :lp].reshape(n, hkv, a * r * la, lp) @ vp
-    from_own = weights[..., lp:].reshape(n, hkv, a, r * la, la) @ va
+    to_prompt, to_own = weights.split([lp, la], -1)  # the gradient of a split is one tensor, that of two slices two
+    from_prompt = to_prompt.reshape(n, hkv, a * r * la, lp) @ vp
+    from_own = to_own.reshape(n, hkv, a, r * la, la) @ va
     out = from_prompt.view(n, hkv, a, r, la, d) + from_own.view(n, hkv, a, r, la, d)
     return out.permute(0, 2, 4, 1, 3, 5).reshape(n * a * la, hkv * r, d)
 

@@ -14,13 +14,13 @@ STAGE_NAMES = {
     "refine": "stage 3, refine (RL)",
 }
 KINDS = {
-    "unknown": "Hardly any sample passes, so reinforcement learning has nothing to reinforce.",
+    "unknown": "Hardly any sample passes, or no more than a fixed answer would: there is nothing to reinforce.",
     "unstable": "The model can, but not reliably: some samples pass.",
-    "format": "Many answers cannot be parsed.",
-    "truncated": "Many answers are cut off by the token budget.",
+    "format": "Many samples cannot be parsed.",
+    "truncated": "Many samples are cut off by the token budget.",
     "regressed": "Stage 1 made these worse than they were under the base model.",
-    "reward suspect": "The reward does not pass its own reference answers: mend it before training on it.",
-    "solved": "Nearly every sample passes.",
+    "reward suspect": "The reward fails its own reference answers or breaks down: mend it before training on it.",
+    "solved": "Most samples pass.",
 }
 CURVES = {  # key of metrics.jsonl -> what it is called
     "reward": "reward",
@@ -48,6 +48,7 @@ def collect(run: Run) -> dict[str, Any]:
         "tasks": scores.tasks(run),
         "forgotten": scores.forgotten(run),
         "findings": findings(run),
+        "taught": taught(run),
         "fed": run.fed or dict(run.plan.get("quotas", {})),
         "seconds": spent(run),
         "total_seconds": sum(run.seconds.values()),
@@ -72,7 +73,28 @@ def findings(run: Run) -> list[dict[str, Any]]:
     return made
 
 
+def taught(run: Run) -> list[dict[str, Any]]:
+    """The plan by reason, the largest first: [{why, records, tasks: text}]."""
+    quotas: dict[str, int] = run.plan.get("quotas", {})
+    by_reason: dict[str, list[str]] = {}
+    for name in sorted(quotas, key=lambda name: (-quotas[name], name)):
+        by_reason.setdefault(run.plan["why"].get(name, ""), []).append(name)
+    rows = [
+        {
+            "why": why,
+            "records": sum(quotas[name] for name in names),
+            "tasks": ", ".join(f"{name} {quotas[name]:,}" for name in names),
+        }
+        for why, names in by_reason.items()
+    ]
+    rows.sort(key=lambda row: -row["records"])
+    if general := run.plan.get("general"):
+        rows.append({"why": "soft labels: to keep general ability", "records": general, "tasks": "all general tasks"})
+    return rows
+
+
 def spent(run: Run) -> list[dict[str, Any]]:
+    """[{phase, seconds, share of all}], the longest first."""
     total = sum(run.seconds.values())
     rows = [{"phase": k, "seconds": v, "share": v / total if total else 0.0} for k, v in run.seconds.items()]
     return sorted(rows, key=lambda row: -row["seconds"])
@@ -98,8 +120,10 @@ def summaries(curves: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]])
                     "stage": stage,
                     "name": "SFT loss" if (stage, name) == ("target", "loss") else CURVES[name],
                     "points": values,
-                    **{k: f"{v:.3g}" for k, v in zip(("first", "last"), (values[0], values[-1]))},
-                    **{k: f"{v:.3g}" for k, v in zip(("low", "high"), (min(values), max(values)))},
+                    "first": values[0],
+                    "last": values[-1],
+                    "low": min(values),
+                    "high": max(values),
                 }
             )
     return rows
@@ -149,23 +173,25 @@ def sampling(run: Run) -> list[dict[str, Any]]:
 
 
 def samples(run: Run, most: int = 4, answers: int = 8) -> list[dict[str, Any]]:
-    """A few tasks of each RL stage with their first and last group: where the score moved most, the largest fall too."""
+    """A few tasks of each RL stage with their first and last group: where the score rose most, the largest fall too."""
     made = []
     for stage in RL_STAGES:
         shown = []
-        for task, (first, last) in run.sampled[stage].items():
+        for task, ends in run.sampled[stage].items():
+            if ends[0].step == ends[1].step:
+                continue
+            means = [fmean(row["score"] for row in group.rows) for group in ends]
             groups = [
                 {
                     "when": when,
                     "group": group,
-                    "mean": fmean(row["score"] for row in group.rows),
+                    "mean": mean,
                     "rows": group.rows[:answers],
                     "left_out": max(0, len(group.rows) - answers),
                 }
-                for when, group in (("early", first), ("late", last))
+                for when, group, mean in zip(("early", "late"), ends, means)
             ]
-            if first.step < last.step:
-                shown.append({"stage": stage, "task": task, "groups": groups})
-        shown.sort(key=lambda one: (one["groups"][0]["mean"] - one["groups"][1]["mean"], one["task"]))
+            shown.append({"stage": stage, "task": task, "groups": groups, "rise": means[1] - means[0]})
+        shown.sort(key=lambda one: (-one["rise"], one["task"]))
         made += shown if len(shown) <= most else [*shown[: most - 1], shown[-1]]
     return made

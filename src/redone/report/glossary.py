@@ -2,8 +2,9 @@
 
 GLOSSARY = (
     ("score", "0 to 100", "The task's metric over its eval records, one greedy answer each."),
-    ("interval", "0 to 100", "95 %. Of a task: Wilson where every answer scores 0 or 1 and the metric is their mean, "
-     "otherwise bootstrap over the task's records. Of an average: bootstrap over the records within each task."),
+    ("interval", "0 to 100", "Holds 95 % of what chance in the choice of records would give. Of a task: Wilson where "
+     "every answer scores 0 or 1 and the metric is their mean, otherwise bootstrap over the task's records. Of an "
+     "average: bootstrap over the records within each task."),
     ("SNS", "0 to 100", "Plain mean over the SNS tasks outside the translation family."),
     ("translation", "0 to 100", "Plain mean over the SNS tasks of the translation family."),
     ("general", "0 to 100", "Mean over the general groups of the mean over each group's tasks."),
@@ -11,8 +12,8 @@ GLOSSARY = (
      "points to zero, made from both models' intervals (Newcombe's method 10, as if they had answered different "
      "records; they answer the same ones, which makes it cautious). Of tasks that did not change at all, about one "
      "in forty would still seem to fall."),
-    ("baseline", "0 to 100", "The best answer that needs no model: the majority label, the first or all candidates, the "
-     "empty answer, or the source echoed. Scored on the same records."),
+    ("baseline", "0 to 100", "The best answer that needs no model: the majority label, the first candidate or all of "
+     "them, the empty answer, or the source echoed. Scored on the same records."),
     ("n", "records", "Eval records of the task."),
     ("reward", "0 to 1", "Mean verifiable score, before any length penalty, over every answer sampled in a step, "
      "those of dropped groups included."),
@@ -24,15 +25,15 @@ GLOSSARY = (
     ("dropped", "groups", "Groups of a step whose answers all score alike: they teach nothing."),
     ("used", "groups", "Groups of a step that were trained on, those carried over from earlier steps included."),
     ("starved", "steps", "Steps that found fewer informative groups than were asked for in one pass over the prompts."),
-    ("entropy", "nats", "Of the policy's next-token distribution at its sampling temperature; mean over the step's "
-     "answer tokens."),
+    ("entropy", "nats", "Of the policy's next-token distribution at its sampling temperature; mean over the answer "
+     "tokens of the step."),
     ("clip fraction", "share", "Answer tokens whose probability ratio was clipped, over the step's answer tokens."),
     ("gradient norm", "none", "Euclidean norm over all weights before clipping; mean over the step's updates."),
-    ("sampler gap", "nats", "Largest difference of a token's log-probability between the engine that sampled it and the "
-     "trainer under the same weights; over the step's answer tokens. Far above 0.01 means the two disagree."),
+    ("sampler gap", "nats", "Largest difference of a token's log-probability between the engine that sampled it and "
+     "the trainer under the same weights, of all answer tokens of the step. Far above 0.01 the two disagree."),
     ("SFT loss", "nats", "Negative log-probability of the target; mean over all target tokens of a step."),
-    ("reason", "", "Why an answer scored what it did: right, wrong, unparsable, truncated (out of tokens), or error (the "
-     "verifier failed)."),
+    ("reason", "", "Why an answer scored what it did: right, wrong, unparsable, truncated (out of tokens), or error "
+     "(the verifier failed)."),
     ("parts", "counts", "The counts that the task's metric is made of."),
-    ("minutes", "min", "Wall-clock time, interruptions left out."),
+    ("minutes", "", "Wall-clock time, interruptions left out."),
 )  # fmt: skip

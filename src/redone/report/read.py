@@ -34,7 +34,9 @@ class Sampled:
 
 @dataclass(frozen=True)
 class Run:
-    name: str
+    """The files of a run's folder (docs/data.md)."""
+
+    name: str  # of the folder
     config: dict[str, Any]
     manifest: dict[str, Any]
     metrics: dict[str, list[dict[str, Any]]]  # stage -> one row per step
@@ -42,8 +44,6 @@ class Run:
     findings: list[dict[str, Any]]
     plan: dict[str, Any]
     fed: dict[str, int]  # task -> records in stage 2's data
-    soft: int  # how many of those are general
-    made: dict[str, Any]
     results: dict[str, Any]
     seconds: dict[str, float]  # phase -> seconds
     missing: list[str]  # one sentence for each part that is not there yet
@@ -63,11 +63,8 @@ def read_run(folder: Path) -> Run:
 
     Raises ValueError where the folder is not a run's, or where a file of a finished part cannot be read.
     """
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: there is no such folder")
-    if not any((folder / name).exists() for name in ("config.json", "manifest.json", "results.json", *MODELS, "eval")):
-        raise ValueError(f"{folder}: not the folder of a run: neither config.json nor any stage's folder is in it")
-    made = [row for row in _rows(folder / "target" / "data.jsonl.gz", whole=True)]
+    if not (folder / "config.json").is_file():
+        raise ValueError(f"{folder}: no run lies here (config.json is missing)")
     results = _json(folder / "results.json", {})
     return Run(
         name=folder.resolve().name,
@@ -77,9 +74,7 @@ def read_run(folder: Path) -> Run:
         sampled={stage: _first_and_last(folder, stage) for stage in RL_STAGES},
         findings=_json(folder / "diagnosis" / "findings.json", []),
         plan=_json(folder / "diagnosis" / "plan.json", {}),
-        fed=dict(Counter(row["task"] for row in made)),
-        soft=_json(folder / "target" / "made.json", {}).get("soft_labels", 0),
-        made=_json(folder / "target" / "made.json", {}),
+        fed=dict(Counter(row["task"] for row in _rows(folder / "target" / "data.jsonl.gz", whole=True))),
         results=results,
         seconds=results.get("seconds") or _seconds(folder),
         missing=[f"{said} ({name} is missing)." for name, said in EXPECTED.items() if not (folder / name).exists()],
@@ -127,7 +122,7 @@ def _rows(path: Path, whole: bool) -> Iterator[dict[str, Any]]:
         return
     try:
         yield from read_jsonl(path)
-    except (EOFError, ValueError):
+    except ValueError:
         if whole:
             raise
 
@@ -137,5 +132,5 @@ def _json(path: Path, default: Any) -> Any:
         return default
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}:{error.lineno}: not JSON ({error.msg})") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: not JSON ({error})") from None

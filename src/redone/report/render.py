@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from redone.report.scores import cell, signed
+
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -22,6 +24,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     environment.filters |= {
         "num": num,
         "signed": signed,
+        "short": short,
         "cell": cell,
         "clean": clean,
         "fence": fence,
@@ -38,20 +41,17 @@ def num(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{value:,.{digits}f}"
 
 
-def signed(value: float | None, digits: int = 1) -> str:
-    return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
-
-
-def cell(value: Mapping[str, float] | None) -> str:
-    """A score with its interval."""
-    return "–" if value is None else f"{value['score']:.1f} [{value['low']:.1f}, {value['high']:.1f}]"
+def short(value: float) -> str:
+    return f"{value:.3g}"
 
 
 def clean(text: Any) -> str:
-    """Text that can stand in a line or a table cell of Markdown without becoming markup."""
-    made = " ".join(str(text).split()).replace("\\", "\\\\")
-    for mark in "|`*<>[]":
-        made = made.replace(mark, {"<": "&lt;", ">": "&gt;"}.get(mark, "\\" + mark))
+    """Text that can stand in a line or a table cell of Markdown without becoming markup or a link."""
+    made = " ".join(str(text).split())
+    for mark, instead in (("\\", "\\\\"), ("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("](", "\\](")):
+        made = made.replace(mark, instead)
+    for mark in "|`*":
+        made = made.replace(mark, "\\" + mark)
     return made
 
 
@@ -77,7 +77,7 @@ def spark(values: Sequence[float | None], width: int = 40, low: float | None = N
 
 
 def pretty(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=False)
+    return json.dumps(value, ensure_ascii=False, indent=1)
 
 
 def parts(counts: Mapping[str, float]) -> str:

@@ -1,48 +1,55 @@
-"""What the models' scores say: averages, tasks, comparisons, and the sentences built of them."""
+"""What the models' scores say: averages, tasks, comparisons, and the sentences built of them.
+
+A cell is a score with its 95 % interval: {score, low, high}, 0 to 100, or None where there is none.
+"""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redone.report.read import Run
 
 AVERAGES = {"sns": "SNS", "translation": "Translation", "general": "General"}
 
+Cell = Mapping[str, float]
 
-def change_between(before: Mapping[str, float] | None, after: Mapping[str, float] | None) -> dict[str, Any] | None:
-    """{change, certain, verdict}: a change is certain when its 95 % interval leaves out zero.
+
+def change_between(before: Cell | None, after: Cell | None) -> dict[str, Any] | None:
+    """{change, certain, verdict: rose, fell or unclear}: a change is certain when its 95 % interval leaves out zero.
 
     The interval is made from those of both scores (Newcombe 1998, method 10), as if they had been measured on
     different records; both models answer the same ones, which makes it wider than it need be.
     """
     if before is None or after is None:
         return None
+    lower, higher = sorted((before, after), key=lambda one: one["score"])
+    towards_zero = math.hypot(lower["high"] - lower["score"], higher["score"] - higher["low"])
     change = after["score"] - before["score"]
-    towards_zero = (
-        math.hypot(before["score"] - before["low"], after["high"] - after["score"])
-        if change < 0
-        else math.hypot(before["high"] - before["score"], after["score"] - after["low"])
-    )
     certain = abs(change) > towards_zero
-    return {"change": change, "certain": certain, "verdict": ("rose" if change > 0 else "fell") if certain else "unclear"}
+    verdict = "unclear" if not certain else "rose" if change > 0 else "fell"
+    return {"change": change, "certain": certain, "verdict": verdict}
 
 
-def average(run: Run, model: str, kind: str) -> dict[str, float] | None:
-    """One of the three averages with its interval; None where the run has no such tasks."""
-    table = run.results.get("models", {}).get(model, {})
-    value = table.get("averages", {}).get(kind)
-    low, high = table.get("average_intervals", {}).get(kind) or (value, value)
-    return None if value is None else {"score": value, "low": low, "high": high}
+def average(run: Run, model: str, kind: str) -> Cell | None:
+    """One of the three averages; None where the run has no such tasks."""
+    table = run.results["models"][model]
+    return _with_interval(table["averages"].get(kind), table.get("average_intervals", {}).get(kind))
 
 
-def task_score(run: Run, model: str, task: str) -> dict[str, float] | None:
-    row = run.results.get("models", {}).get(model, {}).get("tasks", {}).get(task, {})
-    value = row.get("score")
-    low, high = row.get("interval") or (value, value)
-    return None if value is None else {"score": value, "low": low, "high": high}
+def task_score(run: Run, model: str, task: str) -> Cell | None:
+    row = run.results["models"][model]["tasks"].get(task, {})
+    return _with_interval(row.get("score"), row.get("interval"))
+
+
+def _with_interval(score: float | None, interval: Sequence[float] | None) -> Cell | None:
+    if score is None:
+        return None
+    low, high = interval or (score, score)
+    return {"score": score, "low": low, "high": high}
 
 
 def averages(run: Run) -> list[dict[str, Any]]:
+    """[{kind, label, cells: one for each model, baseline, overall}] of the averages that the run has."""
     rows = []
     for kind, label in AVERAGES.items():
         cells = [average(run, model, kind) for model in run.models]
@@ -54,11 +61,10 @@ def averages(run: Run) -> list[dict[str, Any]]:
 
 
 def gains(run: Run) -> list[dict[str, Any]]:
-    """What each stage changed, against the model it started from: [{stage, before, changes: {kind: change}}]."""
+    """What each stage changed, against the model it started from: [{stage, changes: {kind: change}}]."""
     return [
         {
             "stage": after,
-            "before": before,
             "changes": {k: change_between(average(run, before, k), average(run, after, k)) for k in AVERAGES},
         }
         for before, after in zip(run.models, run.models[1:])
@@ -89,25 +95,30 @@ def tasks(run: Run) -> list[dict[str, Any]]:
 
 
 def forgotten(run: Run) -> list[dict[str, Any]]:
-    """Falls beyond their interval, from the first to the last model and in each stage, with a sentence for each."""
-    pairs = [(run.models[0], run.models[-1])] if len(run.models) > 1 else []
-    pairs += [pair for pair in zip(run.models, run.models[1:]) if pair not in pairs]
-    rows = []
-    for before, after in pairs:
-        falls = []
-        for name in run.tasks:
-            cells = task_score(run, before, name), task_score(run, after, name)
-            result = change_between(*cells)
-            if result and result["verdict"] == "fell":
-                falls.append({"name": name, "before": cells[0], "after": cells[1], **result})
-        falls.sort(key=lambda fall: fall["change"])
-        list_of = ", ".join(f"{f['name']} (by {-f['change']:.1f}, to {f['after']['score']:.1f})" for f in falls)
-        said = f"{count(len(falls), 'task')} fell beyond its interval: {list_of}." if falls else ""
-        if len(falls) > 1:
-            said = said.replace("its interval", "their intervals", 1)
-        said = f"From {before} to {after} " + (said or "nothing fell beyond its interval.")
-        rows.append({"before": before, "after": after, "falls": falls, "said": said})
-    return rows
+    """Falls beyond their interval, over all and in each stage: [{before, after, falls, said}]."""
+    stages = list(zip(run.models, run.models[1:]))
+    pairs = [(run.models[0], run.models[-1])] if len(stages) > 1 else []
+    return [_falls(run, before, after) for before, after in [*pairs, *stages]]
+
+
+def _falls(run: Run, before: str, after: str) -> dict[str, Any]:
+    falls = []
+    for name in run.tasks:
+        cells = task_score(run, before, name), task_score(run, after, name)
+        result = change_between(*cells)
+        if result and result["verdict"] == "fell":
+            falls.append({"name": name, "before": cells[0], "after": cells[1], **result})
+    falls.sort(key=lambda fall: fall["change"])
+    said = f"From {before} to {after}, "
+    if falls:
+        each = ", ".join(
+            f"{fall['name']} (by {-fall['change']:.1f}, to {fall['after']['score']:.1f})" for fall in falls
+        )
+        whose = "its interval" if len(falls) == 1 else "their intervals"
+        said += f"{count(len(falls), 'task')} fell beyond {whose}: {each}."
+    else:
+        said += "no task fell beyond its interval."
+    return {"before": before, "after": after, "falls": falls, "said": said}
 
 
 def count(number: int, noun: str) -> str:
@@ -128,42 +139,54 @@ def headline(run: Run) -> list[str]:
     return [*said, *_about_stages(run), *_about_tasks(run)]
 
 
-def moved(before: Mapping[str, float], after: Mapping[str, float]) -> str:
+def moved(before: Cell, after: Cell) -> str:
     result = change_between(before, after)
     assert result is not None
-    change, ends = result["change"], f"from {_with_interval(before)} to {_with_interval(after)}"
-    if round(change, 1) == 0 and not result["certain"]:
+    change, ends = result["change"], f"from {cell(before)} to {cell(after)}"
+    if result["certain"]:
+        return f"{'rose' if change > 0 else 'fell'} by {abs(change):.1f} points, {ends}"
+    if round(change, 1) == 0:
         return f"did not move: {ends}"
-    verb = "rose" if change > 0 else "fell"
-    doubt = "" if result["certain"] else ", within its interval, so perhaps not at all"
-    return f"{verb} by {abs(change):.1f} points, {ends}{doubt}"
+    verb = "risen" if change > 0 else "fallen"
+    return f"may have {verb} by {abs(change):.1f} points, {ends}: that is within its interval, so perhaps not at all"
 
 
-def _with_interval(cell: Mapping[str, float]) -> str:
-    return f"{cell['score']:.1f} [{cell['low']:.1f}, {cell['high']:.1f}]"
+def cell(value: Cell | None) -> str:
+    """A score with its interval, as text."""
+    return "–" if value is None else f"{value['score']:.1f} [{value['low']:.1f}, {value['high']:.1f}]"
+
+
+def signed(value: float | None, digits: int = 1) -> str:
+    return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
 
 
 def _about_stages(run: Run) -> list[str]:
-    """Which stage moved SNS most, and every average that a stage made clearly worse."""
+    """What each stage did to SNS, and every average that a stage made clearly worse."""
     rows = gains(run)
-    known = [row for row in rows if row["changes"]["sns"]]
     said = []
-    if len(known) > 1:
-        each = ", ".join(f"{row['stage']} {row['changes']['sns']['change']:+.1f}".replace("-", "−") for row in known)
-        said.append(f"Of the change in SNS: {each}.")
+    if len(rows) > 1 and all(row["changes"]["sns"] for row in rows):
+        each = ", ".join(f"{row['stage']} {signed(row['changes']['sns']['change'])}" for row in rows)
+        said.append(f"The change in SNS by stage: {each}.")
     for row in rows:
         for kind, result in row["changes"].items():
             if result and result["verdict"] == "fell":
-                said.append(f"{row['stage'].capitalize()} made {AVERAGES[kind]} worse, by {-result['change']:.1f} points.")
+                said.append(f"The {row['stage']} stage made {AVERAGES[kind]} worse, by {-result['change']:.1f} points.")
     return said
 
 
 def _about_tasks(run: Run) -> list[str]:
+    """How many tasks rose and fell, which fell, and which end below an answer that needs no model."""
     rows = tasks(run)
-    verdicts = [row["overall"]["verdict"] for row in rows if row["overall"]]
-    rose, fell, unclear = (verdicts.count(verdict) for verdict in ("rose", "fell", "unclear"))
+    names: dict[str, list[str]] = {"rose": [], "fell": [], "unclear": []}
+    for row in rows:
+        if row["overall"]:
+            names[row["overall"]["verdict"]].append(row["name"])
+    fell = f"{len(names['fell'])} fell beyond it" + (f" ({', '.join(names['fell'])})" if names["fell"] else "")
+    said = [
+        f"Of {count(len(rows), 'task')}, {len(names['rose'])} rose beyond the interval and {fell}; "
+        f"{len(names['unclear'])} changed within it or not at all."
+    ]
     below = [row["name"] for row in rows if row["cells"][-1] and row["cells"][-1]["high"] < (row["baseline"] or 0.0)]
-    said = [f"Of {count(len(rows), 'task')}, {rose} rose and {fell} fell beyond the interval; {unclear} changed within it."]
     if below:
-        said.append(f"Below the best answer that needs no model: {', '.join(below)}.")
+        said.append(f"Clearly below the best answer that needs no model: {', '.join(below)}.")
     return said

@@ -1,6 +1,6 @@
 """Everything that can be known to be wrong before training starts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from redone.algo.dapo import overlong_cache
@@ -12,7 +12,7 @@ from redone.rewards import score, validate_options
 _SHOWN = 20
 
 
-def check_rewards(dataset: Dataset) -> tuple[Dataset, list[str]]:
+def check_rewards(dataset: Dataset, advance: Callable[[int], None] = lambda tasks: None) -> tuple[Dataset, list[str]]:
     """The dataset without records whose gold answer their own reward does not score 1, and a note for each task
     that lost some.
 
@@ -31,6 +31,7 @@ def check_rewards(dataset: Dataset) -> tuple[Dataset, list[str]]:
                 raise ValueError(f"{notes[-1]}; that leaves no data in {' and '.join(empty)}: mend its answers")
         else:
             refused += bad.values()
+        advance(1)
     if refused:
         raise ValueError(
             f"{len(refused)} reference answers do not score 1 under their own reward; mend them, or set "
@@ -52,7 +53,9 @@ def _gold_flaw(task: Task, record: Record) -> str:
     return f"{record.source} ({record.id}): {record.answer!r} scores {verdict.score:g}: {why}"
 
 
-def check_lengths(dataset: Dataset, encoder: Encoder, max_context: int) -> None:
+def check_lengths(
+    dataset: Dataset, encoder: Encoder, max_context: int, advance: Callable[[int], None] = lambda tasks: None
+) -> None:
     """Raises ValueError naming records whose prompt does not fit the context, or whose reference answer does not
     fit the budget or lies in the zone that the overlong penalty punishes."""
     problems: list[str] = []
@@ -62,6 +65,7 @@ def check_lengths(dataset: Dataset, encoder: Encoder, max_context: int) -> None:
         records = _all(dataset, name)
         targets = [encoder.target_text(r, task) for r in records]
         answers = encoder.tokenizer(targets, add_special_tokens=False)["input_ids"]
+        advance(1)
         for record, prompt, answer in zip(records, encoder.prompts(records, dataset.tasks), answers):
             if len(prompt) > room:
                 problems.append(
