@@ -1,16 +1,18 @@
 """The command line. Nothing heavy is imported before it is needed, so that --help and mistakes answer at once."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from redone.config import RunConfig, differing, load_config
-
 if TYPE_CHECKING:
+    from redone.config import RunConfig
     from redone.data.load import Dataset, Pack
     from redone.engine.log import Log
     from redone.pipeline import Lab
@@ -26,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         return options.command(options)
-    except ValueError as mistake:
+    except (ValueError, OSError) as mistake:
         print(f"redone: {mistake}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -160,6 +162,8 @@ def command_report(options: argparse.Namespace) -> int:
 
 
 def resolve(options: argparse.Namespace) -> RunConfig:
+    from redone.config import load_config
+
     sets = list(options.sets)
     for key, value in (("model.path", options.model), ("data.root", options.data)):
         if value is not None:
@@ -179,9 +183,15 @@ def same_configuration(out: Path, config: RunConfig) -> None:
     """Raises ValueError showing the differing keys when the folder was made with another configuration."""
     import json
 
+    from redone.config import differing
+
     path = out / "config.json"
     if path.exists():
-        lines = differing(json.loads(path.read_text(encoding="utf-8")), config.model_dump(mode="json"))
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise ValueError(f"{path} is damaged, so the run cannot be matched; give another --out") from None
+        lines = differing(before, config.model_dump(mode="json"))
         if lines:
             raise ValueError(
                 f"{out} was made with another configuration; give another --out, or remove it. Differing:\n  "
@@ -191,7 +201,7 @@ def same_configuration(out: Path, config: RunConfig) -> None:
         raise ValueError(f"{out} exists and is not a run's folder; give another --out")
 
 
-def same_data(out: Path, dataset: "Dataset") -> None:
+def same_data(out: Path, dataset: Dataset) -> None:
     """Raises ValueError naming the tasks whose records are not those that the run began with."""
     import json
 
@@ -210,13 +220,13 @@ def same_data(out: Path, dataset: "Dataset") -> None:
 class Checked:
     """What was found good before anything is trained."""
 
-    dataset: "Dataset"
+    dataset: Dataset
     notes: list[str]
     base: Path
     max_context: int
 
 
-def check(config: RunConfig, log: "Log") -> Checked:
+def check(config: RunConfig, log: Log) -> Checked:
     """Read and check everything a run needs. Raises ValueError with what is wrong and what to do."""
     from transformers import AutoConfig
 
@@ -228,11 +238,9 @@ def check(config: RunConfig, log: "Log") -> Checked:
     base = model_path(config.model.path)
     packs = read_packs(config)
     quiet_transformers()
-    try:
+    with loading(config.model.path):
         architecture = AutoConfig.from_pretrained(base)
         encoder = Encoder.load(base)
-    except OSError as error:
-        raise ValueError(f"{config.model.path}: no model could be loaded: {str(error).splitlines()[0]}") from None
     own = getattr(architecture.get_text_config(), "max_position_embeddings", None) or config.model.max_context
     max_context = min(config.model.max_context, own)
     passes = 3 * sum(len(pack.tasks) for pack in packs)
@@ -246,8 +254,20 @@ def check(config: RunConfig, log: "Log") -> Checked:
     return Checked(dataset, notes, base, max_context)
 
 
-def read_packs(config: RunConfig) -> "list[Pack]":
+@contextmanager
+def loading(model: str) -> Iterator[None]:
+    """Raises ValueError naming the model where its files are missing or broken."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ValueError(f"{model}: no model could be loaded: {str(error).strip().splitlines()[0]}") from None
+
+
+def read_packs(config: RunConfig) -> list[Pack]:
     from redone.data.load import read_pack
+    from redone.suggest import nearest
 
     root = Path(config.data.root) if config.data.root else None
     if root is not None and not root.is_dir():
@@ -258,8 +278,13 @@ def read_packs(config: RunConfig) -> "list[Pack]":
             from redone.world import world_pack
 
             packs.append(world_pack())
+        elif name.endswith(".toml"):
+            packs.append(read_pack(Path(name), root))
+        elif (PACKS / f"{name}.toml").is_file():
+            packs.append(read_pack(PACKS / f"{name}.toml", root))
         else:
-            packs.append(read_pack(Path(name) if name.endswith(".toml") else PACKS / f"{name}.toml", root))
+            known = ["world", *sorted(path.stem for path in PACKS.glob("*.toml"))]
+            raise ValueError(f"data.packs: there is no pack {name}{nearest(name, known)}; give a .toml file or {known}")
     return packs
 
 
@@ -277,7 +302,7 @@ def model_path(name: str) -> Path:
     return Path(name)
 
 
-def prepare(config: RunConfig, out: Path, log: "Log", keep: bool = True) -> "Lab":
+def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Lab:
     """Everything read and checked, and the run's config.json and manifest.json written if they are not there."""
     import torch
 
@@ -292,8 +317,9 @@ def prepare(config: RunConfig, out: Path, log: "Log", keep: bool = True) -> "Lab
         device = "cuda" if torch.cuda.is_available() else "cpu"
     elif device == "cuda" and not torch.cuda.is_available():
         raise ValueError('device = "cuda", but torch sees no such device; set device = "cpu"')
-    policy = Policy.load(checked.base, config.model.dtype, device, checked.max_context)
-    encoder = Encoder.load(checked.base)
+    with loading(config.model.path):
+        policy = Policy.load(checked.base, config.model.dtype, device, checked.max_context)
+        encoder = Encoder.load(checked.base)
     log.line(policy.note or "Every prompt is computed once for all of its answers.")
     lab = Lab(config, checked.dataset, encoder, checked.base, out, log, device, checked.max_context)
     if keep and (out / "manifest.json").exists():

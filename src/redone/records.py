@@ -136,7 +136,12 @@ class TargetPlan:
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON Lines file, gzip if it ends in .gz.
+    """The objects of a JSON Lines file, as `numbered_jsonl` reads them."""
+    return (row for _, row in numbered_jsonl(path))
+
+
+def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line, object) pairs of a JSON Lines file, gzip if it ends in .gz; empty lines are passed over.
 
     Raises ValueError naming file and line where a line is not a JSON object.
     """
@@ -149,7 +154,7 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
                     row = json.loads(line.decode("utf-8"))
                     if not isinstance(row, dict):
                         raise ValueError(f"{path}:{number}: expected a JSON object, found {type(row).__name__}")
-                    yield row
+                    yield number, row
         except json.JSONDecodeError as error:
             raise ValueError(f"{path}:{number}: not JSON ({error.msg} at column {error.colno})") from None
         except UnicodeDecodeError as error:

@@ -12,6 +12,7 @@ from redone.records import (
     Verdict,
     group_from_json,
     group_to_json,
+    numbered_jsonl,
     read_jsonl,
     write_json,
     write_jsonl,
@@ -148,3 +149,12 @@ def test_a_groups_scores_are_those_of_its_verdicts_in_order():
 
 def test_the_text_of_a_prompt_is_that_of_all_its_messages():
     assert group(None).record.prompt_text == "Answer.\nNames in: Ana 去北京"
+
+
+def test_an_empty_line_does_not_shift_the_numbers_of_those_after_it(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": 1}\n\n{"a": 2}\nnonsense\n')
+    rows = numbered_jsonl(path)
+    assert [next(rows), next(rows)] == [(1, {"a": 1}), (3, {"a": 2})]
+    with pytest.raises(ValueError, match=r"rows\.jsonl:4: not JSON"):
+        next(rows)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from redone.data.dedupe import normalised_prompt
-from redone.records import GENERAL_GROUPS, Record, Split, Task, read_jsonl
+from redone.records import GENERAL_GROUPS, Record, Split, Task, numbered_jsonl
 from redone.suggest import nearest
 
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -90,7 +90,7 @@ def read_pack(path: Path, root: Path | None = None) -> Pack:
 
     def rows(task: str, split: Split) -> Iterator[tuple[str, Mapping[str, Any]]]:
         files, convert = sources[task]
-        for number, row in enumerate(read_jsonl(base / files[split]), 1):
+        for number, row in numbered_jsonl(base / files[split]):
             where = f"{files[split]}:{number}"
             for field, rule in convert.items():
                 [(kind, argument)] = rule.items()

@@ -3,7 +3,6 @@
 A task names one of REWARDS, gives it options, and names one of METRICS for its score over many records.
 """
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from redone.rewards.execution import expression
 from redone.rewards.extract import drop_thinking, split_thinking
 from redone.rewards.metrics import anls, bleu, chrf, set_f1, token_f1
 from redone.rewards.pattern import pattern
+from redone.suggest import nearest
 
 REWARDS: Mapping[str, Callable[..., Verdict]] = {
     "exact": exact,
@@ -71,7 +71,7 @@ def validate_options(task: Task) -> None:
     """Raise ValueError naming the task where its reward, an option of it, its metric or its pass_at cannot be."""
     for what, name, known in (("reward", task.reward, REWARDS), ("metric", task.metric, METRICS)):
         if name not in known:
-            raise ValueError(f"task {task.name}: unknown {what} {name!r}{_nearest(name, known)}")
+            raise ValueError(f"task {task.name}: unknown {what} {name!r}{_near(name, known)}")
     if not isinstance(task.pass_at, (int, float)) or not 0 < task.pass_at <= 1:
         raise ValueError(f"task {task.name}: pass_at is {task.pass_at!r}, not above 0 and at most 1")
     parameters = {
@@ -82,11 +82,11 @@ def validate_options(task: Task) -> None:
     for name, value in task.options.items():
         where = f"task {task.name}: reward {task.reward}"
         if name not in parameters:
-            raise ValueError(f"{where} has no option {name!r}{_nearest(name, parameters)}")
+            raise ValueError(f"{where} has no option {name!r}{_near(name, parameters)}")
         wanted = parameters[name].annotation
         if get_origin(wanted) is Literal:
             if value not in get_args(wanted):
-                raise ValueError(f"{where}: {name} cannot be {value!r}{_nearest(str(value), get_args(wanted))}")
+                raise ValueError(f"{where}: {name} cannot be {value!r}{_near(str(value), get_args(wanted))}")
         elif type(value) is not wanted:
             raise ValueError(f"{where}: {name} is {value!r}, not of type {wanted.__name__}")
         elif name == "separator" and not value:
@@ -95,7 +95,6 @@ def validate_options(task: Task) -> None:
         raise ValueError(f"task {task.name}: metric micro_f1 needs the counts of {' or '.join(COUNTING)}")
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def _near(name: str, known: Iterable[str]) -> str:
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(known) or 'none'}"
+    return nearest(name, known) or f"; there are {', '.join(known) or 'none'}"

@@ -176,17 +176,17 @@ def test_metrics_by_hand():
 @pytest.mark.parametrize(
     "reward, options, others, message",
     [
-        ("exat", {}, {}, "unknown reward 'exat'; did you mean 'exact'"),
+        ("exat", {}, {}, "unknown reward 'exat'; did you mean exact"),
         ("judge", {}, {}, "unknown reward 'judge'; there are exact, set_f1"),
-        ("exact", {"seperator": ";"}, {}, "reward exact has no option 'seperator'; did you mean 'separator'"),
+        ("exact", {"seperator": ";"}, {}, "reward exact has no option 'seperator'; did you mean separator"),
         ("exact", {"answer": "tea"}, {}, "has no option 'answer'"),  # not one of the options
         ("token_f1", {"case": True}, {}, "has no option 'case'; there are none"),
-        ("exact", {"kind": "sets"}, {}, "kind cannot be 'sets'; did you mean 'set'"),
+        ("exact", {"kind": "sets"}, {}, "kind cannot be 'sets'; did you mean set"),
         ("exact", {"case": 1}, {}, "case is 1, not of type bool"),
         ("exact", {"separator": ""}, {}, "the separator is empty"),
         ("chrf", {"word_order": True}, {}, "word_order is True, not of type int"),
-        ("bleu", {"tokenize": 13}, {}, "tokenize cannot be 13; did you mean '13a'"),
-        ("set_f1", {}, {"metric": "microf1"}, "unknown metric 'microf1'; did you mean 'micro_f1'"),
+        ("bleu", {"tokenize": 13}, {}, "tokenize cannot be 13; did you mean 13a"),
+        ("set_f1", {}, {"metric": "microf1"}, "unknown metric 'microf1'; did you mean micro_f1"),
         ("exact", {}, {"metric": "micro_f1"}, "micro_f1 needs the counts of set_f1 or token_f1"),
         ("exact", {}, {"pass_at": 0.0}, "pass_at is 0.0"),
         ("exact", {}, {"pass_at": 50}, "pass_at is 50"),
