@@ -1,17 +1,17 @@
 """One RL step (generate, score, update) of RedOne against TRL's GRPOTrainer: same model, prompts, shapes and machine.
 
-    python benchmarks/step.py [--repeats 3] [--shapes social balanced] [--threads N] [--checkpointing] [--ours-only]
+    python benchmarks/step.py [--repeats 3] [--shapes social balanced] [--trl defaults lean] [--threads N]
 
-Needs the development dependencies (TRL 1.16) and a machine that does nothing else; takes about ten minutes on two cores.
+Needs the development dependencies (TRL 1.16) and a machine that does nothing else; about half an hour on two slow
+cores, of which TRL takes nine tenths (`--trl` without a name leaves it out).
 
 The model is a random one of the Qwen3 architecture in float32. Both sides sample every answer to its full length (the
 end token lies outside of the model's vocabulary), get random rewards, so that every group is informative, and make one
-update per step, with clip bounds 0.2 and 0.28, no KL term and no reference model. TRL is set up as its defaults have it
-but for what costs time and is not the step: logging and saving are off, and so is gradient checkpointing, which TRL has
-on by default and which trades time for memory (--checkpointing leaves it on). The two take turns, step by step, after a
-warm-up step each.
+update per step, with clip bounds 0.2 and 0.28, no KL term and no reference model. TRL "defaults" is as its defaults
+have it but for logging and saving, which are off; "lean" has gradient checkpointing off besides, which TRL turns on
+by default and which trades time for memory. The two sides take turns, step by step, after a warm-up step each.
 
-"floor" is the time that the step's useful work would take at the rate of a float32 matrix product of size 2048, measured
+"floor" is the time that the step's useful work would take at the rate of a float32 matrix product of size 2048, taken
 between the steps: 2 x (parameters of the layers) for each prompt and answer token once in generation and three times in
 the update, 2 x (parameters of the head) for each token sampled and three times for each one trained, and attention.
 """
@@ -63,49 +63,50 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--repeats", type=int, default=3, help="timed steps of each side, after one warm-up step")
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
+    parser.add_argument("--trl", nargs="*", choices=("defaults", "lean"), default=["defaults", "lean"])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--checkpointing", action="store_true", help="leave TRL's gradient checkpointing on")
-    parser.add_argument("--ours-only", action="store_true", help="leave TRL out")
     arguments = parser.parse_args()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     torch.set_num_threads(arguments.threads)
     body, head = sizes(make_model())
     print(
-        f"Qwen3 architecture, random, float32: {(body + head) / 1e6:.2f} M parameters, {head / 1e6:.2f} M of them in the"
+        f"Qwen3 architecture, random, float32: {(body + head) / 1e6:.2f} M parameters, of which {head / 1e6:.2f} M are"
     )
-    print(f"embedding, which is the head too; torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(f"the embedding, which is the head too; torch {torch.__version__}, {torch.get_num_threads()} threads")
     for name in arguments.shapes:
-        report(name, SHAPES[name], arguments)
+        report(name, SHAPES[name], arguments.repeats, arguments.trl)
 
 
-def report(name: str, shape: Shape, arguments: argparse.Namespace) -> None:
+def report(name: str, shape: Shape, repeats: int, variants: list[str]) -> None:
     print(f"\n{name}: {shape.prompts} x {shape.group}, {shape.prompt} prompt tokens, {shape.answer} answer tokens")
-    ours = make_ours(shape)
+    step = make_ours(shape)
     rates: list[float] = []
-    times: dict[str, list[float]] = {"redone": []}
+    ours: list[float] = []
+    theirs: dict[str, list[float]] = {}
 
     def turn() -> None:
         rates.append(matmul_rate())
-        times["redone"].append(timed(ours))
+        ours.append(timed(step))
 
-    if arguments.ours_only:
-        for _ in range(arguments.repeats + 1):
+    turn()
+    for variant in variants:
+        theirs[variant] = trl_steps(shape, repeats + 1, turn, checkpointing=variant == "defaults")[1:]
+    if not variants:
+        for _ in range(repeats):
             turn()
-    else:
-        times["trl"] = trl_steps(shape, arguments.repeats + 1, turn, arguments.checkpointing)
-    print(f"  {'':8}{'min':>8}{'median':>8}{'max':>8}  seconds of {arguments.repeats} steps")
-    for side, seconds in times.items():
-        kept = sorted(seconds[1:])
-        print(f"  {side:8}{kept[0]:8.2f}{statistics.median(kept):8.2f}{kept[-1]:8.2f}")
-    median = {side: statistics.median(seconds[1:]) for side, seconds in times.items()}
-    if "trl" in median:
-        print(f"  ratio of the medians: {median['trl'] / median['redone']:.1f}")
+    print(f"  {'':14}{'min':>8}{'median':>8}{'max':>8}{'ratio':>8}   seconds; ratio of the medians")
+    median = statistics.median(ours[1:])
+    for side, seconds in {"redone": ours[1:], **{f"TRL {variant}": theirs[variant] for variant in variants}}.items():
+        middle = statistics.median(seconds)
+        print(
+            f"  {side:14}{min(seconds):8.2f}{middle:8.2f}{max(seconds):8.2f}{middle / median:8.1f}   n = {len(seconds)}"
+        )
     rate = statistics.median(rates)
     floor = useful_flop(make_model(), shape) / rate
     print(f"  matrix product: {rate / 1e9:.0f} GFLOP/s ({min(rates) / 1e9:.0f} to {max(rates) / 1e9:.0f})")
     print(
-        f"  floor: {floor:.2f} s ({floor * rate / 1e9:.0f} GFLOP); redone is at {100 * floor / median['redone']:.0f} % of it"
+        f"  floor: {floor:.2f} s ({floor * rate / 1e9:.0f} GFLOP); redone works at {100 * floor / median:.0f} % of it"
     )
 
 

@@ -149,8 +149,8 @@ def rewards(run: Run) -> list[dict[str, Any]]:
     return rows
 
 
-def sampling(run: Run) -> list[dict[str, Any]]:
-    """What dynamic sampling cost each RL stage, over all its steps."""
+def sampling(run: Run) -> list[str]:
+    """What dynamic sampling cost each RL stage over all its steps, a sentence for each."""
     made = []
     for stage in RL_STAGES:
         rows = run.metrics[stage]
@@ -168,7 +168,7 @@ def sampling(run: Run) -> list[dict[str, Any]]:
             said += f" {scores.count(starved, 'step')} found fewer informative groups than asked for."
         if total["errors"]:
             said += f" {scores.count(total['errors'], 'group')} could not be scored."
-        made.append({"stage": stage, "steps": len(rows), **total, "starved": starved, "said": said})
+        made.append(said)
     return made
 
 

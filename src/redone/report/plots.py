@@ -279,17 +279,19 @@ def plot_rewards(facts: Mapping[str, Any]) -> Any:
     stages = [stage for stage in RL_STAGES if any(row[stage] for row in rows)]
     ends = {stage: max(step for row in rows for step, _ in row[stage] or [(1, 0.0)]) for stage in stages}
     starts = dict(zip(stages, [0, ends[stages[0]] * 1.06]))
-    for axis in axes[len(rows) :]:
-        axis.set_visible(False)
-    for i, (axis, row) in enumerate(zip(axes, rows)):
-        axis.set_title(row["task"], fontsize=8.5, pad=3)
+    ticks = [(starts[stage] + step, step) for stage in stages for step in (1, ends[stage])]
+    for i, axis in enumerate(axes):
+        if i >= len(rows):
+            axis.set_visible(False)
+            continue
+        axis.set_title(rows[i]["task"], fontsize=8.5, pad=3)
         for stage in stages:
-            line(axis, [(starts[stage] + step, value) for step, value in row[stage]], MODEL_STYLE[stage][0])
-        ticks = [(starts[stage] + step, step) for stage in stages for step in (1, ends[stage])]
-        axis.set_xticks([place for place, _ in ticks], [str(step) for _, step in ticks])
+            line(axis, [(starts[stage] + step, value) for step, value in rows[i][stage]], MODEL_STYLE[stage][0])
+    axes[0].set_xticks([place for place, _ in ticks], [str(step) for _, step in ticks])  # shared by all
+    for axis in axes[max(0, len(rows) - columns) : len(rows)]:  # those with none below
+        axis.tick_params(labelbottom=True)
         for label, (_, step) in zip(axis.get_xticklabels(), ticks):
             label.set_horizontalalignment("left" if step == 1 else "right")
-        axis.tick_params(labelbottom=i + columns >= len(rows), labelsize=8)
     axes[0].set_ylim(-0.04, 1.04)
     axes[0].set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
     figure.supxlabel("step", fontsize=9)
@@ -314,7 +316,7 @@ def smooth(values: Sequence[float]) -> list[float]:
 
 def thinned(points: Sequence[tuple[float, float]], most: int = 200) -> tuple[list[float], list[float]]:
     """(steps, values) of at most `most` points, each a mean of neighbours, so that long runs keep the file small."""
-    size = -(-len(points) // most)
+    size = max(1, -(-len(points) // most))
     parts = [points[i : i + size] for i in range(0, len(points), size)]
     return [fmean(step for step, _ in part) for part in parts], [fmean(value for _, value in part) for part in parts]
 

@@ -1,0 +1,95 @@
+"""The commands as a person gives them: a run that is stopped and goes on, eval, report, another model family."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from redone import cli
+from redone.engine.log import Log
+from redone.records import read_jsonl
+
+
+def test_eval_writes_outputs_and_scores_of_the_chosen_split(tiny_run: Path, tiny_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "scores"
+    command = ["eval", str(tiny_model), "--config", str(tiny_run), "--split", "probe", "--out", str(out)]
+    assert cli.main(command) == 0
+    rows = list(read_jsonl(out / "probe.jsonl.gz"))
+    assert {row["id"].split("/")[1] for row in rows} == {"probe"}
+    assert len(rows) == 3 * 4
+    table = json.loads((out / "results.json").read_text())["models"]["model"]
+    assert set(table["averages"]) == {"sns", "translation", "general"}
+    before = (out / "results.json").read_bytes()
+    assert cli.main(command) == 2  # a second time would write over the first
+    assert (out / "results.json").read_bytes() == before
+
+
+def test_ctrl_c_stops_at_a_step_saves_and_says_how_to_go_on(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    command = ["run", str(tiny_run), "--out", str(out)]
+    monkeypatch.setattr("sys.argv", ["redone", *command])
+    line = Log.line
+
+    def interrupt_after_the_first_step(self: Log, text: str) -> None:
+        line(self, text)
+        if text.startswith("explore    1/"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Log, "line", interrupt_after_the_first_step)
+    assert cli.main(command) == 130
+    said = capsys.readouterr().err
+    assert f"Go on with: redone {' '.join(command)}" in " ".join(said.split())
+    assert not (out / "explore" / "DONE").exists()
+    monkeypatch.setattr(Log, "line", line)
+    assert cli.main(command) == 0
+    assert [row["step"] for row in read_jsonl(out / "explore" / "metrics.jsonl")] == [1, 2, 3]
+
+
+def test_a_report_can_be_made_again(tiny_run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert cli.main(["run", str(tiny_run), "--out", str(out)]) == 0
+    (out / "report.html").unlink()
+    assert cli.main(["report", str(out)]) == 0
+    assert (out / "report.html").stat().st_size > 10_000
+
+
+def test_data_that_changed_since_the_run_began_are_refused(tiny_run: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out"
+    assert cli.main(["run", str(tiny_run), "--out", str(out)]) == 0
+    path = tmp_path / "size.train.jsonl"
+    path.write_text(path.read_text().replace('"n": 101', '"n": 999'))
+    assert cli.main(["run", str(tiny_run), "--out", str(out)]) == 2
+    assert "the records of size have changed" in capsys.readouterr().err
+
+
+def test_a_model_that_the_packed_engine_does_not_serve_goes_the_whole_way_too(
+    tiny_run: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+    from transformers import AutoTokenizer, GPTNeoConfig, GPTNeoForCausalLM
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    torch.manual_seed(0)
+    config = GPTNeoConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_layers=2,
+        attention_types=[[["global", "local"], 1]],
+        num_heads=4,
+        max_position_embeddings=256,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    folder = tmp_path / "neo"
+    GPTNeoForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    out = tmp_path / "out"
+    assert cli.main(["run", str(tiny_run), "--model", str(folder), "--out", str(out)]) == 0
+    assert "GPTNeoForCausalLM: prompts are repeated for every answer" in capsys.readouterr().err
+    assert json.loads((out / "manifest.json").read_text())["packed_engine"] is False
+    assert json.loads((out / "results.json").read_text())["models"]["refine"]["averages"]["general"] is not None

@@ -1,0 +1,137 @@
+from typing import Any
+
+import pytest
+
+from redone.report import scores
+from redone.report.read import Run
+
+
+def cell(score: float, low: float, high: float) -> dict[str, float]:
+    return {"score": score, "low": low, "high": high}
+
+
+def task(score: float, half: float, **more: Any) -> dict[str, Any]:
+    return {"score": score, "interval": [score - half, score + half], "part": "sns", "family": "dialogue", **more}
+
+
+def make_run(**models: dict[str, dict[str, Any]]) -> Run:
+    """A run of models with these tasks; the SNS average is the task "sns", so that a test sets it directly."""
+    table = {
+        name: {
+            "averages": {"sns": tasks.get("sns", {}).get("score"), "translation": None, "general": None},
+            "average_intervals": {"sns": tasks["sns"]["interval"]} if "sns" in tasks else {},
+            "tasks": tasks,
+        }
+        for name, tasks in models.items()
+    }
+    return Run("r", {}, {}, {}, {}, [], {}, {}, {"models": table}, {}, [])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        # to zero: sqrt(10² + 10²) = 14.14
+        (cell(50, 40, 60), cell(64.2, 54.2, 74.2), "rose"),
+        (cell(50, 40, 60), cell(64.1, 54.1, 74.1), "unclear"),
+        (cell(64.2, 54.2, 74.2), cell(50, 40, 60), "fell"),
+        # a fall from 90: the inner sides are 90 - 80 and 84 - 78, sqrt(10² + 6²) = 11.66; the outer ones only 8.94
+        (cell(90, 80, 94), cell(78, 70, 84), "fell"),
+        (cell(90, 80, 94), cell(79, 71, 85), "unclear"),
+        # the same upwards
+        (cell(78, 70, 84), cell(90, 80, 94), "rose"),
+        (cell(79, 71, 85), cell(90, 80, 94), "unclear"),
+        (cell(50, 50, 50), cell(50, 50, 50), "unclear"),
+    ],
+)
+def test_a_change_is_certain_when_its_interval_leaves_out_zero(before, after, verdict):
+    result = scores.change_between(before, after)
+    assert result is not None
+    assert result["verdict"] == verdict
+    assert result["change"] == pytest.approx(after["score"] - before["score"])
+    assert result["certain"] == (verdict != "unclear")
+
+
+def test_a_change_from_or_to_nothing_is_none():
+    assert scores.change_between(None, cell(1, 0, 2)) is None
+    assert scores.change_between(cell(1, 0, 2), None) is None
+
+
+def test_a_fall_is_said_as_plainly_as_a_rise():
+    low, high = {"sns": task(40.0, 5.0)}, {"sns": task(60.0, 5.0)}
+    assert scores.headline(make_run(base=low, refine=high))[0] == (
+        "SNS rose by 20.0 points, from 40.0 [35.0, 45.0] to 60.0 [55.0, 65.0]."
+    )
+    fell = scores.headline(make_run(base=high, refine=low))
+    assert fell[0] == "SNS fell by 20.0 points, from 60.0 [55.0, 65.0] to 40.0 [35.0, 45.0]."
+    assert "The refine stage made SNS worse, by 20.0 points." in fell
+
+
+def test_a_change_within_its_interval_is_not_claimed():
+    first = scores.headline(make_run(base={"sns": task(60.0, 9.0)}, refine={"sns": task(58.0, 9.0)}))
+    assert first[0].startswith("SNS may have fallen by 2.0 points, ")
+    assert "within its interval" in first[0]
+    assert not any("worse" in line for line in first)
+    still = scores.headline(make_run(base={"sns": task(60.0, 9.0)}, refine={"sns": task(60.0, 9.0)}))
+    assert still[0] == "SNS did not move: from 60.0 [51.0, 69.0] to 60.0 [51.0, 69.0]."
+
+
+def test_an_average_without_tasks_is_said_and_has_no_row():
+    run = make_run(base={"sns": task(40.0, 5.0)}, refine={"sns": task(60.0, 5.0)})
+    assert scores.headline(run)[1:3] == [
+        "Translation: this run has no such tasks.",
+        "General: this run has no such tasks.",
+    ]
+    assert [row["kind"] for row in scores.averages(run)] == ["sns"]
+
+
+def test_the_headline_counts_the_tasks_and_names_what_fell_and_what_needs_no_model():
+    base = {"up": task(20.0, 5.0), "down": task(60.0, 5.0), "same": task(50.0, 5.0)}
+    refine = {
+        "up": task(60.0, 5.0, baseline=70.0),  # its interval ends at 65, below the baseline
+        "down": task(20.0, 5.0, baseline=24.0),  # 24 lies within 15 to 25
+        "same": task(51.0, 5.0, baseline=10.0),
+    }
+    said = scores.headline(make_run(base=base, refine=refine))
+    assert said[-2:] == [
+        "Of 3 tasks, 1 rose beyond the interval and 1 fell beyond it (down); 1 changed within it or not at all.",
+        "Clearly below the best answer that needs no model: up.",
+    ]
+
+
+def test_one_model_alone_has_no_headline():
+    assert scores.headline(make_run(base={"sns": task(40.0, 5.0)})) == []
+
+
+def test_what_was_forgotten_is_listed_over_all_and_by_stage_the_largest_fall_first():
+    run = make_run(
+        base={"a": task(80.0, 5.0), "b": task(80.0, 5.0), "c": task(50.0, 5.0)},
+        target={"a": task(40.0, 5.0), "b": task(30.0, 5.0), "c": task(48.0, 5.0)},
+        refine={"a": task(80.0, 5.0), "b": task(50.0, 5.0), "c": task(50.0, 5.0)},
+    )
+    assert [block["said"] for block in scores.forgotten(run)] == [
+        "From base to refine, 1 task fell beyond its interval: b (by 30.0, to 50.0).",
+        "From base to target, 2 tasks fell beyond their intervals: b (by 50.0, to 30.0), a (by 40.0, to 40.0).",
+        "From target to refine, no task fell beyond its interval.",
+    ]
+
+
+def test_two_models_are_compared_once():
+    run = make_run(base={"a": task(80.0, 5.0)}, refine={"a": task(40.0, 5.0)})
+    assert [(block["before"], block["after"]) for block in scores.forgotten(run)] == [("base", "refine")]
+    assert scores.forgotten(make_run(base={"a": task(80.0, 5.0)})) == []
+
+
+def test_tasks_are_listed_sns_first_and_by_family():
+    mine = {
+        "sums": task(1.0, 1.0, part="general", family=None, group="mathematics"),
+        "reply": task(1.0, 1.0),
+        "topic": task(1.0, 1.0, family="content understanding"),
+        "chat": task(1.0, 1.0),
+    }
+    rows = scores.tasks(make_run(base=mine))
+    assert [(row["name"], row["label"]) for row in rows] == [
+        ("reply", "dialogue"),
+        ("chat", "dialogue"),
+        ("topic", "content understanding"),
+        ("sums", "general: mathematics"),
+    ]
