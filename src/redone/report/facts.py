@@ -79,7 +79,7 @@ def taught(run: Run) -> list[dict[str, Any]]:
     by_reason: dict[str, list[str]] = {}
     for name in sorted(quotas, key=lambda name: (-quotas[name], name)):
         by_reason.setdefault(run.plan["why"].get(name, ""), []).append(name)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "why": why,
             "records": sum(quotas[name] for name in names),
@@ -176,7 +176,7 @@ def samples(run: Run, most: int = 4, answers: int = 8) -> list[dict[str, Any]]:
     """A few tasks of each RL stage with their first and last group: where the score rose most, the largest fall too."""
     made = []
     for stage in RL_STAGES:
-        shown = []
+        shown: list[dict[str, Any]] = []
         for task, ends in run.sampled[stage].items():
             if ends[0].step == ends[1].step:
                 continue

@@ -32,7 +32,7 @@ KIND_STYLE = {
     "solved": ("#008a66", "o"),
 }
 CHANGE_COLOUR = {"rose": "#006b50", "fell": "#b34700", "unclear": "#6b7079"}
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "redone",
     "text.parse_math": False,
@@ -354,7 +354,7 @@ def plot_health(facts: Mapping[str, Any]) -> Any:
     if not facts["series"]:
         return None
     figure, axes = sheet(4.6, 2, 3)
-    panels = [(name, title, RL_STAGES) for name, title in HEALTH.items()]
+    panels: list[tuple[str, str, Sequence[str]]] = [(name, title, RL_STAGES) for name, title in HEALTH.items()]
     panels.append(("loss", "stage 2: SFT loss, nats per target token", ("target",)))
     for i, (axis, (name, title, stages)) in enumerate(zip(axes, panels)):
         axis.set_title(title, fontsize=9.5)

@@ -204,7 +204,7 @@ def pretrain(out: Path, steps: int, batch: int, learning_rate: float, log: Log) 
     began = time.monotonic()
     with log.interruptible():
         seconds = sft.fit(policy, batch_at, fit, store, log)
-    policy.model.to(torch.bfloat16)
+    policy.model.bfloat16()
     policy.save(out / "model")
     tokenizer.save_pretrained(out / "model")
     GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=0).save_pretrained(out / "model")
