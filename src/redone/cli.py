@@ -152,8 +152,6 @@ def command_eval(options: argparse.Namespace) -> int:
 
 
 def command_report(options: argparse.Namespace) -> int:
-    if not (options.run / "config.json").is_file():
-        raise ValueError(f"{options.run}: no run lies here (config.json is missing)")
     from redone.report import write_report
 
     for path in write_report(options.run):

@@ -137,12 +137,16 @@ def _draws(task: Task, verdicts: Sequence[Verdict], seed: int, resamples: int) -
 
 
 def _interval(task: Task, verdicts: Sequence[Verdict], draws: Sequence[float]) -> tuple[float, float]:
-    """Wilson's where every score is 0 or 1 and the metric is their mean, else that of the draws; 0 to 100."""
+    """Wilson's where every score is 0 or 1 and the metric is their mean, or where all draws are 0 or all are 100, which
+    would have no width; else that of the draws. 0 to 100."""
     scores = [verdict.score for verdict in verdicts]
     if task.metric == "mean" and set(scores) <= {0.0, 1.0}:
         low, high = wilson(sum(scores), len(scores))
-        return 100.0 * low, 100.0 * high
-    return percentile_interval(draws)
+    elif min(draws) == max(draws) and draws[0] in (0.0, 100.0):
+        low, high = wilson(draws[0] / 100.0 * len(scores), len(scores))
+    else:
+        return percentile_interval(draws)
+    return 100.0 * low, 100.0 * high
 
 
 def best_trivial(dataset: Dataset, task: Task, split: Any, most: int | None = None) -> tuple[float, str]:
