@@ -202,3 +202,12 @@ def test_weight_decay_is_for_matrices_only(make_trainer):
     assert [table["weight_decay"] for table in tables] == [0.1, 0.0]
     assert all(p.ndim >= 2 for p in tables[0]["params"])
     assert all(p.ndim == 1 for p in tables[1]["params"])
+
+
+def test_an_optimiser_step_leaves_no_gradient_for_the_next_one(make_trainer):
+    policy = make_trainer().policy
+    optimizer = rl.make_optimizer(policy, 1e-3, 0.0)
+    for parameter in policy.model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    rl.optimizer_step(policy, optimizer, 1.0, loss=0.5)
+    assert all(parameter.grad is None for parameter in policy.model.parameters())
