@@ -38,7 +38,8 @@ from redone.data.mix import Mix, Stratum
 from redone.engine.policy import Policy
 from redone.records import Record, Task, Verdict
 from redone.rewards import REWARDS
-from redone.stages.rl import Trainer, make_optimizer, rl_step
+from redone.stages.rl import Trainer, rl_step
+from redone.stages.steps import make_optimizer
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

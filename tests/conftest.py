@@ -7,13 +7,10 @@ from typing import Any
 
 import pytest
 
-# As the embedded base model's: a thinking task's prompt ends with the opening tag.
-CHAT_TEMPLATE = (
-    "{%- for m in messages -%}<|{{ m.role }}|>"
-    "{%- if m.reasoning_content -%}<think>{{ m.reasoning_content }}</think>{%- endif -%}"
-    "{{ m.content }}{%- if m.role == 'assistant' -%}<|end|>{%- endif -%}{%- endfor -%}"
-    "{%- if add_generation_prompt -%}<|assistant|>{%- if enable_thinking -%}<think>{%- endif -%}{%- endif -%}"
-)
+import redone
+
+# The embedded base model's: a thinking task's prompt ends with the opening tag.
+CHAT_TEMPLATE = (Path(redone.__file__).parent / "world" / "base" / "chat_template.jinja").read_text(encoding="utf-8")
 
 PACK = """
 [tasks.size]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from redone.config import RunConfig
+    from redone.data.encode import Encoder
     from redone.data.load import Dataset, Pack
     from redone.engine.log import Log
     from redone.pipeline import Lab
@@ -142,8 +144,8 @@ def command_eval(options: argparse.Namespace) -> int:
             log.line(f"Stopped {where}; nothing was written.")
             return 130
     pairs = [(item.record, item.verdicts[0]) for item in judged]
-    settings = config.eval
-    table = evaluate.summarise(lab.dataset, pairs, split=options.split, seed=config.seed, resamples=settings.bootstrap)
+    trivial = evaluate.baselines(lab.dataset, options.split, config.eval.records)
+    table = evaluate.summarise(lab.dataset, pairs, trivial, seed=config.seed, resamples=config.eval.bootstrap)
     write_jsonl(options.out / f"{options.split}.jsonl.gz", evaluate.output_rows(judged))
     results = {"split": options.split, "models": {"model": table}}
     write_json(options.out / "results.json", results)
@@ -165,22 +167,14 @@ def resolve(options: argparse.Namespace) -> RunConfig:
     sets = list(options.sets)
     for key, value in (("model.path", options.model), ("data.root", options.data)):
         if value is not None:
-            sets.append(f"{key}={_quoted(value)}")
+            sets.append(f"{key}={json.dumps(value)}")
     if options.seed is not None:
         sets.append(f"seed={options.seed}")
     return load_config(options.configs, sets)
 
 
-def _quoted(text: str) -> str:
-    import json
-
-    return json.dumps(text)
-
-
 def same_configuration(out: Path, config: RunConfig) -> None:
     """Raises ValueError showing the differing keys when the folder was made with another configuration."""
-    import json
-
     from redone.config import differing
 
     path = out / "config.json"
@@ -201,8 +195,6 @@ def same_configuration(out: Path, config: RunConfig) -> None:
 
 def same_data(out: Path, dataset: Dataset) -> None:
     """Raises ValueError naming the tasks whose records are not those that the run began with."""
-    import json
-
     before = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["data"]
     changed = [
         name for name, now in dataset.fingerprint().items() if before.get(name, {}).get("sha256") != now["sha256"]
@@ -221,6 +213,7 @@ class Checked:
     dataset: Dataset
     notes: list[str]
     base: Path
+    encoder: Encoder
     max_context: int
 
 
@@ -249,7 +242,7 @@ def check(config: RunConfig, log: Log) -> Checked:
         checks.check_lengths(dataset, encoder, max_context, bar.advance)
     for note in notes:
         log.line(note)
-    return Checked(dataset, notes, base, max_context)
+    return Checked(dataset, notes, base, encoder, max_context)
 
 
 @contextmanager
@@ -265,7 +258,7 @@ def loading(model: str) -> Iterator[None]:
 
 def read_packs(config: RunConfig) -> list[Pack]:
     from redone.data.load import read_pack
-    from redone.suggest import nearest
+    from redone.mistakes import nearest
 
     root = Path(config.data.root) if config.data.root else None
     if root is not None and not root.is_dir():
@@ -306,9 +299,9 @@ def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Lab:
 
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     checked = check(config, log)
-    from redone.data.encode import Encoder
     from redone.engine.policy import Policy
     from redone.pipeline import Lab
+    from redone.records import write_json
 
     device = config.device
     if device == "auto":
@@ -317,14 +310,11 @@ def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Lab:
         raise ValueError('device = "cuda", but torch sees no such device; set device = "cpu"')
     with loading(config.model.path):
         policy = Policy.load(checked.base, config.model.dtype, device, checked.max_context)
-        encoder = Encoder.load(checked.base)
     log.line(policy.note or "Every prompt is computed once for all of its answers.")
-    lab = Lab(config, checked.dataset, encoder, checked.base, out, log, device, checked.max_context)
+    lab = Lab(config, checked.dataset, checked.encoder, checked.base, out, log, device, checked.max_context)
     if keep and (out / "manifest.json").exists():
         same_data(out, checked.dataset)
     if keep and not (out / "config.json").exists():
-        from redone.records import write_json
-
         write_json(out / "manifest.json", manifest(config, checked, policy, device))
         write_json(out / "config.json", config.model_dump(mode="json"))
     return lab

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from redone.suggest import nearest
+from redone.mistakes import nearest, read_toml
 
 
 class Table(BaseModel):
@@ -129,7 +129,7 @@ def load_config(paths: Iterable[Path], sets: Iterable[str] = ()) -> RunConfig:
     tree: dict[str, Any] = {"refine": dict(REFINE)}  # kept where a file sets other keys of the table
     origin: dict[str, str] = {}
     for path in paths:
-        table = _read(path)
+        table = read_toml(path, "configuration")
         data = table.get("data")
         if isinstance(data, dict) and isinstance(data.get("packs"), list):
             packs = data["packs"]
@@ -147,17 +147,6 @@ def load_config(paths: Iterable[Path], sets: Iterable[str] = ()) -> RunConfig:
             value = {part: value}
         _overlay(tree, value, f"--set {key}", origin)
     return _validate(tree, origin)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{path}: there is no such configuration file") from None
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a TOML file: {error}") from None
 
 
 def _overlay(

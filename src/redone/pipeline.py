@@ -8,9 +8,10 @@ after an interruption. The files are an interface: docs/data.md lists them.
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -25,12 +26,10 @@ from redone.diagnosis.plan import make_plan
 from redone.engine.log import Log
 from redone.engine.policy import Policy
 from redone.engine.store import Store
-from redone.records import Finding, Record, TargetPlan, Verdict, read_jsonl, write_json, write_jsonl
+from redone.records import MODELS, Finding, Record, TargetPlan, Verdict, read_jsonl, write_json, write_jsonl
 from redone.report import write_report
 from redone.rewards import score
 from redone.stages import evaluate, rl, sft, targeted
-
-MODELS = ("base", "explore", "target", "refine")
 
 
 @dataclass(frozen=True)
@@ -117,10 +116,13 @@ def target(lab: Lab, plan: TargetPlan) -> None:
     steps = settings.epochs * per_epoch
     warmup = round(settings.warmup_ratio * steps)
 
+    @lru_cache(maxsize=1)
+    def order(epoch: int) -> list[int]:
+        return sorted(range(len(examples)), key=lambda i: uniform(lab.config.seed, "sft", epoch, i))
+
     def batch_at(step: int) -> list[sft.Example]:
         epoch, place = divmod(step, per_epoch)
-        order = sorted(range(len(examples)), key=lambda i: uniform(lab.config.seed, "sft", epoch, i))
-        return [examples[i] for i in order[place * settings.batch : (place + 1) * settings.batch]]
+        return [examples[i] for i in order(epoch)[place * settings.batch : (place + 1) * settings.batch]]
 
     fit = sft.Fit(
         name="target",
@@ -131,10 +133,7 @@ def target(lab: Lab, plan: TargetPlan) -> None:
         save_every=settings.save_every,
         tokens_per_pass=lab.config.tokens_per_pass,
     )
-    seconds = sft.fit(policy, batch_at, fit, store, lab.log)
-    policy.save(store.folder / "model")
-    lab.encoder.tokenizer.save_pretrained(store.folder / "model")
-    store.finish(seconds)
+    finish(lab, store, policy, sft.fit(policy, batch_at, fit, store, lab.log))
 
 
 def refine(lab: Lab) -> None:
@@ -164,7 +163,7 @@ def probe(lab: Lab, model: str) -> dict[str, list[evaluate.Judged]]:
 
 def examine(lab: Lab, name: str, before: list[evaluate.Judged], after: list[evaluate.Judged]) -> Finding:
     task, settings = lab.dataset.tasks[name], lab.config.diagnose
-    wrong = sorted((item for item in after), key=lambda item: fmean(v.score for v in item.verdicts))[:3]
+    wrong = sorted(after, key=lambda item: fmean(v.score for v in item.verdicts))[:3]
     examples = [
         {
             "id": item.record.id,
@@ -176,7 +175,7 @@ def examine(lab: Lab, name: str, before: list[evaluate.Judged], after: list[eval
         }
         for item in wrong
     ]
-    gold = [score(task, item.record, gold_text(item.record)) for item in after]
+    gold = [score(task, item.record, item.record.gold_text) for item in after]
     return find(
         task,
         [item.verdicts for item in after],
@@ -216,11 +215,10 @@ def teach(lab: Lab, plan: TargetPlan) -> list[targeted.Teach]:
 
 
 def encode_example(lab: Lab, row: dict[str, Any]) -> sft.Example:
-    task = lab.dataset.tasks[row["task"]]
-    number = row["id"]
-    record = Record(number, row["task"], tuple(row["messages"]), "", "train", row["source"])
-    [prompt] = lab.encoder.prompts([record], dict(lab.dataset.tasks))
-    return prompt, lab.encoder.target(record, task, row["target"])
+    tasks = lab.dataset.tasks
+    record = Record(row["id"], row["task"], tuple(row["messages"]), "", "train", row["source"])
+    [prompt] = lab.encoder.prompts([record], tasks)
+    return prompt, lab.encoder.target(record, tasks[record.task], row["target"])
 
 
 def reinforce(lab: Lab, stage: str, start: str) -> None:
@@ -230,9 +228,10 @@ def reinforce(lab: Lab, stage: str, start: str) -> None:
     weights = difficulty(lab, stage, start) if settings.difficulty else {}
     means = {name: fmean(weights.get(r.id, 1.0) for r in records[name]) for name in records}
     mix = Mix(strata(lab.dataset, settings, means), records, derive_seed(lab.config.seed, stage, "mix"), weights)
+    policy = lab.load(start)
     trainer = rl.Trainer(
         stage=stage,
-        policy=lab.load(start),
+        policy=policy,
         encoder=lab.encoder,
         tasks=lab.dataset.tasks,
         mix=mix,
@@ -240,7 +239,15 @@ def reinforce(lab: Lab, stage: str, start: str) -> None:
         seed=lab.config.seed,
         tokens_per_pass=lab.config.tokens_per_pass,
     )
-    rl.train(trainer, Store(lab.out / stage), lab.log)
+    store = Store(lab.out / stage)
+    finish(lab, store, policy, rl.train(trainer, store, lab.log))
+
+
+def finish(lab: Lab, store: Store, policy: Policy, seconds: float) -> None:
+    """Leave the stage's model as a Hugging Face folder, and then mark the stage as done."""
+    policy.save(store.folder / "model")
+    lab.encoder.tokenizer.save_pretrained(store.folder / "model")
+    store.finish(seconds)
 
 
 def difficulty(lab: Lab, stage: str, model: str) -> dict[str, float]:
@@ -271,8 +278,9 @@ def difficulty(lab: Lab, stage: str, model: str) -> dict[str, float]:
     return weights
 
 
-def strata(dataset: Dataset, settings: RL, weights: dict[str, float] | None = None) -> list[Stratum]:
+def strata(dataset: Dataset, settings: RL, weights: Mapping[str, float]) -> list[Stratum]:
     """Shares of the prompts: general against SNS, and reasoning against not where a rationale share is asked for.
+    Within a share the tasks have the given weights.
 
     A cell without tasks leaves its share to the other part's cell of the same kind, which keeps the rationale
     share as far as the data allow.
@@ -286,7 +294,7 @@ def strata(dataset: Dataset, settings: RL, weights: dict[str, float] | None = No
         cells = {}
         for part in parts:
             mine = [t for t in dataset.tasks.values() if t.part == part and think in (None, t.think)]
-            cells[part] = {t.name: (weights or {}).get(t.name, 1.0) for t in mine}
+            cells[part] = {t.name: weights[t.name] for t in mine}
         total = sum(share for part, share in parts.items() if cells[part])
         for part, share in parts.items():
             if cells[part] and total > 0:
@@ -315,16 +323,13 @@ def train_records(lab: Lab) -> dict[str, tuple[Record, ...]]:
     return {name: lab.dataset.records[name]["train"] for name in lab.dataset.tasks}
 
 
-def gold_text(record: Record) -> str:
-    return record.answer if record.rationale is None else f"<think>{record.rationale}</think>{record.answer}"
-
-
 def summarise(lab: Lab, findings: list[Finding]) -> dict[str, Any]:
     """results.json, from the eval files alone: their outputs are scored again."""
     by_id = {record.id: record for record in lab.dataset.split("eval")}
     settings = lab.config.eval
     models = {}
     with timed(lab, "summary"):
+        trivial = evaluate.baselines(lab.dataset, "eval", settings.records)
         for model in MODELS:
             pairs: list[tuple[Record, Verdict]] = []
             for row in read_jsonl(lab.out / "eval" / f"{model}.jsonl.gz"):
@@ -332,7 +337,7 @@ def summarise(lab: Lab, findings: list[Finding]) -> dict[str, Any]:
                 finished = row["reason"] != "truncated"
                 pairs.append((record, score(lab.dataset.tasks[record.task], record, row["output"], finished)))
             models[model] = evaluate.summarise(
-                lab.dataset, pairs, split="eval", seed=lab.config.seed, resamples=settings.bootstrap
+                lab.dataset, pairs, trivial, seed=lab.config.seed, resamples=settings.bootstrap
             )
     results = {"models": models, "seconds": seconds(lab), "notes": notes(lab, findings)}
     write_json(lab.out / "results.json", results)

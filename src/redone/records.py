@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Split = Literal["train", "probe", "eval"]
+MODELS = ("base", "explore", "target", "refine")  # what is measured; the last three are the stages that made them
 Reason = Literal["right", "wrong", "unparsable", "truncated", "error"]
 
 SNS_FAMILIES = (
@@ -71,6 +72,11 @@ class Record:
     def prompt_text(self) -> str:
         return "\n".join(message["content"] for message in self.messages)
 
+    @property
+    def gold_text(self) -> str:
+        """The reference answer as a model would write it, after its rationale where there is one."""
+        return self.answer if self.rationale is None else f"<think>{self.rationale}</think>{self.answer}"
+
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
@@ -99,6 +105,7 @@ class Group:
     """All rollouts of one prompt with their verdicts."""
 
     record: Record
+    prompt: tuple[int, ...]  # its token ids, as the decoder was given them
     rollouts: tuple[Rollout, ...]
     verdicts: tuple[Verdict, ...]
     old_logprobs: tuple[tuple[float, ...], ...] | None = None  # of the trainer, when the group was carried over
@@ -188,6 +195,7 @@ def group_from_json(row: Mapping[str, Any]) -> Group:
     old = row["old_logprobs"]
     return Group(
         record=Record(**{**row["record"], "messages": tuple(row["record"]["messages"])}),
+        prompt=tuple(row["prompt"]),
         rollouts=tuple(
             Rollout(**{**r, "tokens": tuple(r["tokens"]), "sampler_logprobs": tuple(r["sampler_logprobs"])})
             for r in row["rollouts"]

@@ -9,17 +9,17 @@ ROOT = Path(__file__).parents[2] / "src" / "redone"
 FILES = sorted(ROOT.rglob("*.py"))
 
 PURE = {"algo", "rewards", "diagnosis"}
-BELOW_STAGES = {"engine", "data", "records", "suggest", *PURE}
+BELOW_STAGES = {"engine", "data", "records", "mistakes", *PURE}
 # part -> what it may import besides itself
 MAY_IMPORT = {
     "records": set(),
-    "suggest": set(),
-    "config": {"suggest"},
+    "mistakes": set(),
+    "config": {"mistakes"},
     "algo": set(),
-    "rewards": {"records", "suggest"},
+    "rewards": {"records", "mistakes"},
     "diagnosis": {"algo", "records"},
-    "data": {"records", "suggest"},
-    "engine": {"data", "records", "suggest", *PURE},
+    "data": {"records", "mistakes"},
+    "engine": {"data", "records", "mistakes", *PURE},
     "stages": {"config", *BELOW_STAGES},
     "report": {"stages", *BELOW_STAGES},
     "pipeline": {"config", "report", "stages", *BELOW_STAGES},

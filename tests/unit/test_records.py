@@ -30,6 +30,7 @@ def group(old_logprobs: tuple[tuple[float, ...], ...] | None) -> Group:
     fields = {"post": "Ana 去北京", "names": ["Ana"], "nested": {"a": [1, None]}}
     return Group(
         record=Record("ner/train/0", "ner", messages, "Ana", "train", "posts.jsonl:1", "It says Ana.", fields),
+        prompt=(7, 8, 9),
         rollouts=(
             Rollout("ner/train/0", (5, 9, 2), (-0.1, -1e-7, -1 / 3), "Ana", True, 12),
             Rollout("ner/train/0", (), (), "", False, 12),

@@ -8,15 +8,14 @@ prompt is also in probe or eval, of any task, are removed and counted, and so ar
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from redone.data.dedupe import normalised_prompt
+from redone.mistakes import nearest, read_toml
 from redone.records import GENERAL_GROUPS, Record, Split, Task, numbered_jsonl
-from redone.suggest import nearest
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -63,7 +62,7 @@ def read_pack(path: Path, root: Path | None = None) -> Pack:
 
     Raises ValueError naming file and task.
     """
-    table = read_toml(path)
+    table = read_tasks(path)
     base = root if root is not None else path.parent
     for key in table:
         if key not in ("name", "tasks"):
@@ -106,15 +105,9 @@ def read_pack(path: Path, root: Path | None = None) -> Pack:
     return Pack(table.get("name", path.stem), tasks, rows, splits)
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{path}: there is no such pack file") from None
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a TOML file: {error}") from None
+def read_tasks(path: Path) -> dict[str, Any]:
+    """The tables of a pack file, [tasks.NAME] among them."""
+    table = read_toml(path, "pack")
     tasks = table.get("tasks")
     if not isinstance(tasks, dict) or not tasks or not all(isinstance(task, dict) for task in tasks.values()):
         raise ValueError(f"{path}: its tasks are to be tables, [tasks.NAME]")

@@ -23,6 +23,10 @@ _AGREE = {torch.float32: 1e-4, torch.bfloat16: 0.15}  # largest gap of a log-pro
 _CHUNK = 1 << 24  # logits held at once, in numbers
 
 
+# what a model's own code may raise on a row of trees; the line that is shown says how it broke
+_BREAKS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
 class Policy:
     """A model and how it is run.
 
@@ -151,24 +155,20 @@ class Policy:
             return because + "the model does not pass keywords on to its attention"
         random = torch.Generator().manual_seed(0)
         tokens = torch.randint(0, self.vocabulary, (40,), generator=random).tolist()
-        batch = pack([(tokens[:9], [tokens[9:14], tokens[14:17]]), (tokens[17:23], [tokens[23:24], tokens[24:31]])])
-        batch = to_device(batch, self.device)
+        trees = [(tokens[:9], [tokens[9:14], tokens[14:17]]), (tokens[17:23], [tokens[23:24], tokens[24:31]])]
+        batch = pack(trees, self.device)
         with torch.no_grad():
             ordinary, _ = self.token_logprobs(batch, packed=False)
             try:
                 tree, _ = self.token_logprobs(batch, packed=True)
             except attention.UnsupportedAttention as error:
                 return because + str(error)
-            except Exception as error:  # a model's own code may break on it in any way; the line says how
+            except _BREAKS as error:
                 return because + f"prefix-tree attention fails in it ({type(error).__name__}: {error})"
         gap = float((ordinary - tree).abs().max())
         if not gap <= _AGREE[model.dtype]:  # also when it is nan
             return because + f"prefix-tree attention is off by {gap:.2g} on it"
         return ""
-
-
-def to_device(batch: PackedBatch, device: torch.device) -> PackedBatch:
-    return batch if device.type == "cpu" else pack(batch.trees, device)
 
 
 def _score(head: Any, hidden: Tensor, targets: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
@@ -206,6 +206,3 @@ class _LogProb(torch.autograd.Function):
 
 def flatten(values: Sequence[Sequence[float]], device: torch.device) -> Tensor:
     return torch.tensor([x for row in values for x in row], dtype=torch.float32, device=device)
-
-
-__all__ = ["Policy", "Tokens", "flatten", "to_device"]

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from redone.records import read_jsonl
+from redone.records import MODELS, read_jsonl
 
-MODELS = ("base", "explore", "target", "refine")
 STAGES = MODELS[1:]
 RL_STAGES = ("explore", "refine")
 EXPECTED = {

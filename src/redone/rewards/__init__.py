@@ -9,13 +9,13 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Literal, get_args, get_origin
 
+from redone.mistakes import nearest
 from redone.records import Record, Task, Verdict
 from redone.rewards.exact import exact
 from redone.rewards.execution import expression
 from redone.rewards.extract import drop_thinking, split_thinking
 from redone.rewards.metrics import anls, bleu, chrf, set_f1, token_f1
 from redone.rewards.pattern import pattern
-from redone.suggest import nearest
 
 REWARDS: Mapping[str, Callable[..., Verdict]] = {
     "exact": exact,

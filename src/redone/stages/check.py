@@ -42,9 +42,8 @@ def check_rewards(dataset: Dataset, advance: Callable[[int], None] = lambda task
 
 def _gold_flaw(task: Task, record: Record) -> str:
     """The line that says what is wrong with the record's reference answer, or nothing."""
-    gold = f"<think>{record.rationale}</think>{record.answer}" if task.think else record.answer
     try:
-        verdict = score(task, record, gold)
+        verdict = score(task, record, record.gold_text)
     except ValueError as error:  # the reward cannot read its own record
         return f"{record.source}: {error}"
     if verdict.score == 1.0:

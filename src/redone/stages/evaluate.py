@@ -76,7 +76,12 @@ def task_score(task: Task, verdicts: Sequence[Verdict]) -> float:
 
 
 def summarise(
-    dataset: Dataset, judged: Sequence[tuple[Record, Verdict]], *, split: Any, seed: int, resamples: int
+    dataset: Dataset,
+    judged: Sequence[tuple[Record, Verdict]],
+    trivial: Mapping[str, tuple[float, str]],  # from `baselines`, on the same records
+    *,
+    seed: int,
+    resamples: int,
 ) -> dict[str, Any]:
     """A model's entry of results.json: every task and the three averages, 0 to 100, with 95 % intervals.
 
@@ -89,7 +94,7 @@ def summarise(
     draws = {name: _draws(dataset.tasks[name], mine, seed, resamples) for name, mine in per_task.items()}
     for name, verdicts in per_task.items():
         task = dataset.tasks[name]
-        baseline, answer = best_trivial(dataset, task, split, len(verdicts))
+        baseline, answer = trivial[name]
         table[name] = {
             "score": task_score(task, verdicts),
             "interval": list(_interval(task, verdicts, draws[name])),
@@ -147,6 +152,11 @@ def _interval(task: Task, verdicts: Sequence[Verdict], draws: Sequence[float]) -
     else:
         return percentile_interval(draws)
     return 100.0 * low, 100.0 * high
+
+
+def baselines(dataset: Dataset, split: Any, most: int | None) -> dict[str, tuple[float, str]]:
+    """`best_trivial` of every task."""
+    return {name: best_trivial(dataset, task, split, most) for name, task in dataset.tasks.items()}
 
 
 def best_trivial(dataset: Dataset, task: Task, split: Any, most: int | None = None) -> tuple[float, str]:

@@ -5,8 +5,6 @@ step's loss is a sum over its tokens, weighted by shares that were fixed for the
 passes that fit into memory.
 """
 
-import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -22,12 +20,13 @@ from redone.data.encode import Encoder
 from redone.data.mix import Mix, derive_seed, uniform
 from redone.data.pack import pack, split_by_tokens
 from redone.engine.generate import Answer, Request, make_decoder
-from redone.engine.log import Clock, Interrupted, Log
+from redone.engine.log import Log
 from redone.engine.policy import Policy, flatten
 from redone.engine.store import Store
 from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
 from redone.rewards import score
 from redone.stages.rollouts import Collected, by_task, collect, reached, rollout_rows, with_old_logprobs
+from redone.stages.steps import Taken, make_optimizer, optimizer_step, run_steps, set_rate
 
 
 @dataclass
@@ -44,42 +43,40 @@ class Trainer:
     tokens_per_pass: int
 
 
-def train(trainer: Trainer, store: Store, log: Log) -> None:
-    """Run the stage to its end, going on from the store's checkpoint if there is one.
+def train(trainer: Trainer, store: Store, log: Log) -> float:
+    """Run the stage to its end, going on from the store's checkpoint if there is one; the seconds it took in all.
 
     Raises Interrupted after ctrl-C, with a checkpoint of the last whole step saved.
     """
     settings = trainer.settings
     optimizer = make_optimizer(trainer.policy, settings.learning_rate, settings.weight_decay)
-    state = store.resume()
-    step, spent, surplus = 0, 0.0, []
-    if state:
-        step, spent = state["step"], state["seconds"]
-        surplus = [group_from_json(row) for row in state["surplus"]]
-        restore(trainer.policy, optimizer, state)
-        trainer.mix.restore(state["mix"])
-        log.line(f"{trainer.stage}: going on after step {step}")
-    clock = Clock(settings.steps)
-    while step < settings.steps:
-        began = time.monotonic()
+    surplus: list[Group] = []
+
+    def take(step: int) -> Taken:
+        nonlocal surplus
         metrics, rows, surplus = rl_step(trainer, optimizer, step, surplus)
-        step += 1
-        metrics["seconds"] = round(time.monotonic() - began, 3)
-        spent += metrics["seconds"]
-        store.append(metrics, rows)
-        log.line(_line(trainer.stage, metrics, settings.steps, clock.left(step, metrics["seconds"])))
-        if step % settings.save_every == 0 or step == settings.steps or log.stop:
-            mutable = {
-                "surplus": [group_to_json(group) for group in surplus],
-                "mix": trainer.mix.state(),
-                "seconds": spent,
-            }
-            store.save(step, {**snapshot(trainer.policy, optimizer), **mutable})
-        if log.stop and step < settings.steps:
-            raise Interrupted(f"after step {step} of {settings.steps} of {trainer.stage}")
-    trainer.policy.save(store.folder / "model")
-    trainer.encoder.tokenizer.save_pretrained(store.folder / "model")
-    store.finish(spent)
+        return Taken(metrics, _said(metrics), rows)
+
+    def state() -> dict[str, Any]:
+        return {"surplus": [group_to_json(group) for group in surplus], "mix": trainer.mix.state()}
+
+    def restore(saved: Mapping[str, Any]) -> None:
+        nonlocal surplus
+        surplus = [group_from_json(row) for row in saved["surplus"]]
+        trainer.mix.restore(saved["mix"])
+
+    return run_steps(
+        trainer.stage,
+        trainer.policy,
+        optimizer,
+        store,
+        log,
+        steps=settings.steps,
+        save_every=settings.save_every,
+        take=take,
+        state=state,
+        restore=restore,
+    )
 
 
 def rl_step(
@@ -94,8 +91,7 @@ def rl_step(
     later = [group for part in minibatches[1:] for group in part]
     known, scored = add_old_logprobs(trainer, [g for g in [*later, *collected.surplus] if g.old_logprobs is None])
     rate = settings.learning_rate * constant_with_warmup(step, settings.warmup)
-    for table in optimizer.param_groups:
-        table["lr"] = rate
+    set_rate(optimizer, rate)
     parts, rows = [], []
     for part in minibatches:
         part = [known.get(id(group), group) for group in part]
@@ -121,7 +117,7 @@ def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group]) -> Coll
     )
 
     def request(record: Record) -> Request:
-        [prompt] = encoder.prompts([record], dict(tasks))
+        [prompt] = encoder.prompts([record], tasks)
         return Request(record, prompt, tasks[record.task].budget)
 
     def judge(record: Record, answer: Answer) -> tuple[Rollout, Verdict]:
@@ -159,7 +155,7 @@ def add_old_logprobs(trainer: Trainer, groups: Sequence[Group]) -> tuple[dict[in
     """id(group) -> the group with the trainer's log-probabilities, before the weights that sampled it change; and the
     tokens that were run forward for it."""
     known, forwarded = {}, 0
-    trees = group_trees(trainer, groups)
+    trees = group_trees(groups)
     with torch.no_grad():
         for part in split_by_tokens(trees, trainer.tokens_per_pass, repeated=not trainer.policy.packed):
             batch = pack([trees[i] for i in part], trainer.policy.device)
@@ -172,9 +168,8 @@ def add_old_logprobs(trainer: Trainer, groups: Sequence[Group]) -> tuple[dict[in
     return known, forwarded
 
 
-def group_trees(trainer: Trainer, groups: Sequence[Group]) -> list[tuple[Sequence[int], list[Sequence[int]]]]:
-    prompts = trainer.encoder.prompts([group.record for group in groups], dict(trainer.tasks))
-    return [(prompt, [rollout.tokens for rollout in group.rollouts]) for prompt, group in zip(prompts, groups)]
+def group_trees(groups: Sequence[Group]) -> list[tuple[Sequence[int], list[Sequence[int]]]]:
+    return [(group.prompt, [rollout.tokens for rollout in group.rollouts]) for group in groups]
 
 
 def update(
@@ -182,7 +177,7 @@ def update(
 ) -> dict[str, float]:
     """One optimiser step on some groups; its statistics."""
     settings, policy = trainer.settings, trainer.policy
-    trees = group_trees(trainer, groups)
+    trees = group_trees(groups)
     lengths = [len(rollout.tokens) for group in groups for rollout in group.rollouts]
     owners = [i for i, group in enumerate(groups) for _ in group.rollouts]
     weights = list(dapo.token_weights(lengths, owners, settings.averaging).split([sum(map(len, t[1])) for t in trees]))
@@ -197,15 +192,13 @@ def update(
         each = torch.cat([advantages[i] for i in part]).to(policy.device)
         spread = each.repeat_interleave(torch.tensor(batch.lengths, device=policy.device))
         sampler = flatten([r.sampler_logprobs for group in mine for r in group.rollouts], policy.device)
-        loss, statistics = dapo.dapo_loss(
-            logprobs, _old_logprobs(mine, logprobs), spread, share, settings.clip_low, settings.clip_high
-        )
+        old = _old_logprobs(mine, logprobs)
+        loss, statistics = dapo.dapo_loss(logprobs, old, spread, share, settings.clip_low, settings.clip_high)
         loss.backward()
         totals["loss"] += float(loss.detach())
         totals["clip_fraction"] += statistics["clip_fraction"]
         totals["entropy"] += float((entropy * share).sum())
-        fresh = _old_logprobs(mine, logprobs) - sampler
-        totals["sampler_gap"] = max(totals["sampler_gap"], float(fresh.abs().max()))
+        totals["sampler_gap"] = max(totals["sampler_gap"], float((old - sampler).abs().max()))
     totals["grad_norm"] = optimizer_step(policy, optimizer, settings.max_grad_norm, totals["loss"])
     return {**totals, "forwarded": forwarded, "answer_tokens": sum(lengths)}
 
@@ -222,36 +215,6 @@ def _old_logprobs(groups: Sequence[Group], logprobs: Tensor) -> Tensor:
             pieces.append(flatten(group.old_logprobs, logprobs.device))
         place += count
     return torch.cat(pieces)
-
-
-def make_optimizer(policy: Policy, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW with decay on matrices only."""
-    matrices = [p for p in policy.model.parameters() if p.ndim >= 2]
-    others = [p for p in policy.model.parameters() if p.ndim < 2]
-    tables = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(tables, lr=learning_rate, betas=(0.9, 0.95), fused=True)
-
-
-def optimizer_step(policy: Policy, optimizer: torch.optim.Optimizer, max_norm: float, loss: float) -> float:
-    """Clip, step, clear; the gradient's norm before clipping. Raises FloatingPointError before a non-finite step."""
-    norm = float(torch.nn.utils.clip_grad_norm_(policy.model.parameters(), max_norm))
-    if not math.isfinite(loss) or not math.isfinite(norm):
-        raise FloatingPointError(
-            f"loss {loss}, gradient norm {norm}: not stepped. The last checkpoint is good; lower the learning rate "
-            "or use float32 weights"
-        )
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return norm
-
-
-def snapshot(policy: Policy, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    return {"model": policy.model.state_dict(), "optimizer": optimizer.state_dict()}
-
-
-def restore(policy: Policy, optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
-    policy.model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
 
 
 def _metrics(
@@ -290,17 +253,16 @@ def _metrics(
     }
 
 
-def _line(stage: str, metrics: Mapping[str, Any], steps: int, left: str) -> str:
-    text = f"{stage} {metrics['step']:>4}/{steps}"
+def _said(metrics: Mapping[str, Any]) -> str:
+    parts = []
     if metrics["reward"] is not None:
-        text += f"  reward {metrics['reward']:.3f}  pass {100 * metrics['pass_rate']:3.0f} %"
-    text += f"  groups {metrics['groups']} of {metrics['generated'] + metrics['carried']}"
+        parts.append(f"reward {metrics['reward']:.3f}  pass {100 * metrics['pass_rate']:3.0f} %")
+    parts.append(f"groups {metrics['groups']} of {metrics['generated'] + metrics['carried']}")
     if metrics["entropy"] is not None:
-        text += f"  entropy {metrics['entropy']:.2f}"
-    text += f"  {metrics['seconds']:.1f} s  left {left}"
+        parts.append(f"entropy {metrics['entropy']:.2f}")
     if metrics["errors"]:
-        text += f"  {metrics['errors']} groups could not be scored"
+        parts.append(f"{metrics['errors']} groups could not be scored")
     if metrics["starved"]:
-        text += "  the pool holds too few prompts of middling difficulty: trained on those there are"
-        text += "" if metrics["groups"] else " (none: no update)"
-    return text
+        none = "" if metrics["groups"] else " (none: no update)"
+        parts.append(f"the pool holds too few prompts of middling difficulty: trained on those there are{none}")
+    return "  ".join(parts)

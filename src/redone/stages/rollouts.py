@@ -55,7 +55,7 @@ def collect(
             break
         for asked, answers in decoder.step():
             judged = [judge(asked.key, answer) for answer in answers]
-            group = Group(asked.key, tuple(r for r, _ in judged), tuple(v for _, v in judged))
+            group = Group(asked.key, asked.prompt, tuple(r for r, _ in judged), tuple(v for _, v in judged))
             if any(verdict.reason == "error" for verdict in group.verdicts):
                 errors.append(group)
             elif is_informative(group.scores, min_spread):

@@ -1,6 +1,5 @@
 """Packed supervised fine-tuning: stage 2, and the pretraining of the embedded base model."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,10 +8,10 @@ import torch
 from redone.algo.dapo import token_weights
 from redone.algo.sft import sft_loss
 from redone.data.pack import pack, split_by_tokens
-from redone.engine.log import Clock, Interrupted, Log
+from redone.engine.log import Log
 from redone.engine.policy import Policy
 from redone.engine.store import Store
-from redone.stages.rl import make_optimizer, optimizer_step, restore, snapshot
+from redone.stages.steps import Taken, make_optimizer, optimizer_step, run_steps, set_rate
 
 Example = tuple[Sequence[int], Sequence[int]]  # prompt and target token ids
 
@@ -37,34 +36,27 @@ def fit(policy: Policy, batch_at: Callable[[int], Sequence[Example]], settings: 
     step saved.
     """
     optimizer = make_optimizer(policy, settings.rate(0), settings.weight_decay)
-    state = store.resume()
-    step, spent = 0, 0.0
-    if state:
-        step, spent = state["step"], state["seconds"]
-        restore(policy, optimizer, state)
-        log.line(f"{settings.name}: going on after step {step}")
-    clock = Clock(settings.steps)
-    while step < settings.steps:
-        began = time.monotonic()
-        for table in optimizer.param_groups:
-            table["lr"] = settings.rate(step)
+
+    def take(step: int) -> Taken:
+        rate = settings.rate(step)
+        set_rate(optimizer, rate)
         examples = batch_at(step)
         loss, tokens = _accumulate(policy, examples, settings.tokens_per_pass)
         norm = optimizer_step(policy, optimizer, settings.max_grad_norm, loss)
-        rate = settings.rate(step)
-        step += 1
-        seconds = time.monotonic() - began
-        spent += seconds
-        metrics = {"step": step, "loss": loss, "grad_norm": norm, "learning_rate": rate, "tokens": tokens}
-        store.append({**metrics, "records": len(examples), "seconds": round(seconds, 3)})
-        left = clock.left(step, seconds)
-        if step % max(1, settings.steps // 200) == 0 or step == settings.steps:
-            log.line(f"{settings.name} {step:>4}/{settings.steps}  loss {loss:.3f}  {seconds:.1f} s  left {left}")
-        if step % settings.save_every == 0 or step == settings.steps or log.stop:
-            store.save(step, {**snapshot(policy, optimizer), "seconds": spent})
-        if log.stop and step < settings.steps:
-            raise Interrupted(f"after step {step} of {settings.steps} of {settings.name}")
-    return spent
+        metrics = {"step": step + 1, "loss": loss, "grad_norm": norm, "learning_rate": rate, "tokens": tokens}
+        return Taken({**metrics, "records": len(examples)}, f"loss {loss:.3f}")
+
+    return run_steps(
+        settings.name,
+        policy,
+        optimizer,
+        store,
+        log,
+        steps=settings.steps,
+        save_every=settings.save_every,
+        take=take,
+        say_every=max(1, settings.steps // 200),
+    )
 
 
 def _accumulate(policy: Policy, examples: Sequence[Example], tokens_per_pass: int) -> tuple[float, int]:

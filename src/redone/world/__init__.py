@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from redone.data.load import SPLITS, Pack, make_task, read_toml
+from redone.data.load import SPLITS, Pack, make_task, read_tasks
 from redone.records import Split
 
 TASKS = Path(__file__).parent / "tasks.toml"
@@ -14,7 +14,7 @@ def world_pack() -> Pack:
     """The world's tasks with their generated rows."""
     from redone.world.generate import rows as generate
 
-    table = read_toml(TASKS)
+    table = read_tasks(TASKS)
     sizes = table["sizes"]
     tasks = {name: make_task(name, definition, TASKS.name) for name, definition in table["tasks"].items()}
 

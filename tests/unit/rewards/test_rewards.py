@@ -200,7 +200,15 @@ def test_what_does_not_fit_a_reward_is_refused_with_the_task_and_the_nearest_nam
     assert message in str(refused.value)
 
 
-def test_options_that_fit_pass():
-    validate_options(Task("tea", "sns", "dialogue", "?", "x", "exact", {"kind": "set", "separator": "|", "case": True}))
-    validate_options(Task("tea", "sns", "dialogue", "?", "x", "set_f1", {"none": ""}, metric="micro_f1", pass_at=0.5))
-    validate_options(Task("tea", "sns", "dialogue", "?", "x", "chrf", {"word_order": 2}, pass_at=1))
+@pytest.mark.parametrize(
+    ("reward", "options", "others"),
+    [
+        ("exact", {"kind": "set", "separator": "|", "case": True}, {}),
+        ("set_f1", {"none": ""}, {"metric": "micro_f1", "pass_at": 0.5}),
+        ("chrf", {"word_order": 2}, {"pass_at": 1}),
+    ],
+)
+def test_options_that_fit_pass_and_one_more_does_not(reward, options, others):
+    assert validate_options(Task("tea", "sns", "dialogue", "?", "x", reward, options, **others)) is None
+    with pytest.raises(ValueError, match="has no option 'sugar'"):
+        validate_options(Task("tea", "sns", "dialogue", "?", "x", reward, {**options, "sugar": 1}, **others))

@@ -9,7 +9,7 @@ from redone.engine.generate import Answer
 from redone.engine.log import Log
 from redone.records import GENERAL_GROUPS, SNS_FAMILIES, Record, Task, Verdict
 from redone.stages import evaluate
-from redone.stages.evaluate import average, best_trivial, chance, output_rows, sample, summarise, task_score
+from redone.stages.evaluate import average, baselines, best_trivial, chance, output_rows, sample, summarise, task_score
 
 WORD = Task("word", "sns", "dialogue", "{q}", "{a}", "exact")
 
@@ -59,7 +59,7 @@ def summary(given, scores, **options):
     pairs = [
         pair for name, mine in scores.items() for pair in zip(given.records[name]["eval"], verdicts(*mine), strict=True)
     ]
-    return summarise(given, pairs, split="eval", seed=1, **{"resamples": 200, **options})
+    return summarise(given, pairs, baselines(given, "eval", None), seed=1, **{"resamples": 200, **options})
 
 
 # The three averages
@@ -187,7 +187,7 @@ def test_an_interval_of_a_metric_that_is_no_mean_is_that_metrics_own():
     counts = [Verdict(0.0, "wrong", {"hits": 0.0, "predicted": 1.0, "gold": 1.0})] * 20
     counts += [Verdict(1.0, "right", {"hits": 99.0, "predicted": 99.0, "gold": 99.0})] * 20
     pairs = list(zip(given.records["tags"]["eval"], counts))
-    found = summarise(given, pairs, split="eval", seed=1, resamples=300)
+    found = summarise(given, pairs, baselines(given, "eval", None), seed=1, resamples=300)
     low, high = found["tasks"]["tags"]["interval"]
     assert 97 < low < found["tasks"]["tags"]["score"] < high < 100
     low, high = found["average_intervals"]["sns"]
@@ -203,7 +203,7 @@ def test_answers_that_could_not_be_scored_are_counted_apart():
     given = dataset(WORD)
     said = [Verdict(1.0, "right"), Verdict(0.0, "error", note="broken"), *verdicts(1, 0)]
     pairs = list(zip(given.records["word"]["eval"], said))
-    row = summarise(given, pairs, split="eval", seed=1, resamples=200)["tasks"]["word"]
+    row = summarise(given, pairs, baselines(given, "eval", None), seed=1, resamples=200)["tasks"]["word"]
     assert row["errors"] == 1
     assert row["reasons"] == {"right": 2, "error": 1, "wrong": 1}
     assert row["n"] == 4
@@ -263,7 +263,7 @@ def test_a_baseline_of_a_task_that_thinks_closes_its_thinking():
 def test_a_baseline_is_measured_on_the_records_that_the_model_was():
     given = dataset(WORD, word=["yes", "yes", "no", "no"])
     pairs = list(zip(given.records["word"]["eval"][:2], verdicts(0, 0)))
-    row = summarise(given, pairs, split="eval", seed=1, resamples=100)["tasks"]["word"]
+    row = summarise(given, pairs, baselines(given, "eval", 2), seed=1, resamples=100)["tasks"]["word"]
     assert (row["baseline"], row["baseline_answer"], row["n"]) == (100.0, "majority", 2)
 
 

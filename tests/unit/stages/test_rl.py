@@ -13,6 +13,7 @@ from redone.data.pack import pack
 from redone.engine.policy import Policy
 from redone.records import Group, Record, Rollout, Task, Verdict
 from redone.stages import rl
+from redone.stages.steps import make_optimizer, optimizer_step
 
 TASK = Task("t", "sns", "dialogue", "{text}", "{text}", "exact", budget=8)
 
@@ -60,7 +61,8 @@ def make_groups(trainer, count, seed=0):
         answers = [tuple(torch.randint(0, 200, (1 + (3 * i + j) % 7,), generator=random).tolist()) for j in range(4)]
         rollouts = tuple(Rollout(record.id, tokens, (-2.0,) * len(tokens), "", True, 0) for tokens in answers)
         verdicts = tuple(Verdict(float(j % 2), "right" if j % 2 else "wrong") for j in range(4))
-        groups.append(Group(record, rollouts, verdicts))
+        [prompt] = trainer.encoder.prompts([record], trainer.tasks)
+        groups.append(Group(record, prompt, rollouts, verdicts))
     known, _ = rl.add_old_logprobs(trainer, groups[::2])
     shifted = []
     for group in groups:
@@ -89,9 +91,9 @@ def test_an_update_runs_every_prompt_once_and_every_answer_once(make_trainer):
     trainer = make_trainer(tokens_per_pass=60)
     groups = make_groups(trainer, 6)
     seen = watch(trainer.policy)
-    optimizer = rl.make_optimizer(trainer.policy, 1e-3, 0.1)
+    optimizer = make_optimizer(trainer.policy, 1e-3, 0.1)
     statistics = rl.update(trainer, optimizer, groups, torch.randn(6, 4, generator=torch.Generator().manual_seed(0)))
-    trees = rl.group_trees(trainer, groups)
+    trees = rl.group_trees(groups)
     prompts = sum(len(prompt) for prompt, _ in trees)
     answers = [len(answer) for _, answers in trees for answer in answers]
     assert seen == {True: prompts + sum(answers) - len(answers), False: 0}
@@ -111,7 +113,7 @@ def test_an_update_in_any_number_of_passes_follows_the_gradient_of_the_plain_los
     statistics = rl.update(trainer, optimizer, groups, advantages)
     moved = [b - a for a, b in zip(trainer.policy.model.parameters(), model.parameters())]
 
-    logprobs = reference_logprobs(model, rl.group_trees(trainer, groups))
+    logprobs = reference_logprobs(model, rl.group_trees(groups))
     lengths = [len(rollout.tokens) for group in groups for rollout in group.rollouts]
     counts = [sum(lengths[4 * i : 4 * i + 4]) for i in range(5)]
     old = [
@@ -134,7 +136,7 @@ def test_an_update_in_any_number_of_passes_follows_the_gradient_of_the_plain_los
 def test_a_step_tells_the_updates_tokens_from_those_it_only_scored(make_trainer, coin, kind):
     trainer = make_trainer(kind)
     seen = watch(trainer.policy)
-    metrics, _, _ = rl.rl_step(trainer, rl.make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
+    metrics, _, _ = rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
     assert metrics["forwarded_tokens"] == seen[True]
     assert 0 < metrics["scored_tokens"] < seen[False]  # the rest is generation
     assert metrics["updates"] == 2
@@ -144,9 +146,9 @@ def test_old_log_probabilities_are_those_of_the_weights_that_sampled(make_traine
     """Groups carried over were scored before the update changed the weights."""
     trainer = make_trainer(refill=8, prompts=2, updates=1)
     before = Policy(copy.deepcopy(trainer.policy.model))
-    _, _, surplus = rl.rl_step(trainer, rl.make_optimizer(trainer.policy, 1e-2, 0.1), 0, [])
+    _, _, surplus = rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-2, 0.1), 0, [])
     assert surplus
-    for group, tree in zip(surplus, rl.group_trees(trainer, surplus)):
+    for group, tree in zip(surplus, rl.group_trees(surplus)):
         expected, _ = before.token_logprobs(pack([tree]))
         found = torch.tensor([p for row in group.old_logprobs for p in row])
         assert torch.allclose(found, expected, atol=1e-4)
@@ -154,7 +156,7 @@ def test_old_log_probabilities_are_those_of_the_weights_that_sampled(make_traine
 
 def test_carried_groups_are_trained_on_first_and_their_ratio_is_not_one(make_trainer, coin):
     trainer = make_trainer(refill=8, prompts=2, updates=1, learning_rate=3e-2, warmup=0)
-    optimizer = rl.make_optimizer(trainer.policy, 3e-2, 0.1)
+    optimizer = make_optimizer(trainer.policy, 3e-2, 0.1)
     _, _, surplus = rl.rl_step(trainer, optimizer, 0, [])
     metrics, rows, _ = rl.rl_step(trainer, optimizer, 1, surplus)
     assert metrics["carried"] == 2
@@ -167,13 +169,13 @@ def test_a_dead_pool_makes_no_update_and_the_step_says_so(make_trainer):
     """No random answer is the one asked for: every group of all 12 records scores 0."""
     trainer = make_trainer()
     before = copy.deepcopy(trainer.policy.model.state_dict())
-    metrics, rows, surplus = rl.rl_step(trainer, rl.make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
+    metrics, rows, surplus = rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
     assert metrics["starved"]
     assert (metrics["groups"], metrics["generated"], metrics["dropped"], metrics["updates"]) == (0, 12, 12, 0)
     assert {row["advantage"] for row in rows} == {None}
     assert surplus == []
     assert all(torch.equal(a, before[name]) for name, a in trainer.policy.model.state_dict().items())
-    line = rl._line("explore", {**metrics, "seconds": 1.0}, 5, "0:04")
+    line = rl._said(metrics)
     assert "the pool holds too few prompts of middling difficulty" in line
     assert "no update" in line
 
@@ -183,7 +185,7 @@ def test_the_length_penalty_joins_after_filtering_and_scales(make_trainer):
     task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
     rollouts = tuple(Rollout("r", (0,) * n, (-1.0,) * n, "", True, 0) for n in (30, 35, 40))
     record = Record("r", "t", ({"content": "?"},), "z", "train", "test")
-    group = Group(record, rollouts, tuple(Verdict(1.0, "right") for _ in rollouts))
+    group = Group(record, (0,), rollouts, tuple(Verdict(1.0, "right") for _ in rollouts))
     assert rl.shaped_rewards([group], {"t": task}, 0.4).tolist()[0] == pytest.approx([1.0, 0.8, 0.6])
     assert group.scores == (1.0, 1.0, 1.0)
 
@@ -193,12 +195,12 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change(make_trainer)
     groups = make_groups(trainer, 2)
     before = copy.deepcopy(trainer.policy.model.state_dict())
     with pytest.raises(FloatingPointError, match="not stepped"):
-        rl.update(trainer, rl.make_optimizer(trainer.policy, 1e-3, 0.1), groups, torch.full((2, 4), float("inf")))
+        rl.update(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), groups, torch.full((2, 4), float("inf")))
     assert all(torch.equal(a, before[name]) for name, a in trainer.policy.model.state_dict().items())
 
 
 def test_weight_decay_is_for_matrices_only(make_trainer):
-    tables = rl.make_optimizer(make_trainer().policy, 1e-3, 0.1).param_groups
+    tables = make_optimizer(make_trainer().policy, 1e-3, 0.1).param_groups
     assert [table["weight_decay"] for table in tables] == [0.1, 0.0]
     assert all(p.ndim >= 2 for p in tables[0]["params"])
     assert all(p.ndim == 1 for p in tables[1]["params"])
@@ -206,8 +208,8 @@ def test_weight_decay_is_for_matrices_only(make_trainer):
 
 def test_an_optimiser_step_leaves_no_gradient_for_the_next_one(make_trainer):
     policy = make_trainer().policy
-    optimizer = rl.make_optimizer(policy, 1e-3, 0.0)
+    optimizer = make_optimizer(policy, 1e-3, 0.0)
     for parameter in policy.model.parameters():
         parameter.grad = torch.ones_like(parameter)
-    rl.optimizer_step(policy, optimizer, 1.0, loss=0.5)
+    optimizer_step(policy, optimizer, 1.0, loss=0.5)
     assert all(parameter.grad is None for parameter in policy.model.parameters())

@@ -1,5 +1,6 @@
 """Dynamic sampling with a scripted decoder and judge: no model is run."""
 
+from dataclasses import replace
 from itertools import count
 from random import Random
 
@@ -148,7 +149,7 @@ def test_the_filter_looks_at_the_outcome_and_not_at_the_penalised_reward():
     task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
     [group] = found.dropped
     long = Rollout("0", (0,) * 40, (-1.0,) * 40, "", True, 0)
-    shaped = shaped_rewards([type(group)(group.record, (group.rollouts[0], long), group.verdicts)], {"t": task}, 1.0)
+    shaped = shaped_rewards([replace(group, rollouts=(group.rollouts[0], long))], {"t": task}, 1.0)
     assert shaped.tolist() == [[1.0, 0.0]]
 
 
@@ -158,7 +159,7 @@ def test_a_spread_that_the_penalty_evens_out_is_informative_all_the_same():
     [group] = found.groups
     long = Rollout("0", (0,) * 40, (-1.0,) * 40, "", True, 0)
     task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
-    shaped = shaped_rewards([type(group)(group.record, (group.rollouts[0], long), group.verdicts)], {"t": task}, 1.0)
+    shaped = shaped_rewards([replace(group, rollouts=(group.rollouts[0], long))], {"t": task}, 1.0)
     assert torch.equal(shaped, torch.zeros(1, 2))
     assert group.scores == (0.0, 1.0)
 

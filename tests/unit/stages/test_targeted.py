@@ -204,9 +204,12 @@ def teach(asked):
     return Teach(asked, "yes", "gold", "")
 
 
-def test_a_set_of_train_records_is_accepted():
+def test_a_set_of_train_records_is_accepted_until_an_eval_record_joins_it():
     given = dataset(topic=["a", "b"])
-    refuse_eval([teach(r) for r in given.records["topic"]["train"]], given)
+    taught = [teach(r) for r in given.records["topic"]["train"]]
+    assert refuse_eval(taught, given) is None
+    with pytest.raises(ValueError, match=r"holds 1 records .*topic/eval/0"):
+        refuse_eval([*taught, teach(given.records["topic"]["eval"][0])], given)
 
 
 @pytest.mark.parametrize("split", ["eval", "probe"])
