@@ -154,9 +154,13 @@ def command_eval(options: argparse.Namespace) -> int:
 
 
 def command_report(options: argparse.Namespace) -> int:
+    from redone.engine.log import Log
     from redone.report import write_report
+    from redone.report.plots import PLOTS
 
-    for path in write_report(options.run):
+    with Log().bar("report", len(PLOTS)) as bar:
+        written = write_report(options.run, bar.advance)
+    for path in written:
         print(path)
     return 0
 

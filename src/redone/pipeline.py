@@ -28,6 +28,7 @@ from redone.engine.policy import Policy
 from redone.engine.store import Store
 from redone.records import MODELS, Finding, Record, TargetPlan, Verdict, read_jsonl, write_json, write_jsonl
 from redone.report import write_report
+from redone.report.plots import PLOTS
 from redone.rewards import score
 from redone.stages import evaluate, rl, sft, targeted
 
@@ -66,7 +67,8 @@ def run(lab: Lab) -> dict[str, Any]:
         refine(lab)
     measure(lab, "refine")
     results = summarise(lab, findings)
-    write_report(lab.out)
+    with lab.log.bar("report", len(PLOTS)) as bar:
+        write_report(lab.out, bar.advance)
     return results
 
 
@@ -328,7 +330,7 @@ def summarise(lab: Lab, findings: list[Finding]) -> dict[str, Any]:
     by_id = {record.id: record for record in lab.dataset.split("eval")}
     settings = lab.config.eval
     models = {}
-    with timed(lab, "summary"):
+    with timed(lab, "summary"), lab.log.bar("summary", len(MODELS)) as bar:
         trivial = evaluate.baselines(lab.dataset, "eval", settings.records)
         for model in MODELS:
             pairs: list[tuple[Record, Verdict]] = []
@@ -339,6 +341,7 @@ def summarise(lab: Lab, findings: list[Finding]) -> dict[str, Any]:
             models[model] = evaluate.summarise(
                 lab.dataset, pairs, trivial, seed=lab.config.seed, resamples=settings.bootstrap
             )
+            bar.advance(1)
     results = {"models": models, "seconds": seconds(lab), "notes": notes(lab, findings)}
     write_json(lab.out / "results.json", results)
     return results

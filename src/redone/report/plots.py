@@ -61,11 +61,16 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def draw(facts: Mapping[str, Any]) -> dict[str, str]:
-    """name -> inline SVG; a plot that has no data is left out."""
+def draw(facts: Mapping[str, Any], advance: Callable[[int], None] = lambda plots: None) -> dict[str, str]:
+    """name -> inline SVG; a plot that has no data is left out. advance: called after each of PLOTS."""
+    made = {}
     with styled():
-        figures = {name: plot(facts) for name, (plot, _) in PLOTS.items()}
-        return {name: to_svg(figure, name, PLOTS[name][1]) for name, figure in figures.items() if figure is not None}
+        for name, (plot, about) in PLOTS.items():
+            figure = plot(facts)
+            if figure is not None:
+                made[name] = to_svg(figure, name, about)
+            advance(1)
+    return made
 
 
 @contextmanager
