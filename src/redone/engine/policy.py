@@ -72,7 +72,10 @@ class Policy:
         if not (self.packed if packed is None else packed):
             parts = [self._score_sequences(part, temperature) for part in self._ordinary_parts(batch)]
         else:
-            hidden = self.packed_hidden(batch.input_ids, batch.position_ids, batch.layout)[batch.predict_from]
+            hidden = self.packed_hidden(batch.input_ids, batch.position_ids, batch.layout)
+            # a prompt's last position is picked once for every answer: indexing would add up their gradients in the
+            # order in which threads come, and a run would not repeat to the last bit
+            hidden = hidden.index_select(0, batch.predict_from)
             head = self.model.get_output_embeddings()
             rows = max(1, _CHUNK // self.vocabulary)
             cut = list(zip(hidden.split(rows), batch.targets.split(rows)))

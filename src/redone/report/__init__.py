@@ -8,8 +8,8 @@ from pathlib import Path
 def write_report(run: Path, advance: Callable[[int], None] = lambda plots: None) -> tuple[Path, Path]:
     """Write report.md and report.html into the run's folder; a part that has not run yet is said to be missing.
 
-    advance: called after each of `plots.PLOTS`, which take most of the time. Raises ValueError where the folder is not a
-    run's.
+    advance: called after each of `plots.PLOTS`, which take most of the time.
+    Raises ValueError where the folder is not a run's.
     """
     from redone.report.facts import collect
     from redone.report.plots import draw

@@ -145,3 +145,20 @@ def test_a_saved_policy_is_an_ordinary_hugging_face_folder(tmp_path):
     ids = torch.tensor([[1, 2, 3]])
     assert torch.equal(model(ids).logits, policy.model(ids).logits)
     assert Policy.load(tmp_path).packed
+
+
+@pytest.mark.parametrize("kind", ["Qwen3", "GPTNeo"])
+def test_a_gradient_repeats_to_the_last_bit_with_several_threads(kind):
+    """Many answers are predicted from one prompt's last position: enough for two threads to have a part each."""
+    answers = torch.randint(0, VOCABULARY, (600, 2), generator=torch.Generator().manual_seed(3)).tolist()
+    trees = [([1, 2, 3], answers)]
+    policy = Policy(tiny(kind, hidden_size=128))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        first, *others = (
+            gradient(policy.model, objective(policy.token_logprobs(pack(trees))[0], trees)) for _ in range(6)
+        )
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(first, other) for other in others)
