@@ -5,8 +5,9 @@ one row of T tokens; position ids restart at the prompt's length for each answer
 and the earlier tokens of its own answer, nothing else. The last token of an answer predicts nothing that is
 trained, so it is not laid out at all: a batch forwards sum(prompt) + sum(answer - 1) tokens.
 
-The model's token-wise layers need no more than the row; attention needs the structure, which `Layout` holds as
-gather indices of a few rectangular buckets, so that it can be computed by batched matrix products.
+The model's token-wise layers need no more than the row; attention needs the structure, which `Layout` holds as an
+order of the row's tokens that makes them a few rectangular buckets, so that it can be computed by batched matrix
+products.
 """
 
 from collections.abc import Sequence
@@ -22,9 +23,9 @@ Tokens = Sequence[int]
 class Bucket:
     """Trees of similar shape, padded to a common one: N trees, A answers each, Lp and La tokens."""
 
-    prompt_index: Tensor  # [N, Lp] position in the row; padding points at 0
-    prompt_length: Tensor  # [N]
-    answer_index: Tensor  # [N, A, La]
+    prompts: tuple[int, int]  # N, Lp
+    answers: tuple[int, int, int]  # N, A, La
+    ends: Tensor  # [N] place of each prompt's last token in it
     own_mask: Tensor  # [La, La] True where an answer's token may see another of the same answer
     prompt_mask: Tensor | None  # [N, Lp] True at real tokens; None when no prompt is padded
 
@@ -34,7 +35,9 @@ class Layout:
     """The structure of one row, for attention."""
 
     buckets: tuple[Bucket, ...]
-    inverse: Tensor  # [T] where each token of the row lies in the buckets' concatenated, flattened outputs
+    order: Tensor  # [P] the row's tokens bucket after bucket, prompts before answers; padding points at 0
+    inverse: Tensor  # [T] where each token of the row lies in that order
+    padding: Tensor  # [P - T] which places of the order are padding
     longest: int  # tokens of the longest prompt and answer together, as laid out
 
 
@@ -46,7 +49,8 @@ class PackedBatch:
     input_ids: Tensor  # [1, T]
     position_ids: Tensor  # [1, T]
     layout: Layout
-    predict_from: Tensor  # [K] position in the row whose output predicts the trained token
+    outputs: Tensor  # [M] positions in the row whose output predicts something that is trained
+    predict_from: Tensor  # [K] which of those predicts the trained token
     targets: Tensor  # [K] trained tokens, answer after answer in the order given
     lengths: tuple[int, ...]  # trained tokens of each answer; they sum to K
 
@@ -59,6 +63,7 @@ def pack(trees: Sequence[tuple[Tokens, Sequence[Tokens]]], device: torch.device 
     """Lay trees (prompt, answers) out in one row. Prompts and answers hold at least one token each."""
     ids: list[int] = []
     positions: list[int] = []
+    outputs: list[int] = []
     predict: list[int] = []
     targets: list[int] = []
     lengths: list[int] = []
@@ -69,11 +74,14 @@ def pack(trees: Sequence[tuple[Tokens, Sequence[Tokens]]], device: torch.device 
         ids += prompt
         positions += range(len(prompt))
         answer_starts = []
+        end = len(outputs)
+        outputs += [len(ids) - 1] if answers else []
         for answer in answers:
             assert len(answer) > 0
             answer_starts.append(len(ids))
-            predict.append(start + len(prompt) - 1)
-            predict += range(len(ids), len(ids) + len(answer) - 1)
+            predict.append(end)
+            predict += range(len(outputs), len(outputs) + len(answer) - 1)
+            outputs += range(len(ids), len(ids) + len(answer) - 1)
             targets += answer
             lengths.append(len(answer))
             ids += answer[:-1]
@@ -84,6 +92,7 @@ def pack(trees: Sequence[tuple[Tokens, Sequence[Tokens]]], device: torch.device 
         input_ids=torch.tensor([ids], device=device),
         position_ids=torch.tensor([positions], device=device),
         layout=_layout(trees, starts, len(ids), device),
+        outputs=torch.tensor(outputs, dtype=torch.long, device=device),
         predict_from=torch.tensor(predict, dtype=torch.long, device=device),
         targets=torch.tensor(targets, dtype=torch.long, device=device),
         lengths=tuple(lengths),
@@ -97,37 +106,38 @@ def _layout(
     device: torch.device | str,
 ) -> Layout:
     shapes = [(len(prompt), len(answers), max((len(a) - 1 for a in answers), default=0)) for prompt, answers in trees]
-    inverse = torch.zeros(total, dtype=torch.long)
-    buckets = []
-    offset = 0  # in the concatenated outputs
+    buckets, order = [], []
     for members in _bucket(shapes):
         long_prompt, num_answers, long_answer = (max(shapes[m][axis] for m in members) for axis in range(3))
-        prompt_index = torch.zeros(len(members), long_prompt, dtype=torch.long)
-        answer_index = torch.zeros(len(members), num_answers, long_answer, dtype=torch.long)
+        prompts = torch.full((len(members), long_prompt), -1)
+        own = torch.full((len(members), num_answers, long_answer), -1)
         for row, member in enumerate(members):
             start, answer_starts = starts[member]
             prompt, answers = trees[member]
-            here = torch.arange(len(prompt))
-            prompt_index[row, : len(prompt)] = start + here
-            inverse[start : start + len(prompt)] = offset + row * long_prompt + here
-            base = offset + len(members) * long_prompt + row * num_answers * long_answer
+            prompts[row, : len(prompt)] = start + torch.arange(len(prompt))
             for column, (answer, answer_start) in enumerate(zip(answers, answer_starts)):
-                here = torch.arange(len(answer) - 1)
-                answer_index[row, column, : len(here)] = answer_start + here
-                inverse[answer_start : answer_start + len(here)] = base + column * long_answer + here
-        offset += prompt_index.numel() + answer_index.numel()
-        prompt_length = torch.tensor([shapes[m][0] for m in members])
-        padded = bool((prompt_length < long_prompt).any())
+                own[row, column, : len(answer) - 1] = answer_start + torch.arange(len(answer) - 1)
+        order += [prompts.flatten(), own.flatten()]
+        real = prompts >= 0
         buckets.append(
             Bucket(
-                prompt_index=prompt_index.to(device),
-                prompt_length=prompt_length.to(device),
-                answer_index=answer_index.to(device),
+                prompts=(len(members), long_prompt),
+                answers=(len(members), num_answers, long_answer),
+                ends=(real.sum(1) - 1).to(device),
                 own_mask=torch.ones(long_answer, long_answer, dtype=torch.bool, device=device).tril(),
-                prompt_mask=(torch.arange(long_prompt) < prompt_length[:, None]).to(device) if padded else None,
+                prompt_mask=None if real.all() else real.to(device),
             )
         )
-    return Layout(tuple(buckets), inverse.to(device), longest=max(prompt + answer for prompt, _, answer in shapes))
+    places = torch.cat(order)
+    inverse = torch.empty(total, dtype=torch.long)
+    inverse[places[places >= 0]] = (places >= 0).nonzero()[:, 0]
+    return Layout(
+        buckets=tuple(buckets),
+        order=places.clamp(min=0).to(device),
+        inverse=inverse.to(device),
+        padding=(places < 0).nonzero()[:, 0].to(device),
+        longest=max(prompt + answer for prompt, _, answer in shapes),
+    )
 
 
 def _bucket(

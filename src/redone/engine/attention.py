@@ -11,6 +11,7 @@ A answers each, Lp and La padded lengths; C own tokens of the longest answer so 
 """
 
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import torch
@@ -75,22 +76,65 @@ def tree_attention(
         raise UnsupportedAttention("its attention asks for dropout or a mask")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     q, k, v = (states[0].transpose(0, 1) for states in (query, key, value))  # [T, heads, D]
+    return attend(q, k, v, tree, module.layer_idx, scale)[None], None
+
+
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    tree: Layout | Prefill | DecodeState,
+    layer: int,
+    scale: float,
+    ends_only: bool = False,
+) -> Tensor:
+    """Attention of a row's tokens, q [T, H, D], k and v [T, Hkv, D]. -> [T, H, D]
+
+    ends_only: of the prompts, only the last tokens are needed; the others get zeros.
+    """
     if isinstance(tree, DecodeState):
-        return _decode(q, k, v, tree, module.layer_idx, scale)[None], None
+        return _decode(q, k, v, tree, layer, scale)
     if isinstance(tree, Prefill):
-        tree.kept[module.layer_idx] = (k, v)
+        tree.kept[layer] = (k, v)
+        tree = tree.layout
+    sizes = [prod(shape) for bucket in tree.buckets for shape in (bucket.prompts, bucket.answers)]
+    qs, ks, vs = (_Reorder.apply(x, tree.order, tree.inverse, None).split(sizes) for x in (q, k, v))
     outputs = []
-    for bucket in layout.buckets:
-        kp, vp = (states[bucket.prompt_index].transpose(1, 2) for states in (k, v))  # [N, Hkv, Lp, D]
-        outputs.append(_prompts(q, kp, vp, bucket, scale))
-        if bucket.answer_index.numel():
-            outputs.append(_answers(q, k, v, kp, vp, bucket, scale))
-    return torch.cat(outputs)[layout.inverse][None], None
+    for number, bucket in enumerate(tree.buckets):
+        qp, kp, vp = (x[2 * number].unflatten(0, bucket.prompts).transpose(1, 2) for x in (qs, ks, vs))
+        outputs.append(_ends(qp, kp, vp, bucket, scale) if ends_only else _prompts(qp, kp, vp, scale))
+        if prod(bucket.answers):
+            qa, ka, va = (x[2 * number + 1].unflatten(0, bucket.answers) for x in (qs, ks, vs))
+            outputs.append(_answers(qa, ka, va, kp, vp, bucket, scale))
+    return _Reorder.apply(torch.cat(outputs), tree.inverse, tree.order, tree.padding)
 
 
-def _prompts(q: Tensor, kp: Tensor, vp: Tensor, bucket: Bucket, scale: float) -> Tensor:
-    """Prompt on prompt, causal; padding lies to the right, where no real token looks. -> [N * Lp, H, D]"""
-    qp = q[bucket.prompt_index].transpose(1, 2)  # [N, H, Lp, D]
+class _Reorder(torch.autograd.Function):
+    """Rows [P, ...] picked by an index that hits every row that counts once.
+
+    The gradient of such a pick is the pick that undoes it, with zeros for the places that are `padding` there; plain
+    indexing would add up row by row instead, several times slower.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, index: Tensor, undo: Tensor, padding: Tensor | None) -> Tensor:
+        ctx.save_for_backward(undo, padding)
+        return rows.index_select(0, index)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+        undo, padding = ctx.saved_tensors
+        grad = grad.index_select(0, undo)
+        if padding is not None and padding.numel():
+            grad.index_fill_(0, padding, 0)
+        return grad, None, None, None
+
+
+def _prompts(qp: Tensor, kp: Tensor, vp: Tensor, scale: float) -> Tensor:
+    """Prompt on prompt, causal; padding lies to the right, where no real token looks.
+
+    qp [N, H, Lp, D], kp and vp [N, Hkv, Lp, D] -> [N * Lp, H, D]
+    """
     repeat = qp.shape[1] // kp.shape[1]
     if repeat > 1:
         kp, vp = (states.repeat_interleave(repeat, dim=1) for states in (kp, vp))
@@ -98,23 +142,38 @@ def _prompts(q: Tensor, kp: Tensor, vp: Tensor, bucket: Bucket, scale: float) ->
     return out.transpose(1, 2).flatten(0, 1)
 
 
-def _answers(q: Tensor, k: Tensor, v: Tensor, kp: Tensor, vp: Tensor, bucket: Bucket, scale: float) -> Tensor:
-    """Answers on [shared prompt ; own answer], one softmax over both. -> [N * A * La, H, D]
+def _ends(qp: Tensor, kp: Tensor, vp: Tensor, bucket: Bucket, scale: float) -> Tensor:
+    """A prompt's last token on the prompt; shapes as in `_prompts`."""
+    n, h, lp, d = qp.shape
+    hkv = kp.shape[1]
+    rows = torch.arange(n, device=qp.device)
+    q = (qp[rows, :, bucket.ends] * scale).unflatten(1, (hkv, h // hkv))
+    scores = q @ kp.transpose(2, 3)  # [N, Hkv, R, Lp]
+    if bucket.prompt_mask is not None:
+        scores = scores.masked_fill_(~bucket.prompt_mask[:, None, None], float("-inf"))
+    weights = torch.softmax(scores, -1, dtype=torch.float32).to(qp.dtype)
+    out = qp.new_zeros(n, lp, h, d)
+    out[rows, bucket.ends] = (weights @ vp).flatten(1, 2)
+    return out.flatten(0, 1)
 
-    Query heads of a key head are folded into the row dimension instead of repeating keys.
+
+def _answers(qa: Tensor, ka: Tensor, va: Tensor, kp: Tensor, vp: Tensor, bucket: Bucket, scale: float) -> Tensor:
+    """Answers on [shared prompt ; own answer], one softmax over both. Query heads of a key head are folded into the
+    row dimension instead of repeating keys.
+
+    qa [N, A, La, H, D], ka and va [N, A, La, Hkv, D], kp and vp [N, Hkv, Lp, D] -> [N * A * La, H, D]
     """
-    n, a, la = bucket.answer_index.shape
+    n, a, la = bucket.answers
     hkv, lp, d = kp.shape[1:]
-    r = q.shape[1] // hkv
-    qa = (q[bucket.answer_index] * scale).view(n, a, la, hkv, r, d)
-    ka, va = (states[bucket.answer_index].permute(0, 3, 1, 2, 4) for states in (k, v))  # [N, Hkv, A, La, D]
-    qa = qa.permute(0, 3, 1, 4, 2, 5)  # [N, Hkv, A, R, La, D]
+    r = qa.shape[3] // hkv
+    ka, va = (x.permute(0, 3, 1, 2, 4) for x in (ka, va))  # [N, Hkv, A, La, D]
+    qa = (qa * scale).unflatten(3, (hkv, r)).permute(0, 3, 1, 4, 2, 5)  # [N, Hkv, A, R, La, D]
     on_prompt = (qa.reshape(n, hkv, a * r * la, d) @ kp.transpose(2, 3)).view(n, hkv, a, r, la, lp)
     if bucket.prompt_mask is not None:
         on_prompt = on_prompt.masked_fill_(~bucket.prompt_mask[:, None, None, None, None], float("-inf"))
     on_own = (qa.reshape(n, hkv, a, r * la, d) @ ka.transpose(3, 4)).view(n, hkv, a, r, la, la)
     on_own = on_own.masked_fill_(~bucket.own_mask, float("-inf"))
-    weights = torch.softmax(torch.cat([on_prompt, on_own], -1), -1, dtype=torch.float32).to(q.dtype)
+    weights = torch.softmax(torch.cat([on_prompt, on_own], -1), -1, dtype=torch.float32).to(qa.dtype)
     to_prompt, to_own = weights.split([lp, la], -1)  # the gradient of a split is one tensor, that of two slices two
     from_prompt = to_prompt.reshape(n, hkv, a * r * la, lp) @ vp
     from_own = to_own.reshape(n, hkv, a, r * la, la) @ va
@@ -134,8 +193,12 @@ def _decode(q: Tensor, k: Tensor, v: Tensor, state: DecodeState, layer: int, sca
     r = q.shape[1] // hkv
     ko[state.prompt, :, state.answer, state.place] = k
     vo[state.prompt, :, state.answer, state.place] = v
-    every = q.new_zeros(n, hkv, a, r, d)
-    every[state.prompt, :, state.answer] = (q * scale).view(-1, hkv, r, d)
+    rows = (q * scale).unflatten(1, (hkv, r))
+    if len(rows) == n * a:  # all live, in order
+        every = rows.unflatten(0, (n, a)).transpose(1, 2).contiguous()
+    else:
+        every = q.new_zeros(n, hkv, a, r, d)
+        every[state.prompt, :, state.answer] = rows
     on_prompt = (every.view(n, hkv, a * r, d) @ kp.transpose(2, 3)).view(n, hkv, a, r, lp)
     on_own = every @ ko[:, :, :, :c].transpose(3, 4)
     scores = torch.cat([on_prompt, on_own], -1).masked_fill_(state.hidden, float("-inf"))

@@ -66,6 +66,8 @@ class TreeDecoder:
         self.temperature = temperature
         self.random = torch.Generator(device=policy.device).manual_seed(seed)
         self.eos = torch.tensor(sorted(eos_ids), dtype=torch.long, device=policy.device)
+        with torch.no_grad():
+            self.layers = policy.layers()  # weights do not change while a decoder lives
         self.requests: list[Request] = []
         self.done: list[Completed] = []
 
@@ -96,13 +98,13 @@ class TreeDecoder:
         first = len(self.requests) * self.group
         batch = pack([(request.prompt, ()) for request in requests], self.policy.device)
         prefill = Prefill(batch.layout)
-        hidden = self.policy.packed_hidden(batch.input_ids, batch.position_ids, prefill)
-        lengths = torch.tensor([len(request.prompt) for request in requests], device=hidden.device)
+        lengths = torch.tensor([len(request.prompt) for request in requests], device=self.policy.device)
         ends = lengths.cumsum(0)
+        hidden = self.policy.packed_hidden(batch.input_ids, batch.position_ids, prefill, ends - 1, self.layers)
         self._append_rows(requests, lengths)
         self._join(prefill, ends - lengths, lengths)
         rows = torch.arange(first, len(self.count), device=hidden.device)
-        self._record(rows, hidden[ends - 1].repeat_interleave(self.group, 0))
+        self._record(rows, hidden.repeat_interleave(self.group, 0))
 
     @torch.no_grad()
     def step(self) -> list[Completed]:
@@ -111,7 +113,8 @@ class TreeDecoder:
         if len(rows):
             last = self.tokens[rows, self.count[rows] - 1]
             positions = self.start[rows] + self.count[rows] - 1
-            hidden = self.policy.packed_hidden(last[None], positions[None], self._state(rows, positions))
+            state = self._state(rows, positions)
+            hidden = self.policy.packed_hidden(last[None], positions[None], state, layers=self.layers)
             self._record(rows, hidden)
         done, self.done = self.done, []
         return done

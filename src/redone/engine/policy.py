@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from redone.data.pack import PackedBatch, Tokens, pack
-from redone.engine import attention
+from redone.engine import attention, llama
 
 _AGREE = {torch.float32: 1e-4, torch.bfloat16: 0.15}  # largest gap of a log-probability between the two paths
 _CHUNK = 1 << 24  # logits held at once, in numbers
@@ -31,6 +31,7 @@ class Policy:
     """A model and how it is run.
 
     packed: whether the prefix-tree path serves this model; note: the line that says why not, or "".
+    by_hand: whether that path runs the layers itself (`engine.llama`) rather than through transformers.
     """
 
     def __init__(self, model: PreTrainedModel, context: int | None = None) -> None:
@@ -39,7 +40,11 @@ class Policy:
         model.eval()  # dropout off, also in updates: the ratio of DAPO needs the policy, not a thinned copy of it
         model.requires_grad_(True)
         self.packed = False
+        self.by_hand = llama.fits(model)
         self.note = self._why_not_packed(context)
+        if self.note and self.by_hand:
+            self.by_hand = False
+            self.note = self._why_not_packed(context)
         self.packed = not self.note
 
     @classmethod
@@ -72,7 +77,7 @@ class Policy:
         if not (self.packed if packed is None else packed):
             parts = [self._score_sequences(part, temperature) for part in self._ordinary_parts(batch)]
         else:
-            hidden = self.packed_hidden(batch.input_ids, batch.position_ids, batch.layout)
+            hidden = self.packed_hidden(batch.input_ids, batch.position_ids, batch.layout, batch.outputs)
             # a prompt's last position is picked once for every answer: indexing would add up their gradients in the
             # order in which threads come, and a run would not repeat to the last bit
             hidden = hidden.index_select(0, batch.predict_from)
@@ -91,11 +96,28 @@ class Policy:
             return batch.num_tokens
         return sum(len(part) * max(len(p) + len(a) for p, a in part) for part in self._ordinary_parts(batch))
 
-    def packed_hidden(self, input_ids: Tensor, position_ids: Tensor, tree: Any) -> Tensor:
-        """Last hidden states [T, d] of a row [1, T] under prefix-tree attention."""
+    def packed_hidden(
+        self,
+        input_ids: Tensor,
+        position_ids: Tensor,
+        tree: Any,
+        rows: Tensor | None = None,
+        layers: list[llama.Layer] | None = None,
+    ) -> Tensor:
+        """Last hidden states of a row [1, T] under prefix-tree attention, at some of its places. -> [rows or T, d]
+
+        layers: from `layers`, for callers that run many rows with the same weights.
+        """
+        if self.by_hand:
+            layers = layers or llama.layers(self.model)
+            return llama.hidden(self.model, layers, input_ids, position_ids, tree, rows)
         with self._attention(attention.NAME):
             out = self.model.base_model(input_ids=input_ids, position_ids=position_ids, use_cache=False, tree=tree)
-        return out.last_hidden_state[0]
+        hidden = out.last_hidden_state[0]
+        return hidden if rows is None else hidden.index_select(0, rows)
+
+    def layers(self) -> list[llama.Layer] | None:
+        return llama.layers(self.model) if self.by_hand else None
 
     def next_logits(self, hidden: Tensor) -> Tensor:  # [rows, d] -> [rows, V] in float32
         return self.model.get_output_embeddings()(hidden).float()

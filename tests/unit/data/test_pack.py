@@ -1,5 +1,4 @@
 import pytest
-import torch
 from tiny import some_trees
 
 from redone.data.pack import pack, split_by_tokens
@@ -13,7 +12,7 @@ def test_a_prompt_is_laid_out_once_and_each_answer_starts_at_its_length():
 
 def test_every_answer_is_predicted_from_the_prompts_last_position_and_then_from_itself():
     batch = pack([([10, 11, 12], [[20, 21, 22], [30], [40, 41]]), ([50], [[60, 61]])])
-    assert batch.predict_from.tolist() == [2, 3, 4, 2, 2, 5, 6, 7]
+    assert batch.outputs[batch.predict_from].tolist() == [2, 3, 4, 2, 2, 5, 6, 7]
     assert batch.targets.tolist() == [20, 21, 22, 30, 40, 41, 60, 61]
     assert batch.lengths == (3, 1, 2, 2)
 
@@ -27,27 +26,26 @@ def test_a_batch_forwards_prompts_and_answers_less_one_token_for_each_answer():
 
 def test_the_buckets_hold_every_token_exactly_once_and_the_inverse_finds_it():
     batch = pack(some_trees())
-    places = torch.cat([part.flatten() for b in batch.layout.buckets for part in (b.prompt_index, b.answer_index)])
-    assert places[batch.layout.inverse].tolist() == list(range(batch.num_tokens))
+    assert batch.layout.order[batch.layout.inverse].tolist() == list(range(batch.num_tokens))
 
 
 def test_trees_of_one_shape_share_a_bucket_without_padding():
     batch = pack([([1] * 20, [[2] * 5] * 3)] * 4)
     [bucket] = batch.layout.buckets
-    assert bucket.prompt_index.shape == (4, 20)
-    assert bucket.answer_index.shape == (4, 3, 4)
+    assert bucket.prompts == (4, 20)
+    assert bucket.answers == (4, 3, 4)
     assert bucket.prompt_mask is None
 
 
 def test_a_long_prompt_does_not_pad_the_short_ones():
     batch = pack([([1] * 400, [[2] * 5]), *[([1] * 10, [[2] * 5])] * 7])
-    assert sorted(bucket.prompt_index.shape for bucket in batch.layout.buckets) == [(1, 400), (7, 10)]
+    assert sorted(bucket.prompts for bucket in batch.layout.buckets) == [(1, 400), (7, 10)]
 
 
 def test_a_bucket_holds_a_bounded_number_of_attention_scores():
     """A prompt of 2,000 tokens has 2 million pairs: two of them do not fit into one bucket."""
     batch = pack([([1] * 2000, [[2] * 5])] * 3)
-    assert [len(bucket.prompt_index) for bucket in batch.layout.buckets] == [1, 1, 1]
+    assert [bucket.prompts[0] for bucket in batch.layout.buckets] == [1, 1, 1]
 
 
 def test_a_layout_knows_its_longest_text():

@@ -7,7 +7,9 @@ from redone.data.pack import pack
 from redone.engine import policy as module
 from redone.engine.policy import Policy
 
-SERVED = [("Qwen3", {}), ("Llama", {}), ("GPT2", {})]
+BY_HAND = [("Qwen3", {}), ("Llama", {}), ("Qwen2", {}), ("Llama", {"num_hidden_layers": 1})]
+THROUGH_TRANSFORMERS = [("GPT2", {}), ("Llama", {"attention_bias": True}), ("Llama", {"hidden_act": "gelu"})]
+SERVED = [*((*model, True) for model in BY_HAND), *((*model, False) for model in [*BY_HAND, *THROUGH_TRANSFORMERS])]
 UNSERVED = [("GPTNeo", {}), ("Mistral", {"sliding_window": 8}), ("Gemma2", {"sliding_window": 8})]
 
 
@@ -21,11 +23,14 @@ def objective(logprobs, trees):
     return dapo_loss(logprobs, old, each, token_weights(lengths, owners, "token"))[0]
 
 
-@pytest.mark.parametrize(("kind", "changes"), SERVED)
-def test_packed_log_probabilities_and_gradient_equal_those_of_repeated_prompts(kind, changes):
+@pytest.mark.parametrize(("kind", "changes", "by_hand"), SERVED)
+def test_packed_log_probabilities_and_gradient_equal_those_of_repeated_prompts(kind, changes, by_hand, monkeypatch):
     trees = some_trees()
+    if (kind, changes) in BY_HAND and not by_hand:
+        monkeypatch.setattr(module.llama, "fits", lambda model: False)
     policy = Policy(tiny(kind, **changes))
     assert policy.packed, policy.note
+    assert policy.by_hand == by_hand
     found, _ = policy.token_logprobs(pack(trees))
     expected = reference_logprobs(policy.model, trees)
     assert relative(found, expected) < 1e-5
@@ -66,16 +71,32 @@ def test_without_a_context_a_sliding_window_is_held_against_the_models_own_limit
     assert not Policy(tiny("Mistral", sliding_window=63)).packed
 
 
+def test_a_model_that_looks_like_llama_and_computes_something_else_goes_through_transformers():
+    """Granite has Llama's parts and scales what passes between them; its own code knows, ours does not."""
+    policy = Policy(tiny("Granite", residual_multiplier=0.5, embedding_multiplier=3.0))
+    assert module.llama.fits(policy.model)
+    assert policy.packed
+    assert not policy.by_hand
+
+
+def test_weights_are_read_anew_for_each_batch():
+    policy, other = Policy(tiny("Qwen3")), tiny("Qwen3", seed=1)
+    policy.token_logprobs(pack(some_trees()))
+    policy.model.load_state_dict(other.state_dict())
+    found, _ = policy.token_logprobs(pack(some_trees()))
+    assert relative(found, reference_logprobs(other, some_trees())) < 1e-5
+
+
 def test_a_model_whose_own_code_fails_on_the_packed_path_takes_the_ordinary_one():
-    model = tiny("Llama")
-    forward = model.model.forward
+    model = tiny("GPT2")
+    forward = model.transformer.forward
 
     def fussy(input_ids=None, attention_mask=None, **keywords):
         if attention_mask is None:
             raise RuntimeError("no mask")
         return forward(input_ids=input_ids, attention_mask=attention_mask, **keywords)
 
-    model.model.forward = fussy
+    model.transformer.forward = fussy
     assert "RuntimeError: no mask" in Policy(model).note
 
 
