@@ -196,11 +196,11 @@ def teach(lab: Lab, plan: TargetPlan) -> list[targeted.Teach]:
     settings, seed, tasks = lab.config.target, lab.config.seed, lab.dataset.tasks
     records, removed = targeted.choose(plan, lab.dataset, threshold=settings.near_duplicate, seed=seed)
     taught = targeted.gold_targets(records, lab.encoder, tasks, plan.why)
-    general = targeted.choose_general(plan, lab.dataset, seed)
     failed = 0
     if settings.soft_labels == "gold":
-        soft = targeted.gold_targets(general[: plan.general], lab.encoder, tasks, {})
+        soft = targeted.gold_targets(targeted.choose_general(plan, lab.dataset, seed, 0.0), lab.encoder, tasks, {})
     else:
+        general = targeted.choose_general(plan, lab.dataset, seed, 0.5)
         answers = sample(lab, "explore", general, settings.candidates, settings.temperature, "soft labels")
         soft, failed = targeted.best_of_n(answers, lab.encoder, tasks, plan.general)
     write_json(

@@ -137,7 +137,7 @@ class TargetPlan:
     """What enters stage 2, how much of it, and why."""
 
     quotas: Mapping[str, int]  # task -> number of train records
-    general: int  # number of general records with soft labels
+    general: Mapping[str, int]  # general task -> number of records with soft labels
     why: Mapping[str, str]  # task -> reason, for every SNS task, chosen or not
     prose: str
 

@@ -27,12 +27,13 @@ def make_plan(
     rehearsal: float,
     general_share: float,
 ) -> TargetPlan:
-    """Quotas of train records by SNS task, and the number of general records with soft labels.
+    """Quotas of train records by SNS task, and of records with soft labels by general task.
 
     The weak tasks' share is split evenly over the families that have any (strata), and within a family by need: one
     minus pass@1, times `rare_factor` for rare tasks (fewer train records than a quarter of the median task's). No quota
     exceeds what there is. `rehearsal` of the SNS records are drawn from the solved tasks alike, and the general records
-    are `general_share` of the whole mix, as far as there are any.
+    are `general_share` of the whole mix, as far as there are any: half of them spread evenly over the general tasks,
+    half by need, since what is least mastered is forgotten first.
     """
     mine = {f.task: f for f in findings if tasks[f.task].part == "sns"}
     rare_below = median(sizes[name] for name in mine) / 4 if mine else 0.0
@@ -50,8 +51,9 @@ def make_plan(
     rehearsed = round(sum(quotas.values()) * rehearsal / (1.0 - rehearsal))  # of what the weak ones hold
     quotas |= share_out(rehearsed, dict.fromkeys(solved, 1.0), sizes)
     quotas = {name: quota for name, quota in quotas.items() if quota}
-    stock = sum(sizes[name] for name, task in tasks.items() if task.part == "general")
-    general = min(stock, round(sum(quotas.values()) * general_share / (1.0 - general_share)))
+    others = {f.task: max(0.01, 1.0 - f.pass1) for f in findings if tasks[f.task].part == "general"}
+    shares = {name: 1.0 / len(others) + missing / sum(others.values()) for name, missing in others.items()}
+    general = share_out(round(sum(quotas.values()) * general_share / (1.0 - general_share)), shares, sizes)
     why = {}
     for name, finding in mine.items():
         why[name] = _REASON[finding.kind]
@@ -89,7 +91,7 @@ def share_out(total: int, weights: Mapping[str, float], most: Mapping[str, int])
 def _prose(
     mine: Mapping[str, Finding],
     quotas: Mapping[str, int],
-    general: int,
+    general: Mapping[str, int],
     why: Mapping[str, str],
     tasks: Mapping[str, Task],
 ) -> str:
@@ -106,10 +108,12 @@ def _prose(
         parts.append(f"Stage 2 is taught {sum(quotas.values()):,} records: {'; '.join(taught)}.")
     else:
         parts.append("No SNS task is weak, so there is nothing to teach: stage 2 leaves the model as it is.")
-    if general:
-        share = 100 * general / (sum(quotas.values()) + general)
+    count = sum(general.values())
+    if count:
+        share = 100 * count / (sum(quotas.values()) + count)
+        by_task = ", ".join(f"{name} {general[name]:,}" for name in sorted(general, key=lambda n: (-general[n], n)))
         parts.append(
-            f"Beside them {general:,} general records ({share:.1f} % of the mix), whose targets are the stage-1 "
-            "model's own best answers, keep general ability where it is."
+            f"Beside them {count:,} general records ({share:.1f} % of the mix), whose targets are the stage-1 model's "
+            f"own best answers, keep general ability where it is; more where less is mastered: {by_task}."
         )
     return "\n\n".join(parts)

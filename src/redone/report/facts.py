@@ -88,8 +88,15 @@ def taught(run: Run) -> list[dict[str, Any]]:
         for why, names in by_reason.items()
     ]
     rows.sort(key=lambda row: -row["records"])
-    if general := run.plan.get("general"):
-        rows.append({"why": "soft labels: to keep general ability", "records": general, "tasks": "all general tasks"})
+    general = {name: count for name, count in (run.plan.get("general") or {}).items() if count}
+    if general:
+        rows.append(
+            {
+                "why": "soft labels: to keep general ability",
+                "records": sum(general.values()),
+                "tasks": ", ".join(f"{name} {general[name]:,}" for name in sorted(general, key=lambda n: -general[n])),
+            }
+        )
     return rows
 
 

@@ -1,7 +1,9 @@
 """The data of stage 2: train records of weak tasks, and general records with soft labels against forgetting."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from statistics import fmean
 from typing import Any
 
@@ -25,26 +27,46 @@ class Teach:
 
 
 def choose(plan: TargetPlan, dataset: Dataset, *, threshold: float, seed: int) -> tuple[list[Record], dict[str, int]]:
-    """The plan's SNS records, near-duplicates removed within each task, and how many were removed by task."""
+    """The plan's SNS records, near-duplicates removed within each task, and how many were removed by task.
+
+    A task whose records have few answers, or one very common answer, is spread over its answers (`spread`).
+    """
     chosen: list[Record] = []
     removed = {}
     for task, quota in plan.quotas.items():
         pool = sorted(dataset.records[task]["train"], key=lambda r: uniform(seed, "target", r.id))
+        pool = spread(pool, quota)
         fresh, removed[task] = drop_near_duplicates(pool, threshold, template=dataset.tasks[task].prompt, most=quota)
         chosen += fresh
     return chosen, removed
 
 
-def choose_general(plan: TargetPlan, dataset: Dataset, seed: int) -> list[Record]:
-    """Train records of general tasks for soft labels, the tasks in turn; some spare ones for those that fail."""
-    pools = [
-        sorted(dataset.records[name]["train"], key=lambda r: uniform(seed, "general", r.id))
-        for name, task in dataset.tasks.items()
-        if task.part == "general"
-    ]
-    wanted = plan.general + plan.general // 2
-    longest = max((len(pool) for pool in pools), default=0)
-    return [pool[i] for i in range(longest) for pool in pools if i < len(pool)][:wanted]
+def spread(pool: Sequence[Record], quota: int) -> list[Record]:
+    """The pool in its order, without what one answer has beyond a quarter of the quota, or beyond its even share where
+    there are fewer than four answers: who is taught the commonest answer most of the time learns to give it always.
+    """
+    counts = Counter(record.answer for record in pool)
+    rest = len(pool) - max(counts.values(), default=0)
+    if not rest:  # one answer alone
+        return list(pool)
+    share = max(0.25, 1.0 / len(counts))
+    most = max(1, round(min(share * quota, share / (1.0 - share) * rest)))
+    seen: Counter[str] = Counter()
+    kept = []
+    for record in pool:
+        if seen[record.answer] < most:
+            seen[record.answer] += 1
+            kept.append(record)
+    return kept
+
+
+def choose_general(plan: TargetPlan, dataset: Dataset, seed: int, spare: float) -> list[Record]:
+    """Train records of general tasks for soft labels, and the share `spare` of them besides for those that fail."""
+    chosen: list[Record] = []
+    for task, quota in plan.general.items():
+        pool = sorted(dataset.records[task]["train"], key=lambda r: uniform(seed, "general", r.id))
+        chosen += pool[: ceil(quota * (1.0 + spare))]
+    return chosen
 
 
 def gold_targets(
@@ -54,7 +76,7 @@ def gold_targets(
 
 
 def best_of_n(
-    judged: Sequence[Judged], encoder: Encoder, tasks: Mapping[str, Task], most: int
+    judged: Sequence[Judged], encoder: Encoder, tasks: Mapping[str, Task], quotas: Mapping[str, int]
 ) -> tuple[list[Teach], int]:
     """Soft labels: each record's best candidate by the embedded judge; and how many records had none that passes.
 
@@ -63,10 +85,11 @@ def best_of_n(
     """
     taught: list[Teach] = []
     failed = 0
+    left = dict(quotas)
     for item in judged:
-        if len(taught) == most:
-            break
         task = tasks[item.record.task]
+        if not left[task.name]:
+            continue
         passing = [
             (verdict, answer, text)
             for verdict, answer, text in zip(item.verdicts, item.answers, item.texts)
@@ -75,6 +98,7 @@ def best_of_n(
         if passing:
             target = encoder.target_text(item.record, task, max(passing, key=_rank)[2])
             taught.append(Teach(item.record, target, "best of n", f"general, {task.family}: against forgetting"))
+            left[task.name] -= 1
         else:
             failed += 1
     return taught, failed

@@ -98,14 +98,24 @@ def test_rehearsal_takes_nothing_from_weak_tasks_where_nothing_is_solved():
 
 def test_general_records_are_a_share_of_the_whole_mix():
     made = plan({"ner": (EXTRACT, "unknown", 0.0)}, general=("sum",), records=900, general_share=0.1)
-    assert (made.quotas, made.general) == ({"ner": 900}, 100)
+    assert (made.quotas, made.general) == ({"ner": 900}, {"sum": 100})
+
+
+def test_half_of_the_general_records_go_where_most_is_missing():
+    tasks = {name: Task(name, "general", "mathematics", "", "", "exact") for name in ("sum", "facts")}
+    tasks["ner"] = Task("ner", "sns", EXTRACT, "", "", "exact")
+    findings = [finding("sum", "unstable", 0.8), finding("facts", "solved", 1.0), finding("ner", "unknown", 0.0)]
+    made = make_plan(
+        findings, tasks, dict.fromkeys(tasks, 5000), records=900, rare_factor=2.0, rehearsal=0.0, general_share=0.1
+    )
+    assert made.general == {"sum": 73, "facts": 27}
 
 
 def test_there_are_no_more_general_records_than_there_are():
     cases = {"ner": (EXTRACT, "unknown", 0.0)}
     made = plan(cases, {"sum": 7, "facts": 5}, general=("sum", "facts"), records=900, general_share=0.1)
-    assert made.general == 12
-    assert plan(cases, records=900, general_share=0.1).general == 0
+    assert made.general == {"sum": 7, "facts": 5}
+    assert plan(cases, records=900, general_share=0.1).general == {}
 
 
 def test_general_tasks_are_never_chosen_though_they_are_weak():
@@ -116,7 +126,7 @@ def test_general_tasks_are_never_chosen_though_they_are_weak():
 
 def test_where_nothing_is_weak_nothing_is_taught():
     made = plan({"ner": (EXTRACT, "solved", 1.0)}, general=("sum",), rehearsal=0.2, general_share=0.1)
-    assert (made.quotas, made.general) == ({}, 0)
+    assert (made.quotas, made.general) == ({}, {"sum": 0})
     assert "nothing to teach" in made.prose
     assert made.why == {"ner": "solved: not taught"}
 
@@ -130,7 +140,7 @@ def test_the_prose_names_every_task_that_is_chosen_and_how_much_of_it():
         assert f"{name} ({cases[name][0]}, {quota:,} records; {made.why[name]})" in made.prose
     assert "7 SNS tasks" in made.prose
     assert "6 unknown, 1 solved" in made.prose
-    assert f"{made.general:,} general records (5.6 % of the mix)" in made.prose
+    assert f"{made.general['sum']:,} general records (5.6 % of the mix)" in made.prose
 
 
 def test_there_is_a_reason_for_every_sns_task():

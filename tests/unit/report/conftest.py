@@ -89,7 +89,7 @@ def write_run(run: Path) -> Path:
     write_json(run / "diagnosis" / "findings.json", [FINDING])
     plan = {
         "quotas": {"reply": 5},
-        "general": 2,
+        "general": {"sums": 2},
         "why": {"reply": "unstable: taught once"},
         "prose": f"One.\n\n{NASTY}",
     }

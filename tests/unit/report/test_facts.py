@@ -39,17 +39,17 @@ def test_the_plan_is_summed_by_reason(run: Run):
     plan = {
         "quotas": {"a": 5, "b": 1200, "c": 30},
         "why": {"a": "rehearsed", "b": "weak", "c": "weak", "d": "left out"},
-        "general": 7,
+        "general": {"sums": 5, "facts": 2},
     }
     assert [(row["why"], row["records"], row["tasks"]) for row in facts.taught(replace(run, plan=plan))] == [
         ("weak", 1230, "b 1,200, c 30"),
         ("rehearsed", 5, "a 5"),
-        ("soft labels: to keep general ability", 7, "all general tasks"),
+        ("soft labels: to keep general ability", 7, "sums 5, facts 2"),
     ]
 
 
 def test_a_plan_without_weak_tasks_teaches_nothing(run: Run):
-    assert facts.taught(replace(run, plan={"quotas": {}, "why": {"a": "solved"}, "general": 0})) == []
+    assert facts.taught(replace(run, plan={"quotas": {}, "why": {"a": "solved"}, "general": {"sums": 0}})) == []
 
 
 def test_a_tasks_reward_skips_the_steps_that_did_not_sample_it(run: Run):

@@ -1,4 +1,5 @@
 import math
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from redone.data.load import Dataset
 from redone.engine.generate import Answer
 from redone.records import Record, TargetPlan, Task, Verdict
 from redone.stages.evaluate import Judged
-from redone.stages.targeted import Teach, best_of_n, choose, choose_general, gold_targets, refuse_eval, rows
+from redone.stages.targeted import Teach, best_of_n, choose, choose_general, gold_targets, refuse_eval, rows, spread
 
 TOPIC = Task("topic", "sns", "dialogue", "note : {note} , so what is its topic ?", "{a}", "exact")
 SUM = Task("sum", "general", "mathematics", "{q}", "{a}", "exact", think=True, rationale="{why}")
@@ -35,8 +36,8 @@ def dataset(**train):
     return Dataset(TASKS, records, dict.fromkeys(TASKS, 0))
 
 
-def plan(general=0, **quotas):
-    return TargetPlan(quotas, general, {"topic": "unknown: only teaching can bring it"}, "")
+def plan(general=None, **quotas):
+    return TargetPlan(quotas, general or {}, {"topic": "unknown: only teaching can bring it"}, "")
 
 
 @pytest.fixture(scope="module")
@@ -103,21 +104,40 @@ def test_a_gold_target_of_a_task_that_thinks_brings_the_rationale(encoder):
     assert taught.target == "3+4</think>7"  # the prompt has opened the thinking
 
 
+def test_no_answer_fills_more_than_a_quarter_of_what_is_taught():
+    answers = ["none"] * 70 + [f"name {i}" for i in range(30)]
+    pool = [record("topic", i, answer=answer) for i, answer in enumerate(answers)]
+    taught = Counter(r.answer for r in spread(pool, 1000))
+    assert taught == Counter({"none": 10, **{f"name {i}": 1 for i in range(30)}})
+    assert Counter(r.answer for r in spread(pool, 20))["none"] == 5
+
+
+def test_where_there_are_few_answers_each_has_its_even_share():
+    pool = [record("topic", i, answer="yes" if i % 5 else "no") for i in range(100)]
+    assert Counter(r.answer for r in spread(pool, 1000)) == {"yes": 20, "no": 20}
+    assert Counter(r.answer for r in spread(pool, 30)) == {"yes": 15, "no": 15}
+    assert spread(pool[:1], 9) == pool[:1]  # one answer alone is not held back
+
+
+def test_open_answers_are_left_as_they_are():
+    pool = [record("topic", i, answer=f"note {i}") for i in range(50)]
+    assert spread(pool, 20) == pool
+
+
 # General records
 
 
-def test_general_records_are_drawn_from_the_general_tasks_in_turn_with_spare_ones():
+def test_general_records_are_drawn_by_the_plan_with_spare_ones():
     given = dataset(sum=[f"sum {i}" for i in range(30)], fact=[f"fact {i}" for i in range(3)])
-    chosen = choose_general(plan(general=10), given, seed=1)
-    assert len(chosen) == 15  # half as many again for those without a passing candidate
-    assert [r.task for r in chosen[:6]] == ["sum", "fact"] * 3
-    assert {r.task for r in chosen[6:]} == {"sum"}
-    assert len({r.id for r in chosen}) == 15
+    chosen = choose_general(plan(general={"sum": 9, "fact": 3}), given, seed=1, spare=0.5)
+    assert [r.task for r in chosen] == ["sum"] * 14 + ["fact"] * 3  # of facts there are no more
+    assert len({r.id for r in chosen}) == 17
     assert {r.split for r in chosen} == {"train"}
+    assert len(choose_general(plan(general={"sum": 9}), given, seed=1, spare=0.0)) == 9
 
 
 def test_no_general_record_is_drawn_where_the_plan_asks_for_none():
-    assert choose_general(plan(general=0), dataset(), seed=1) == []
+    assert choose_general(plan(), dataset(), seed=1, spare=0.5) == []
 
 
 def judged(asked, *candidates):
@@ -131,7 +151,7 @@ def judged(asked, *candidates):
 
 
 def best(encoder, *candidates, task=FACT):
-    taught, failed = best_of_n([judged(record(task.name, 0), *candidates)], encoder, {task.name: task}, most=9)
+    taught, failed = best_of_n([judged(record(task.name, 0), *candidates)], encoder, {task.name: task}, quotas={task.name: 9})
     assert len(taught) + failed == 1
     return taught[0].target if taught else None
 
@@ -149,7 +169,7 @@ def test_the_mean_is_over_the_tokens_so_that_a_long_answer_is_not_at_a_loss(enco
     short = Answer((1,), (-1.0,), True)
     long = Answer((1,) * 10, (-0.5,) * 10, True)  # -5 in all
     item = Judged(record("fact", 0), (short, long), ("short", "long"), (Verdict(1.0, "right"),) * 2)
-    [taught], _ = best_of_n([item], encoder, TASKS, most=1)
+    [taught], _ = best_of_n([item], encoder, TASKS, quotas={"fact": 1})
     assert taught.target == "long"
     assert math.isclose(sum(long.logprobs), -5.0)
 
@@ -157,7 +177,7 @@ def test_the_mean_is_over_the_tokens_so_that_a_long_answer_is_not_at_a_loss(enco
 def test_format_goes_before_likelihood_where_the_reward_is_the_same(encoder):
     odd, neat = Verdict(1.0, "right", {"parsed": 0.0}), Verdict(1.0, "right", {"parsed": 1.0})
     answers = (Answer((1,), (-0.1,), True), Answer((1,), (-3.0,), True))
-    [taught], _ = best_of_n([Judged(record("fact", 0), answers, ("odd", "neat"), (odd, neat))], encoder, TASKS, most=1)
+    [taught], _ = best_of_n([Judged(record("fact", 0), answers, ("odd", "neat"), (odd, neat))], encoder, TASKS, quotas={"fact": 1})
     assert taught.target == "neat"
 
 
@@ -176,21 +196,21 @@ def test_a_record_without_a_passing_candidate_is_left_out_and_counted(encoder):
         judged(record("fact", 1), ("no", 0.0, -0.1), ("yes", 1.0, -9.0)),
         judged(record("fact", 2), ("no", 0.0, -0.1)),
     ]
-    taught, failed = best_of_n(items, encoder, TASKS, most=9)
+    taught, failed = best_of_n(items, encoder, TASKS, quotas={"fact": 9})
     assert [(t.record.id, t.target) for t in taught] == [("fact/train/1", "yes")]
     assert failed == 2
 
 
 def test_spare_records_are_left_alone_when_enough_have_a_label(encoder):
     items = [judged(record("fact", i), ("yes", float(i > 0), -1.0)) for i in range(5)]
-    taught, failed = best_of_n(items, encoder, TASKS, most=2)
+    taught, failed = best_of_n(items, encoder, TASKS, quotas={"fact": 2})
     assert [t.record.id for t in taught] == ["fact/train/1", "fact/train/2"]
     assert failed == 1
 
 
 def test_a_soft_label_keeps_the_candidates_own_thinking(encoder):
     item = judged(record("sum", 0), ("<think>it is 7</think>7", 1.0, -1.0))
-    [taught], _ = best_of_n([item], encoder, TASKS, most=1)
+    [taught], _ = best_of_n([item], encoder, TASKS, quotas={"sum": 1})
     assert taught.target == "it is 7</think>7"  # the prompt has opened the thinking
     [line] = rows([taught])
     assert line["source"] == "sum.jsonl:1, best of n"
