@@ -26,10 +26,11 @@ class Model(Table):
 
 class Data(Table):
     packs: tuple[str, ...] = Field(
-        ("world",),
+        ("social", "general"),
         min_length=1,
         strict=False,  # TOML has arrays, not tuples
-        description='pack files (.toml), or names of packs that come with redone: "world", "real_posts"',
+        description='pack files (.toml), or names of packs that come with redone: "social", "general" and "support", '
+        'which are generated ("social@2" is another period), and "real_posts"',
     )
     root: str | None = Field(None, description="folder that relative data files lie in (--data)")
     limit: int | None = Field(None, ge=1, description="at most so many records per task and split, by a stable hash")
