@@ -127,8 +127,8 @@ def read_domain(path: Path, period: int) -> World:
 def invent(key: str, first: int, count: int, style: str) -> tuple[str, ...]:
     """Names that nobody has heard, numbers `first` to `first + count - 1` of an endless list. style: "name" (Lumo),
     "word" (vork), "code" (k31), "zh" (Chinese characters)."""
-    made: list[str] = []
-    for index in range(100 * (first + count)):
+    made: dict[str, None] = {}  # in order
+    for index in range(20 * (first + count)):
         if len(made) == first + count:
             break
         chance = random.Random(digest("invent", key, style, index))
@@ -140,11 +140,10 @@ def invent(key: str, first: int, count: int, style: str) -> tuple[str, ...]:
             syllables = [chance.choice("b d f g h k l m n p r s t v z".split()) + chance.choice("aeiou") for _ in "12"]
             name = "".join(syllables) + chance.choice(["", "", "n", "r", "x", "k"])
             name = name.capitalize() if style == "name" else name
-        if name not in made:
-            made.append(name)
+        made[name] = None
     if len(made) < first + count:
         raise ValueError(f"there are only {len(made)} names of the style {style}; so late a period has none")
-    return tuple(made[first:])
+    return tuple(made)[first:]
 
 
 def digest(*parts: Any) -> int:

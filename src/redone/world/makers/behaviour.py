@@ -47,10 +47,10 @@ def will_click(world: World, random: Random) -> Row:
 
 
 def query_for(world: World, random: Random) -> Row:
-    brand, item, place = world.name(random, "brand"), random.choice(world.items), world.name(random, "place")
-    parts = [f"the {brand} shop", f"a {random.choice(world.good)} {item}", f"near {place}"]
+    shop, item, place = world.name(random, "shop"), random.choice(world.items), world.name(random, "place")
+    parts = [f"at {shop}", f"a {random.choice(world.good)} {item}", f"near {place}"]
     text = f"{world.say(random, 'opener')} {' , '.join(random.sample(parts, 3))} . {world.say(random, 'closer')}"
-    return {"text": text, "answer": f"{brand} {item} {place}"}
+    return {"text": text, "answer": f"{shop} {item} {place}"}
 
 
 def count_viewed(world: World, random: Random) -> Row:

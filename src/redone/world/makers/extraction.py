@@ -30,18 +30,18 @@ def tag_multi(world: World, random: Random) -> Row:
 def _named(world: World, random: Random, share: float) -> tuple[str, list[tuple[str, str]]]:
     """A text and the (kind, name) pairs in it, in order."""
     found, said = [], []
-    for kind in random.sample(["place", "brand", "person"], 3):
+    for kind in random.sample(["place", "shop", "person"], 3):
         if random.random() < share:
             name = world.name(random, kind)
             found.append((kind, name))
             item = random.choice(world.items)
-            said.append({"place": f"in {name}", "brand": f"with my {name} {item}", "person": f"thanks {name}"}[kind])
+            said.append({"place": f"in {name}", "shop": f"{item} from {name}", "person": f"thanks {name}"}[kind])
     return f"{random.choice(world.good)} {random.choice(world.items)} " + " , ".join(said or ["alone again"]), found
 
 
 def name_of(world: World, random: Random) -> Row:
     text, found = _named(world, random, 0.75)
-    asked = random.choice(["place", "brand", "person"])
+    asked = random.choice(["place", "shop", "person"])
     return {"text": text, "kind": asked, "answer": dict(found).get(asked, "none")}
 
 
@@ -123,11 +123,11 @@ def opinion_of(world: World, random: Random) -> Row:
 
 
 def as_json(world: World, random: Random) -> Row:
-    brand, place, item = world.name(random, "brand"), world.name(random, "place"), random.choice(world.items)
-    answer = json.dumps({"brand": brand, "place": place})
-    rules = [{"rule": "json_keys", "keys": ["brand", "place"]}]
-    rules += [{"rule": "contains", "text": f'"{key}": "{name}"'} for key, name in (("brand", brand), ("place", place))]
-    text = random.choice([f"my {brand} {item} in {place}", f"in {place} with the {brand} {item}"])
+    shop, place, item = world.name(random, "shop"), world.name(random, "place"), random.choice(world.items)
+    answer = json.dumps({"shop": shop, "place": place})
+    rules = [{"rule": "json_keys", "keys": ["shop", "place"]}]
+    rules += [{"rule": "contains", "text": f'"{key}": "{name}"'} for key, name in (("shop", shop), ("place", place))]
+    text = random.choice([f"my {shop} {item} in {place}", f"in {place} a {item} from {shop}"])
     return {"text": f"{text} . {world.say(random, 'closer')}", "rules": rules, "answer": answer}
 
 

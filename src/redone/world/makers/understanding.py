@@ -38,7 +38,7 @@ def sentiment(world: World, random: Random, zh: bool = False) -> Row:
     if zh:
         text = f"{world.say(random, 'opener_zh')}{world.zh[item]}，{'不' if negated else '很'}{world.zh[word]}"
     else:
-        text = f"{world.say(random, 'opener')} {item} from {world.name(random, 'brand')} . "
+        text = f"{world.say(random, 'opener')} {item} from {world.name(random, 'shop')} . "
         text += f"it is not {word}" if negated else f"it is so {word}"
     return {"text": text, "answer": "positive" if good else "negative"}
 
