@@ -77,7 +77,9 @@ def read_domain(path: Path, period: int) -> World:
     """The world of a domain file in a period, the same on every machine."""
     table = read_toml(path, "domain")
     key = f"{path.parent.name}/{period}"
-    parent, words, zh = {}, {}, {}
+    parent: dict[str, str] = {}
+    words: dict[str, tuple[str, ...]] = {}
+    zh: dict[str, str] = {}
     for branch, topics in table["topics"].items():
         for topic, line in topics.items():
             pairs = line.split()

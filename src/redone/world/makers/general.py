@@ -195,19 +195,18 @@ def word_or_not(world: World, random: Random) -> Row:
 def form(world: World, random: Random) -> Row:
     """Words in a form that is asked for."""
     words = random.sample(PLAIN, 2)
-    said, answer, rules = random.choice(
-        [
-            ("as a list with dashes", f"- {words[0]}\n- {words[1]}", [{"rule": "bullets", "count": 2}]),
-            (
-                "in lower case with a full stop",
-                f"{words[0]} {words[1]}.",
-                [{"rule": "lower"}, {"rule": "ends", "text": "."}],
-            ),
-            ("in two sentences", f"{words[0]}. {words[1]}.", [{"rule": "sentences", "min": 2, "max": 2}]),
-        ]
-    )
-    rules = [*rules, *({"rule": "contains", "text": word} for word in words)]
-    return {"said": f"{words[0]} and {words[1]} {said}", "rules": rules, "answer": answer}
+    forms: list[tuple[str, str, list[Row]]] = [
+        ("as a list with dashes", f"- {words[0]}\n- {words[1]}", [{"rule": "bullets", "count": 2}]),
+        (
+            "in lower case with a full stop",
+            f"{words[0]} {words[1]}.",
+            [{"rule": "lower"}, {"rule": "ends", "text": "."}],
+        ),
+        ("in two sentences", f"{words[0]}. {words[1]}.", [{"rule": "sentences", "min": 2, "max": 2}]),
+    ]
+    said, answer, rules = random.choice(forms)
+    named = [{"rule": "contains", "text": word} for word in words]
+    return {"said": f"{words[0]} and {words[1]} {said}", "rules": rules + named, "answer": answer}
 
 
 MAKERS = (
