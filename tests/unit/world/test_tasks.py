@@ -126,9 +126,9 @@ def test_a_period_that_is_no_number_is_refused():
 @pytest.mark.parametrize(
     ("pack", "sha256"),
     [
-        ("social", "?"),
-        ("support", "?"),
-        ("general", "?"),
+        ("social", "eac185ab71a92bcd1529d39dd0cc633a022989fb2de608135ed0fcb3dde45df7"),
+        ("support", "91b2c35b91bce47958fddb9e87530be9ee58af3b3727b64ab4772cbc9b6f3082"),
+        ("general", "29fa99659fb6446421577060cd1e366cf37cd9f9ca7061ed5d58a127694090ca"),
     ],
 )
 def test_the_rows_are_the_same_on_every_machine(pack, sha256):
