@@ -85,7 +85,12 @@ class Target(Table):
     rehearsal: float = Field(0.0, ge=0, lt=1, description="share of the SNS records drawn from tasks that are not weak")
     near_duplicate: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of two prompts: one is left out")
     general_share: float = Field(0.056, ge=0, lt=1, description="share of general records with soft labels")
-    soft_labels: Literal["best_of_n", "gold"] = Field("best_of_n", description="target of the general records")
+    soft_labels: Literal["best_of_n", "distribution", "gold"] = Field(
+        "best_of_n",
+        description="target of the general records: the stage-1 model's best candidate, its distributions over tokens "
+        "along that candidate, or the reference answer",
+    )
+    top_k: int = Field(16, ge=1, description="likeliest tokens that a distribution keeps")
     candidates: int = Field(8, ge=1, description="answers per general record that the judge ranks")
     temperature: float = Field(1.0, gt=0, description="sampling temperature of the candidates")
     epochs: int = Field(2, ge=0, description="passes over the set")

@@ -111,9 +111,12 @@ def target(lab: Lab, plan: TargetPlan) -> None:
             taught = teach(lab, plan)
             targeted.refuse_eval(taught, lab.dataset)
             write_jsonl(path, targeted.rows(taught))
-    examples = [encode_example(lab, row) for row in read_jsonl(path)]
+    rows = list(read_jsonl(path))
+    examples = [encode_example(lab, row) for row in rows]
     policy = lab.load("explore")
     settings = lab.config.target
+    if settings.soft_labels == "distribution":
+        examples = with_distributions(lab, policy, store, rows, examples)
     per_epoch = -(-len(examples) // settings.batch)
     steps = settings.epochs * per_epoch
     warmup = round(settings.warmup_ratio * steps)
@@ -202,13 +205,15 @@ def teach(lab: Lab, plan: TargetPlan) -> list[targeted.Teach]:
     else:
         general = targeted.choose_general(plan, lab.dataset, seed, 0.5)
         answers = sample(lab, "explore", general, settings.candidates, settings.temperature, "soft labels")
-        soft, failed = targeted.best_of_n(answers, lab.encoder, tasks, plan.general)
+        source = "distribution" if settings.soft_labels == "distribution" else "best of n"
+        soft, failed = targeted.best_of_n(answers, lab.encoder, tasks, plan.general, source)
     write_json(
         lab.out / "target" / "made.json",
         {
             "records": len(taught),
             "near_duplicates_removed": removed,
             "soft_labels": len(soft),
+            "kind": settings.soft_labels,
             "without_a_passing_candidate": failed,
             "judge": "embedded: verifiable reward, then format, then mean log-probability",
         },
@@ -220,7 +225,24 @@ def encode_example(lab: Lab, row: dict[str, Any]) -> sft.Example:
     tasks = lab.dataset.tasks
     record = Record(row["id"], row["task"], tuple(row["messages"]), "", "train", row["source"])
     [prompt] = lab.encoder.prompts([record], tasks)
-    return prompt, lab.encoder.target(record, tasks[record.task], row["target"])
+    return sft.Example(prompt, lab.encoder.target(record, tasks[record.task], row["target"]))
+
+
+def with_distributions(
+    lab: Lab, policy: Policy, store: Store, rows: list[dict[str, Any]], examples: list[sft.Example]
+) -> list[sft.Example]:
+    """The examples, those with soft labels with the stage-1 model's distributions, computed once and kept on disk."""
+    path = store.folder / "soft_labels.npz"
+    places = [i for i, row in enumerate(rows) if row["source"].endswith(", distribution")]
+    settings = lab.config.target
+    if not path.exists():
+        with timed(lab, "soft labels"), lab.log.bar("distributions", len(places)) as bar:
+            mine = [examples[i] for i in places]
+            made = sft.distributions(policy, mine, settings.top_k, lab.config.tokens_per_pass, bar.advance)
+            targeted.save_distributions(path, made)
+    found = targeted.load_distributions(path, [len(examples[i].target) for i in places])
+    soft = dict(zip(places, found))
+    return [example._replace(soft=soft.get(i)) for i, example in enumerate(examples)]
 
 
 def reinforce(lab: Lab, stage: str, start: str) -> None:
@@ -352,7 +374,8 @@ def notes(lab: Lab, findings: list[Finding]) -> list[str]:
     made = json.loads((lab.out / "target" / "made.json").read_text(encoding="utf-8"))
     said = [
         "The embedded judge stood in for a judge model: it ranks candidates by verifiable reward, then format, then "
-        f"mean log-probability. {made['soft_labels']} general records carry a soft label; "
+        f"mean log-probability. {made['soft_labels']} general records carry a soft label "
+        f"({made['kind'].replace('_', ' ')}); "
         f"{made['without_a_passing_candidate']} had no passing candidate and were left out.",
         f"{sum(made['near_duplicates_removed'].values())} near-duplicates were left out of the targeted set.",
     ]

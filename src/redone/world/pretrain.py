@@ -149,7 +149,7 @@ def pretrain(out: Path, steps: int, batch: int, learning_rate: float, log: Log) 
     def batch_at(step: int) -> list[sft.Example]:
         records = [example(catalogues, index) for index in range(step * batch, (step + 1) * batch)]
         prompts = encoder.prompts(records, known)
-        return [(prompt, encoder.target(r, known[r.task])) for prompt, r in zip(prompts, records)]
+        return [sft.Example(prompt, encoder.target(r, known[r.task])) for prompt, r in zip(prompts, records)]
 
     fit = sft.Fit(
         name="pretraining",
