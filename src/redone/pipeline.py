@@ -236,7 +236,7 @@ def with_distributions(
     places = [i for i, row in enumerate(rows) if row["source"].endswith(", distribution")]
     settings = lab.config.target
     if not path.exists():
-        with timed(lab, "soft labels"), lab.log.bar("distributions", len(places)) as bar:
+        with timed(lab, "distributions"), lab.log.bar("distributions", len(places)) as bar:
             mine = [examples[i] for i in places]
             made = sft.distributions(policy, mine, settings.top_k, lab.config.tokens_per_pass, bar.advance)
             targeted.save_distributions(path, made)
@@ -380,7 +380,8 @@ def notes(lab: Lab, findings: list[Finding]) -> list[str]:
         f"{sum(made['near_duplicates_removed'].values())} near-duplicates were left out of the targeted set.",
     ]
     for stage in ("explore", "refine"):
-        steps = list(read_jsonl(lab.out / stage / "metrics.jsonl"))
+        path = lab.out / stage / "metrics.jsonl"
+        steps = list(read_jsonl(path)) if path.exists() else []  # a stage of no steps
         shares = [step["rationale_share"] for step in steps if step["rationale_share"] is not None]
         wanted = getattr(lab.config, stage).rationale_share
         if shares and wanted is not None:
