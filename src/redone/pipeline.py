@@ -20,7 +20,7 @@ from redone.algo.schedules import cosine_with_warmup
 from redone.config import RL, RunConfig
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
-from redone.data.mix import Mix, Stratum, derive_seed, uniform
+from redone.data.mix import Mix, Stratum, by_difficulty, derive_seed, uniform
 from redone.diagnosis.findings import find
 from redone.diagnosis.plan import make_plan
 from redone.engine.log import Log
@@ -275,8 +275,8 @@ def finish(lab: Lab, store: Store, policy: Policy, seconds: float) -> None:
 
 
 def difficulty(lab: Lab, stage: str, model: str) -> dict[str, float]:
-    """Weight p(1 - p) + floor of train records, p their pass rate under the model that the stage starts from; records
-    that were not tried have their task's mean."""
+    """Weights of train records by their pass rates under the model that the stage starts from (`mix.by_difficulty`);
+    records that were not tried have their task's mean."""
     settings: RL = getattr(lab.config, stage)
     path = lab.out / stage / "difficulty.json"
     if not path.exists():
@@ -295,10 +295,13 @@ def difficulty(lab: Lab, stage: str, model: str) -> dict[str, float]:
             }
         write_json(path, rates)
     rates = json.loads(path.read_text(encoding="utf-8"))
-    weights = {key: p * (1 - p) + settings.difficulty_floor for key, p in rates.items()}
-    for mine in train_records(lab).values():
-        tried = [weights[r.id] for r in mine if r.id in weights]
-        weights |= {r.id: fmean(tried) for r in mine if r.id not in weights}
+    weights: dict[str, float] = {}
+    for name, mine in train_records(lab).items():
+        tried = {r.id: rates[r.id] for r in mine if r.id in rates}
+        task = lab.dataset.tasks[name]
+        chance = evaluate.chance(lab.dataset, task, "train", settings.difficulty_records)
+        known = by_difficulty(tried, chance, settings.difficulty_floor)
+        weights |= {r.id: known.get(r.id, fmean(known.values())) for r in mine}
     return weights
 
 
