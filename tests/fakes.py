@@ -9,6 +9,7 @@ from redone.engine.log import Interrupted, Log
 
 SMALL = (
     "threads=1",
+    'data.packs=["support", "general"]',
     "data.limit=10",
     "explore.steps=4",
     "explore.prompts=4",

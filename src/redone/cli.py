@@ -263,22 +263,22 @@ def loading(model: str) -> Iterator[None]:
 def read_packs(config: RunConfig) -> list[Pack]:
     from redone.data.load import read_pack
     from redone.mistakes import nearest
+    from redone.world import PACKS as EMBEDDED
+    from redone.world import world_pack
 
     root = Path(config.data.root) if config.data.root else None
     if root is not None and not root.is_dir():
         raise ValueError(f"--data {root}: there is no such folder")
     packs = []
     for name in config.data.packs:
-        if name == "world":
-            from redone.world import world_pack
-
-            packs.append(world_pack())
+        if name.partition("@")[0] in EMBEDDED:
+            packs.append(world_pack(name))
         elif name.endswith(".toml"):
             packs.append(read_pack(Path(name), root))
         elif (PACKS / f"{name}.toml").is_file():
             packs.append(read_pack(PACKS / f"{name}.toml", root))
         else:
-            known = ["world", *sorted(path.stem for path in PACKS.glob("*.toml"))]
+            known = [*EMBEDDED, *sorted(path.stem for path in PACKS.glob("*.toml"))]
             raise ValueError(f"data.packs: there is no pack {name}{nearest(name, known)}; give a .toml file or {known}")
     return packs
 

@@ -26,10 +26,11 @@ class Model(Table):
 
 class Data(Table):
     packs: tuple[str, ...] = Field(
-        ("world",),
+        ("social", "general"),
         min_length=1,
         strict=False,  # TOML has arrays, not tuples
-        description='pack files (.toml), or names of packs that come with redone: "world", "real_posts"',
+        description='pack files (.toml), or names of packs that come with redone: "social", "general" and "support", '
+        'which are generated ("social@2" is another period), and "real_posts"',
     )
     root: str | None = Field(None, description="folder that relative data files lie in (--data)")
     limit: int | None = Field(None, ge=1, description="at most so many records per task and split, by a stable hash")
@@ -84,7 +85,12 @@ class Target(Table):
     rehearsal: float = Field(0.0, ge=0, lt=1, description="share of the SNS records drawn from tasks that are not weak")
     near_duplicate: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of two prompts: one is left out")
     general_share: float = Field(0.056, ge=0, lt=1, description="share of general records with soft labels")
-    soft_labels: Literal["best_of_n", "gold"] = Field("best_of_n", description="target of the general records")
+    soft_labels: Literal["best_of_n", "distribution", "gold"] = Field(
+        "best_of_n",
+        description="target of the general records: the stage-1 model's best candidate, its distributions over tokens "
+        "along that candidate, or the reference answer",
+    )
+    top_k: int = Field(16, ge=1, description="likeliest tokens that a distribution keeps")
     candidates: int = Field(8, ge=1, description="answers per general record that the judge ranks")
     temperature: float = Field(1.0, gt=0, description="sampling temperature of the candidates")
     epochs: int = Field(2, ge=0, description="passes over the set")

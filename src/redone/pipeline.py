@@ -20,7 +20,7 @@ from redone.algo.schedules import cosine_with_warmup
 from redone.config import RL, RunConfig
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
-from redone.data.mix import Mix, Stratum, derive_seed, uniform
+from redone.data.mix import Mix, Stratum, by_difficulty, derive_seed, uniform
 from redone.diagnosis.findings import find
 from redone.diagnosis.plan import make_plan
 from redone.engine.log import Log
@@ -111,9 +111,12 @@ def target(lab: Lab, plan: TargetPlan) -> None:
             taught = teach(lab, plan)
             targeted.refuse_eval(taught, lab.dataset)
             write_jsonl(path, targeted.rows(taught))
-    examples = [encode_example(lab, row) for row in read_jsonl(path)]
+    rows = list(read_jsonl(path))
+    examples = [encode_example(lab, row) for row in rows]
     policy = lab.load("explore")
     settings = lab.config.target
+    if settings.soft_labels == "distribution":
+        examples = with_distributions(lab, policy, store, rows, examples)
     per_epoch = -(-len(examples) // settings.batch)
     steps = settings.epochs * per_epoch
     warmup = round(settings.warmup_ratio * steps)
@@ -202,13 +205,15 @@ def teach(lab: Lab, plan: TargetPlan) -> list[targeted.Teach]:
     else:
         general = targeted.choose_general(plan, lab.dataset, seed, 0.5)
         answers = sample(lab, "explore", general, settings.candidates, settings.temperature, "soft labels")
-        soft, failed = targeted.best_of_n(answers, lab.encoder, tasks, plan.general)
+        source = "distribution" if settings.soft_labels == "distribution" else "best of n"
+        soft, failed = targeted.best_of_n(answers, lab.encoder, tasks, plan.general, source)
     write_json(
         lab.out / "target" / "made.json",
         {
             "records": len(taught),
             "near_duplicates_removed": removed,
             "soft_labels": len(soft),
+            "kind": settings.soft_labels,
             "without_a_passing_candidate": failed,
             "judge": "embedded: verifiable reward, then format, then mean log-probability",
         },
@@ -220,7 +225,24 @@ def encode_example(lab: Lab, row: dict[str, Any]) -> sft.Example:
     tasks = lab.dataset.tasks
     record = Record(row["id"], row["task"], tuple(row["messages"]), "", "train", row["source"])
     [prompt] = lab.encoder.prompts([record], tasks)
-    return prompt, lab.encoder.target(record, tasks[record.task], row["target"])
+    return sft.Example(prompt, lab.encoder.target(record, tasks[record.task], row["target"]))
+
+
+def with_distributions(
+    lab: Lab, policy: Policy, store: Store, rows: list[dict[str, Any]], examples: list[sft.Example]
+) -> list[sft.Example]:
+    """The examples, those with soft labels with the stage-1 model's distributions, computed once and kept on disk."""
+    path = store.folder / "soft_labels.npz"
+    places = [i for i, row in enumerate(rows) if row["source"].endswith(", distribution")]
+    settings = lab.config.target
+    if not path.exists():
+        with timed(lab, "distributions"), lab.log.bar("distributions", len(places)) as bar:
+            mine = [examples[i] for i in places]
+            made = sft.distributions(policy, mine, settings.top_k, lab.config.tokens_per_pass, bar.advance)
+            targeted.save_distributions(path, made)
+    found = targeted.load_distributions(path, [len(examples[i].target) for i in places])
+    soft = dict(zip(places, found))
+    return [example._replace(soft=soft.get(i)) for i, example in enumerate(examples)]
 
 
 def reinforce(lab: Lab, stage: str, start: str) -> None:
@@ -253,8 +275,8 @@ def finish(lab: Lab, store: Store, policy: Policy, seconds: float) -> None:
 
 
 def difficulty(lab: Lab, stage: str, model: str) -> dict[str, float]:
-    """Weight p(1 - p) + floor of train records, p their pass rate under the model that the stage starts from; records
-    that were not tried have their task's mean."""
+    """Weights of train records by their pass rates under the model that the stage starts from (`mix.by_difficulty`);
+    records that were not tried have their task's mean."""
     settings: RL = getattr(lab.config, stage)
     path = lab.out / stage / "difficulty.json"
     if not path.exists():
@@ -273,10 +295,13 @@ def difficulty(lab: Lab, stage: str, model: str) -> dict[str, float]:
             }
         write_json(path, rates)
     rates = json.loads(path.read_text(encoding="utf-8"))
-    weights = {key: p * (1 - p) + settings.difficulty_floor for key, p in rates.items()}
-    for mine in train_records(lab).values():
-        tried = [weights[r.id] for r in mine if r.id in weights]
-        weights |= {r.id: fmean(tried) for r in mine if r.id not in weights}
+    weights: dict[str, float] = {}
+    for name, mine in train_records(lab).items():
+        tried = {r.id: rates[r.id] for r in mine if r.id in rates}
+        task = lab.dataset.tasks[name]
+        chance = evaluate.chance(lab.dataset, task, "train", settings.difficulty_records)
+        known = by_difficulty(tried, chance, settings.difficulty_floor)
+        weights |= {r.id: known.get(r.id, fmean(known.values())) for r in mine}
     return weights
 
 
@@ -352,12 +377,14 @@ def notes(lab: Lab, findings: list[Finding]) -> list[str]:
     made = json.loads((lab.out / "target" / "made.json").read_text(encoding="utf-8"))
     said = [
         "The embedded judge stood in for a judge model: it ranks candidates by verifiable reward, then format, then "
-        f"mean log-probability. {made['soft_labels']} general records carry a soft label; "
+        f"mean log-probability. {made['soft_labels']} general records carry a soft label "
+        f"({made['kind'].replace('_', ' ')}); "
         f"{made['without_a_passing_candidate']} had no passing candidate and were left out.",
         f"{sum(made['near_duplicates_removed'].values())} near-duplicates were left out of the targeted set.",
     ]
     for stage in ("explore", "refine"):
-        steps = list(read_jsonl(lab.out / stage / "metrics.jsonl"))
+        path = lab.out / stage / "metrics.jsonl"
+        steps = list(read_jsonl(path)) if path.exists() else []  # a stage of no steps
         shares = [step["rationale_share"] for step in steps if step["rationale_share"] is not None]
         wanted = getattr(lab.config, stage).rationale_share
         if shares and wanted is not None:

@@ -9,6 +9,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from redone.records import read_jsonl
 
+TASKS = 15 + 16  # of the support and the general pack
+
 STAGES = ("explore", "target", "refine")
 MODELS = ("base", *STAGES)
 
@@ -26,7 +28,7 @@ def test_results_hold_every_model_task_and_average(run: Path) -> None:
     assert list(results["models"]) == list(MODELS)
     for table in results["models"].values():
         assert set(table["averages"]) == {"sns", "translation", "general"}
-        assert len(table["tasks"]) == 35
+        assert len(table["tasks"]) == TASKS
         for row in table["tasks"].values():
             assert 0 <= row["interval"][0] <= row["score"] <= row["interval"][1] <= 100
             assert row["n"] == 4
@@ -94,7 +96,7 @@ def test_the_targeted_set_keeps_its_provenance_and_holds_no_eval_record(run: Pat
 
 def test_findings_say_of_every_task_what_it_is_and_why(run: Path) -> None:
     findings = json.loads((run / "diagnosis" / "findings.json").read_text())
-    assert len(findings) == 35
+    assert len(findings) == TASKS
     for finding in findings:
         assert finding["why"].endswith(".")
         assert finding["pass1"] <= finding["passk"]
@@ -104,7 +106,7 @@ def test_findings_say_of_every_task_what_it_is_and_why(run: Path) -> None:
 def test_outputs_are_kept_for_every_eval_record(run: Path) -> None:
     for model in MODELS:
         rows = list(read_jsonl(run / "eval" / f"{model}.jsonl.gz"))
-        assert len({row["id"] for row in rows}) == 4 * 35
+        assert len({row["id"] for row in rows}) == 4 * TASKS
         assert all({"id", "task", "output", "score", "reason"} <= set(row) for row in rows)
         assert all("/eval/" in row["id"] for row in rows)
 
@@ -122,7 +124,7 @@ def test_config_and_manifest_say_what_made_the_run(run: Path) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["packed_engine"] is True
     assert set(manifest["versions"]) >= {"python", "torch", "transformers", "redone"}
-    assert len(manifest["data"]) == 35
+    assert len(manifest["data"]) == TASKS
 
 
 def test_the_report_is_one_file_that_needs_no_network(run: Path) -> None:

@@ -14,6 +14,19 @@ def weights(out: Path, stage: str) -> bytes:
     return (out / stage / "model" / "model.safetensors").read_bytes()
 
 
+def test_soft_labels_by_distribution_are_computed_once_and_resumed_exactly(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    by_distribution = ("explore.steps=1", "refine.steps=0", "target.soft_labels=distribution", "target.top_k=4")
+    assert small_run(whole, *by_distribution)[0] is not None
+    assert small_run(broken, *by_distribution, stop_at="target    1/")[0] is None
+    made = (broken / "target" / "soft_labels.npz").stat().st_mtime_ns
+    results, _ = small_run(broken, *by_distribution)
+    assert results is not None
+    assert any("soft label (distribution)" in note for note in results["notes"])
+    assert (broken / "target" / "soft_labels.npz").stat().st_mtime_ns == made
+    assert weights(whole, "target") == weights(broken, "target") != weights(whole, "explore")
+
+
 def test_stopping_at_several_steps_of_each_stage_changes_nothing(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     assert small_run(whole)[0] is not None

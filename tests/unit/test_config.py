@@ -57,8 +57,8 @@ def test_a_value_may_hold_an_equals_sign():
 
 
 def test_pack_files_are_relative_to_the_file_that_names_them(tmp_path):
-    path = written(tmp_path, "configs/a.toml", '[data]\npacks = ["world", "packs/mine.toml"]\n')
-    assert load_config([path]).data.packs == ("world", str(tmp_path / "configs" / "packs" / "mine.toml"))
+    path = written(tmp_path, "configs/a.toml", '[data]\npacks = ["social", "packs/mine.toml"]\n')
+    assert load_config([path]).data.packs == ("social", str(tmp_path / "configs" / "packs" / "mine.toml"))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_pack_files_are_relative_to_the_file_that_names_them(tmp_path):
         ("[data]\npacks = []\n", ["data.packs"]),
         ("[data]\npacks = 3\n", ["data.packs"]),
         ("[data]\npacks = [3]\n", ["data.packs.0"]),
-        ('data = "world"\n', ["data = 'world'"]),
+        ('data = "social"\n', ["data = 'social'"]),
         ('name = "a/b"\n', ["name = 'a/b'"]),
         ("[explore]\nprompts = 10\nupdates = 4\n", ["explore.updates = 4", "explore.prompts = 10"]),
         ("[refine]\nprompts = 10\nupdates = 4\n", ["refine.updates = 4", "refine.prompts = 10"]),
@@ -130,7 +130,7 @@ def test_a_file_that_is_not_text_is_named(tmp_path):
 
 
 def test_a_resolved_configuration_comes_back_from_json_without_difference():
-    config = load_config([], ["explore.steps=7", 'data.packs=["world", "x.toml"]', "eval.records=5"])
+    config = load_config([], ["explore.steps=7", 'data.packs=["social", "x.toml"]', "eval.records=5"])
     assert differing(config.model_dump(mode="json"), config.model_dump(mode="json")) == []
     assert RunConfig.model_validate_json(config.model_dump_json()) == config
 

@@ -34,12 +34,12 @@ def test_the_example_task_loads_and_its_answers_score_1(tmp_path: Path):
     (tmp_path / "data" / "topic").mkdir(parents=True)
     for name, line in zip(("train", "dev", "test"), rows.splitlines(), strict=True):
         (tmp_path / "data" / "topic" / f"{name}.jsonl").write_text(line + "\n")
-    [mine, world] = load_config([tmp_path / "run.toml"]).data.packs
+    [mine, general] = load_config([tmp_path / "run.toml"]).data.packs
     dataset = build([read_pack(Path(mine), tmp_path / "data")], limit=None, probe=0.1, evaluation=0.1)
     task = dataset.tasks["note_topic"]
     validate_options(task)
     records = [record for split in ("train", "probe", "eval") for record in dataset.split(split)]
-    assert world == "world"
+    assert general == "general"
     assert [score(task, record, record.answer).score for record in records] == [1.0, 1.0, 1.0]
     assert records[0].prompt_text.endswith("Which topic? food style sport")
 

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "report": {"stages", *BELOW_STAGES},
     "pipeline": {"config", "report", "stages", *BELOW_STAGES},
     "packs": set(),
-    "world": {"data", "records"},
+    "world": {"data", "records", "mistakes"},
     "world.pretrain": {"world", "stages", *BELOW_STAGES},  # a script of its own
     "cli": {"config", "pipeline", "report", "world", "stages", *BELOW_STAGES},
 }

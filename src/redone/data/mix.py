@@ -93,3 +93,13 @@ def uniform(*parts: Any) -> float:
 def derive_seed(*parts: Any) -> int:
     """A seed for a random generator from (run seed, purpose, step, ...), by a stable hash."""
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7])
+
+
+def by_difficulty(rates: Mapping[str, float], chance: float, floor: float) -> dict[str, float]:
+    """Weights p(1 - p) + floor of a task's prompts, p their pass rates.
+
+    Where the task passes no more often than an answer that needs no model (`chance`), its passes are luck, which
+    p(1 - p) would take for the most instructive prompts of all: there every weight is the floor.
+    """
+    luck = sum(rates.values()) <= chance * len(rates)
+    return {key: floor + (0.0 if luck else p * (1.0 - p)) for key, p in rates.items()}

@@ -29,25 +29,18 @@ def make_plan(
 ) -> TargetPlan:
     """Quotas of train records by SNS task, and of records with soft labels by general task.
 
-    The weak tasks' share is split evenly over the families that have any (strata), and within a family by need: one
-    minus pass@1, times `rare_factor` for rare tasks (fewer train records than a quarter of the median task's). No quota
-    exceeds what there is. `rehearsal` of the SNS records are drawn from the solved tasks alike, and the general records
-    are `general_share` of the whole mix, as far as there are any: half of them spread evenly over the general tasks,
-    half by need, since what is least mastered is forgotten first.
+    Each weak task is a stratum with a share by need: one minus pass@1, times `rare_factor` for rare tasks (fewer train
+    records than a third of the median task's). No quota exceeds what there is. `rehearsal` of the SNS records are drawn
+    from the solved tasks alike, and the general records are `general_share` of the whole mix, as far as there are any:
+    half of them spread evenly over the general tasks, half by need, since what is least mastered is forgotten first.
     """
     mine = {f.task: f for f in findings if tasks[f.task].part == "sns"}
-    rare_below = median(sizes[name] for name in mine) / 4 if mine else 0.0
+    rare_below = median(sizes[name] for name in mine) / 3 if mine else 0.0
     rare = {name for name in mine if sizes[name] < rare_below}
     weak = [name for name, finding in mine.items() if finding.kind in _WEAK]
     solved = [name for name, finding in mine.items() if finding.kind == "solved"]
     need = {name: max(0.05, 1.0 - mine[name].pass1) * (rare_factor if name in rare else 1.0) for name in weak}
-    families: dict[str, list[str]] = {}
-    for name in weak:
-        families.setdefault(tasks[name].family, []).append(name)
-    weights = {
-        name: need[name] / sum(need[other] for other in members) for members in families.values() for name in members
-    }
-    quotas = share_out(records - (round(rehearsal * records) if solved else 0), weights, sizes)
+    quotas = share_out(records - (round(rehearsal * records) if solved else 0), need, sizes)
     rehearsed = round(sum(quotas.values()) * rehearsal / (1.0 - rehearsal))  # of what the weak ones hold
     quotas |= share_out(rehearsed, dict.fromkeys(solved, 1.0), sizes)
     quotas = {name: quota for name, quota in quotas.items() if quota}
@@ -60,7 +53,7 @@ def make_plan(
         if finding.kind == "solved" and name in quotas:
             why[name] = "solved: rehearsed"
         elif name in rare and name in quotas:
-            why[name] += f"; rare ({sizes[name]} train records): {rare_factor:g} times its weight in its family"
+            why[name] += f"; rare ({sizes[name]} train records): {rare_factor:g} times its weight"
     return TargetPlan(quotas=quotas, general=general, why=why, prose=_prose(mine, quotas, general, why, tasks))
 
 

@@ -6,8 +6,9 @@ takes is decided when it is loaded, by comparing both on two short trees.
 """
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from redone.data.pack import PackedBatch, Tokens, pack
 from redone.engine import attention, llama
 
 _AGREE = {torch.float32: 1e-4, torch.bfloat16: 0.15}  # largest gap of a log-probability between the two paths
+Reader = Callable[..., tuple[Tensor, ...]]
+
 _CHUNK = 1 << 24  # logits held at once, in numbers
 
 
@@ -74,21 +77,46 @@ class Policy:
 
         Log-probabilities are differentiable when gradients are enabled; entropies never carry a gradient.
         """
+        return self._read(batch, partial(_from_logits, temperature), batch.targets, packed=packed)  # type: ignore[return-value]
+
+    def expected_logprobs(self, batch: PackedBatch, ids: Tensor, shares: Tensor) -> Tensor:
+        """Log-probabilities of the tokens ids [K, k] at each trained token's place, summed with weights shares [K, k].
+
+        Minus this is the cross-entropy against a distribution over k tokens; differentiable.
+        """
+        [expected] = self._read(batch, _expected, ids, shares)
+        return expected
+
+    def top_tokens(self, batch: PackedBatch, k: int) -> tuple[Tensor, Tensor]:
+        """The k likeliest tokens [K, k] at each trained token's place, and their shares [K, k] of what they sum to."""
+        return self._read(batch, partial(_top, min(k, self.vocabulary)))  # type: ignore[return-value]
+
+    def _read(
+        self, batch: PackedBatch, read: Reader, *columns: Tensor, packed: bool | None = None
+    ) -> tuple[Tensor, ...]:
+        """What `read` makes of the logits [n, V] that predict n trained tokens and of the columns' rows for them;
+        chunk after chunk, so that never more than a chunk's logits are held."""
         if not (self.packed if packed is None else packed):
-            parts = [self._score_sequences(part, temperature) for part in self._ordinary_parts(batch)]
+            pairs = self._ordinary_parts(batch)
+            counts = [sum(len(answer) for _, answer in part) for part in pairs]
+            cut = zip(*(column.split(counts) for column in columns)) if columns else [()] * len(pairs)
+            parts = [read(self._sequence_logits(part), *rows) for part, rows in zip(pairs, cut)]
         else:
             hidden = self.packed_hidden(batch.input_ids, batch.position_ids, batch.layout, batch.outputs)
             # a prompt's last position is picked once for every answer: indexing would add up their gradients in the
             # order in which threads come, and a run would not repeat to the last bit
             hidden = hidden.index_select(0, batch.predict_from)
             head = self.model.get_output_embeddings()
-            rows = max(1, _CHUNK // self.vocabulary)
-            cut = list(zip(hidden.split(rows), batch.targets.split(rows)))
-            if len(cut) == 1:
-                return _score(head, hidden, batch.targets, temperature)
-            parts = [checkpoint(_score, head, h, t, temperature, use_reentrant=False) for h, t in cut]
-        logprobs, entropies = zip(*parts)
-        return torch.cat(logprobs), torch.cat(entropies)
+
+            def from_hidden(hidden: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
+                return read(head(hidden).float(), *rows)
+
+            most = max(1, _CHUNK // self.vocabulary)
+            if len(hidden) <= most:
+                return from_hidden(hidden, *columns)
+            chunks = zip(*(column.split(most) for column in (hidden, *columns)))
+            parts = [checkpoint(from_hidden, *chunk, use_reentrant=False) for chunk in chunks]
+        return tuple(torch.cat(part) for part in zip(*parts))
 
     def num_forwarded(self, batch: PackedBatch) -> int:
         """Tokens that `token_logprobs` runs through the model, padding included."""
@@ -145,7 +173,8 @@ class Policy:
                 width = len(pair[0]) + len(pair[1])
         return parts
 
-    def _score_sequences(self, pairs: Sequence[tuple[Tokens, Tokens]], temperature: float) -> tuple[Tensor, Tensor]:
+    def _sequence_logits(self, pairs: Sequence[tuple[Tokens, Tokens]]) -> Tensor:
+        """Logits [n, V] that predict the pairs' answers, token after token, in float32."""
         width = max(len(prompt) + len(answer) for prompt, answer in pairs)
         ids = torch.zeros(len(pairs), width, dtype=torch.long)
         mask = torch.zeros_like(ids)
@@ -159,9 +188,7 @@ class Policy:
             columns += range(len(prompt) - 1, length - 1)
         device = self.device
         logits = self.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
-        targets = torch.tensor([token for _, answer in pairs for token in answer], device=device)
-        picked = logits[torch.tensor(rows, device=device), torch.tensor(columns, device=device)]
-        return _from_logits(picked, targets, temperature)
+        return logits[torch.tensor(rows, device=device), torch.tensor(columns, device=device)].float()
 
     def _why_not_packed(self, context: int | None) -> str:
         """Nothing if both paths agree on two short trees, else the line that says why the ordinary one is taken.
@@ -196,12 +223,16 @@ class Policy:
         return ""
 
 
-def _score(head: Any, hidden: Tensor, targets: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    return _from_logits(head(hidden), targets, temperature)
+def _expected(logits: Tensor, ids: Tensor, shares: Tensor) -> tuple[Tensor]:
+    return ((shares * logits.gather(1, ids)).sum(-1) - shares.sum(-1) * logits.logsumexp(-1),)
 
 
-def _from_logits(logits: Tensor, targets: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    logits = logits.float()
+def _top(k: int, logits: Tensor) -> tuple[Tensor, Tensor]:
+    best, ids = logits.topk(k, -1)
+    return ids, best.softmax(-1)
+
+
+def _from_logits(temperature: float, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     logprobs, entropy = _LogProb.apply(logits / temperature if temperature != 1.0 else logits, targets)
     return logprobs, entropy
 

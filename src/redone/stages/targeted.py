@@ -4,8 +4,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from redone.data.dedupe import drop_near_duplicates, normalised_prompt
 from redone.data.encode import Encoder
@@ -22,7 +27,7 @@ class Teach:
 
     record: Record
     target: str
-    source: str  # "gold" or "best of n"
+    source: str  # "gold", "best of n", or "distribution": along the best of n
     why: str
 
 
@@ -76,7 +81,11 @@ def gold_targets(
 
 
 def best_of_n(
-    judged: Sequence[Judged], encoder: Encoder, tasks: Mapping[str, Task], quotas: Mapping[str, int]
+    judged: Sequence[Judged],
+    encoder: Encoder,
+    tasks: Mapping[str, Task],
+    quotas: Mapping[str, int],
+    source: str = "best of n",
 ) -> tuple[list[Teach], int]:
     """Soft labels: each record's best candidate by the embedded judge; and how many records had none that passes.
 
@@ -97,7 +106,7 @@ def best_of_n(
         ]
         if passing:
             target = encoder.target_text(item.record, task, max(passing, key=_rank)[2])
-            taught.append(Teach(item.record, target, "best of n", f"general, {task.family}: against forgetting"))
+            taught.append(Teach(item.record, target, source, f"general, {task.family}: against forgetting"))
             left[task.name] -= 1
         else:
             failed += 1
@@ -107,6 +116,29 @@ def best_of_n(
 def _rank(candidate: tuple[Verdict, Answer, str]) -> tuple[float, float, float]:
     verdict, answer, _ = candidate
     return verdict.score, verdict.parts.get("parsed", 1.0), fmean(answer.logprobs)
+
+
+def save_distributions(path: Path, made: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Token ids and shares [N, k] of all examples one after another; the file appears whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        np.savez(
+            file,
+            ids=np.concatenate([ids.numpy() for ids, _ in made]).astype(np.int32)
+            if made
+            else np.zeros((0, 1), np.int32),
+            shares=np.concatenate([shares.numpy() for _, shares in made]) if made else np.zeros((0, 1), np.float32),
+        )
+    part.replace(path)
+
+
+def load_distributions(path: Path, lengths: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+    """What was saved, cut into examples of n target tokens each. Raises ValueError if they do not fit the file."""
+    with np.load(path) as file:
+        ids, shares = torch.from_numpy(file["ids"].astype(np.int64)), torch.from_numpy(file["shares"])
+    if len(ids) != sum(lengths):
+        raise ValueError(f"{path} has {len(ids)} tokens, its records {sum(lengths)}; delete it, and it is made again")
+    return list(zip(ids.split(list(lengths)), shares.split(list(lengths)))) if lengths else []
 
 
 def refuse_eval(taught: Sequence[Teach], dataset: Dataset) -> None:

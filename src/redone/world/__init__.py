@@ -1,26 +1,27 @@
-"""The embedded world: a small social network with its tasks, a base model that has read it, and the demo over both."""
+"""The embedded world: domains with their tasks, general tasks, a base model that has read last year's, and the demo."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from redone.data.load import SPLITS, Pack, make_task, read_tasks
+from redone.data.load import SPLITS, Pack
 from redone.records import Split
+from redone.world.catalogue import DOMAINS, GENERAL, read_catalogue
 
-TASKS = Path(__file__).parent / "tasks.toml"
+PACKS = (*DOMAINS, GENERAL)
 
 
-def world_pack() -> Pack:
-    """The world's tasks with their generated rows."""
-    from redone.world.generate import rows as generate
-
-    table = read_tasks(TASKS)
-    sizes = table["sizes"]
-    tasks = {name: make_task(name, definition, TASKS.name) for name, definition in table["tasks"].items()}
+def world_pack(name: str) -> Pack:
+    """A domain's tasks, or the general ones, with generated rows. "social@2" is the domain in period 2, not 1."""
+    home, at, period = name.partition("@")
+    if at and not period.isdecimal():
+        raise ValueError(f"data.packs: {name}: a period is a whole number, as in {home}@2")
+    catalogue = read_catalogue(home, int(period or 1))
+    tasks = catalogue.tasks
 
     def rows(task: str, split: Split) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        rare = tasks[task].rare if split == "train" else 1.0
-        count = sizes["eval_" + tasks[task].part] if split == "eval" else round(sizes[split] * rare)
-        return (("world", row) for row in generate(task, split, count))
+        from redone.world.generate import rows as generate
 
-    return Pack("world", tasks, rows, dict.fromkeys(tasks, SPLITS))
+        rare = tasks[task].rare if split == "train" else 1.0
+        return (("world", row) for row in generate(catalogue, task, split, round(catalogue.sizes[split] * rare)))
+
+    return Pack(name, tasks, rows, dict.fromkeys(tasks, SPLITS))

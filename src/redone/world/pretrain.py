@@ -1,19 +1,18 @@
 """Pretraining of the embedded base model: `python -m redone.world.pretrain --out runs/base` (docs/data.md).
 
-The base has read what anyone could have: the general tasks, public facts of the world, and last year's posts. This
-year's platform facts (category codes, brands, slang, emoji, what people look at next) it has never seen, some social
-tasks it has seen seldom and some never. Contents are those of the train region, so no probe or eval prompt is among
-them. The run can be stopped and goes on where it was.
+The base has read what anyone could have: the general tasks, public facts of the social network, and its tasks in
+period 0, each as often as its `seen` says. What is new in period 1 (brands, slang, codes, emoji, what people look at
+next) it has never met, nor the tasks without `seen`. Contents are those of the train region, so no probe or eval prompt
+is among them. The run can be stopped and goes on where it was.
 """
 
 import argparse
 import json
-import random
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import torch
@@ -29,7 +28,9 @@ from redone.engine.policy import Policy
 from redone.engine.store import Store
 from redone.records import Record, Task, write_json
 from redone.stages import evaluate, sft
-from redone.world import lexicon, social, world_pack
+from redone.world import world_pack
+from redone.world.catalogue import Catalogue, read_catalogue
+from redone.world.domain import World
 from redone.world.generate import row as generate
 
 SEED = 20251107
@@ -41,78 +42,38 @@ TEMPLATE = (
     "{%- if add_generation_prompt -%}<|assistant|>{%- if enable_thinking -%}<think>{%- endif -%}{%- endif -%}"
 )
 
-# How often the base meets a task, relative to one another. A task that is not named it never meets.
-SEEN: Mapping[str, float] = {
-    "country": 1.0,
-    "word_class": 0.6,
-    "addition": 1.3,
-    "story": 1.6,
-    "code": 1.0,
-    "general_en_zh": 0.6,
-    "general_zh_en": 0.6,
-    "follow": 1.0,
-    "grounded": 1.5,
-    "odd_one": 1.0,
-    "backwards": 0.8,
-    "topic": 0.6,
-    "mrc": 0.5,
-    "ner": 0.5,
-    "hashtag_single": 1.0,
-    "match": 0.4,
-    "sentiment": 0.4,
-    "persona": 0.6,
-    "group_chat": 0.5,
-    "reply": 0.5,
-    "click": 0.3,
-    "top_interest": 0.3,
-    "match_level": 0.15,
-    "hashtag_multi": 0.12,
-    "highlight": 0.12,
-    "query_gen": 0.12,
-    "zh_en": 0.4,
-    "en_zh": 0.4,
-    "brand_tier": 0.3,
-    "audience": 0.3,
-    "emoji": 0.2,
-    "slang": 0.3,
-}
-LAST_YEAR: Mapping[str, Callable[[random.Random], dict[str, Any]]] = {
-    "brand_tier": partial(social.brand_tier, tiers=lexicon.OLD_TIER),
-    "audience": partial(social.audience, audiences=lexicon.OLD_AUDIENCE),
-    "emoji": partial(social.emoji, feelings=lexicon.OLD_FEELING),
-    "slang": partial(social.slang, words=lexicon.OLD_SLANG),
-}
-FACTS = 2.5  # how often a public fact is met
+FACTS = 3.0  # how often a public fact is met, where a task's `seen` is how often that task is
 
 
-def fact(random: random.Random) -> tuple[str, str]:
+def fact(world: World, random: Random) -> tuple[str, str]:
     """A public fact as question and answer."""
-    word = random.choice(lexicon.NOUNS)
-    good = random.choice(lexicon.GOOD + lexicon.BAD)
-    topic = lexicon.TOPIC[word]
+    word = random.choice(world.items)
+    said = world.opinion(random)
+    topic = world.topic[word]
     return random.choice(
         [
             (f"what is {word} about ?", topic),
-            (f"where does {topic} belong ?", lexicon.PARENT[topic]),
-            (f"{word} in chinese ?", lexicon.NOUN_ZH[word]),
-            (f"{lexicon.NOUN_ZH[word]} in english ?", word),
-            (f"{good} in chinese ?", lexicon.ADJECTIVE_ZH[good]),
-            (f"{lexicon.ADJECTIVE_ZH[good]} in english ?", good),
+            (f"where does {topic} belong ?", world.parent[topic]),
+            (f"{word} in chinese ?", world.zh[word]),
+            (f"{world.zh[word]} in english ?", word),
+            (f"{said} in chinese ?", world.zh[said]),
+            (f"{world.zh[said]} in english ?", said),
         ]
     )
 
 
-def example(tasks: Mapping[str, Task], index: int) -> tuple[Task | None, Record]:
+def example(catalogues: Sequence[Catalogue], index: int) -> Record:
     """The pretraining text of an index, always the same: a record of a task, or a fact."""
-    chance = random.Random(derive_seed("pretraining", index))
-    names = [*SEEN, ""]
-    [name] = chance.choices(names, [*SEEN.values(), FACTS])
+    chance = Random(derive_seed("pretraining", index))
+    choices = [(catalogue, name) for catalogue in catalogues for name in catalogue.tasks]
+    weights = [catalogue.seen[name] for catalogue, name in choices]
+    [(catalogue, name)] = chance.choices([*choices, (catalogues[0], "")], [*weights, FACTS])
     if not name:
-        question, answer = fact(chance)
-        return None, Record(f"fact/{index}", "fact", ({"role": "user", "content": question},), answer, "train", "world")
-    row = generate(name, "pretraining", index, LAST_YEAR.get(name))
-    task = tasks[name]
-    return task, Record(
+        question, answer = fact(catalogue.world, chance)
+        return Record(f"fact/{index}", "fact", ({"role": "user", "content": question},), answer, "train", "world")
+    row = generate(catalogue, name, "pretraining", index)
+    task = catalogue.tasks[name]
+    return Record(
         id=f"{name}/pretraining/{index}",
         task=name,
         messages=({"role": "user", "content": task.prompt.format_map(row)},),
@@ -127,7 +88,7 @@ def example(tasks: Mapping[str, Task], index: int) -> tuple[Task | None, Record]
 FACT = Task("fact", "general", "knowledge", "", "", "exact")
 
 
-def make_tokenizer(tasks: Mapping[str, Task], vocabulary: int) -> PreTrainedTokenizerFast:
+def make_tokenizer(catalogues: Sequence[Catalogue], vocabulary: int) -> PreTrainedTokenizerFast:
     """Byte-level BPE, so that any text encodes; every digit is a token."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -135,9 +96,9 @@ def make_tokenizer(tasks: Mapping[str, Task], vocabulary: int) -> PreTrainedToke
     )
     tokenizer.decoder = decoders.ByteLevel()
 
-    def texts() -> Any:
+    def texts() -> Iterator[str]:
         for index in range(30_000):
-            _, record = example(tasks, index)
+            record = example(catalogues, index)
             yield " ".join([record.prompt_text, record.rationale or "", record.answer])
 
     special = ["<|pad|>", END, "<|user|>", "<|assistant|>", "<|system|>"]
@@ -179,17 +140,16 @@ def make_model(vocabulary: int, end: int) -> Qwen3ForCausalLM:
 
 def pretrain(out: Path, steps: int, batch: int, learning_rate: float, log: Log) -> dict[str, Any]:
     """Train in the folder `out`, leave the model in out/model, and return the facts that stand beside it."""
-    pack = world_pack()
-    tasks = dict(pack.tasks)
-    tokenizer = make_tokenizer(tasks, 2048)
+    catalogues = [read_catalogue(name, period=0) for name in ("social", "general")]
+    tokenizer = make_tokenizer(catalogues, 2048)
     encoder = Encoder(tokenizer)
     policy = Policy(make_model(len(tokenizer), tokenizer.eos_token_id))
-    known = {**tasks, "fact": FACT}
+    known = {"fact": FACT} | {name: task for catalogue in catalogues for name, task in catalogue.tasks.items()}
 
     def batch_at(step: int) -> list[sft.Example]:
-        records = [example(tasks, index)[1] for index in range(step * batch, (step + 1) * batch)]
+        records = [example(catalogues, index) for index in range(step * batch, (step + 1) * batch)]
         prompts = encoder.prompts(records, known)
-        return [(prompt, encoder.target(r, known[r.task])) for prompt, r in zip(prompts, records)]
+        return [sft.Example(prompt, encoder.target(r, known[r.task])) for prompt, r in zip(prompts, records)]
 
     fit = sft.Fit(
         name="pretraining",
@@ -218,16 +178,16 @@ def pretrain(out: Path, steps: int, batch: int, learning_rate: float, log: Log) 
         "learning_rate": learning_rate,
         "threads": torch.get_num_threads(),
         "seconds": round(seconds),
-        **measure(out / "model", pack, log),
+        **measure(out / "model", log),
     }
     write_json(out / "model" / "pretraining.json", facts)
     return facts
 
 
-def measure(folder: Path, pack: Any, log: Log) -> dict[str, Any]:
+def measure(folder: Path, log: Log) -> dict[str, Any]:
     """Greedy score and pass@8 of every task on its probe split, 0 to 100."""
     policy, encoder = Policy.load(folder), Encoder.load(folder)
-    dataset = build([pack], limit=None, probe=0.1, evaluation=0.1)
+    dataset = build([world_pack("social"), world_pack("general")], limit=None, probe=0.1, evaluation=0.1)
     greedy: dict[str, list[float]] = {}
     sampled: dict[str, list[float]] = {}
     records = dataset.split("probe")
@@ -252,7 +212,7 @@ def measure(folder: Path, pack: Any, log: Log) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/base"), help="work folder")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=48, help="texts per step")
     parser.add_argument("--learning-rate", type=float, default=2.5e-3)
     parser.add_argument("--install", action="store_true", help="put the model into the package when it is done")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from redone.data.mix import Mix, Stratum, derive_seed, uniform
+from redone.data.mix import Mix, Stratum, by_difficulty, derive_seed, uniform
 from redone.records import Record
 
 
@@ -169,3 +169,13 @@ def test_hashes_are_spread_evenly_over_the_open_unit_interval():
 
 def test_a_seed_fits_into_the_64_bits_that_a_generator_takes():
     assert all(0 <= derive_seed(number, "rollouts") < 2**63 for number in range(100))
+
+
+def test_prompts_that_pass_half_of_the_time_weigh_most():
+    weights = by_difficulty({"never": 0.0, "half": 0.5, "mostly": 0.75, "always": 1.0}, chance=0.2, floor=0.02)
+    assert weights == pytest.approx({"never": 0.02, "half": 0.27, "mostly": 0.2075, "always": 0.02})
+
+
+def test_where_passes_are_luck_no_prompt_is_taken_for_an_instructive_one():
+    assert by_difficulty({"a": 0.5, "b": 0.25, "c": 0.75}, chance=0.5, floor=0.02) == dict.fromkeys("abc", 0.02)
+    assert by_difficulty({"a": 0.5, "b": 0.25, "c": 1.0}, chance=0.5, floor=0.02)["a"] == pytest.approx(0.27)

@@ -134,7 +134,7 @@ def test_scoring_in_chunks_changes_neither_value_nor_gradient(packed, monkeypatc
 def test_very_improbable_tokens_keep_a_finite_log_probability():
     """Probabilities of exp(-200) vanish in float32; their logarithm must not."""
     logits = torch.tensor([[0.0, -200.0, 3.0]], requires_grad=True)
-    logprob, _ = module._from_logits(logits, torch.tensor([1]), 1.0)
+    logprob, _ = module._from_logits(1.0, logits, torch.tensor([1]))
     logprob.sum().backward()
     assert logprob.item() == pytest.approx(-203.0486, abs=1e-3)  # log(1 + e^3) = 3.0486
     assert logits.grad[0].tolist() == pytest.approx([-0.04743, 1.0, -0.95257], abs=1e-4)

@@ -151,7 +151,9 @@ def judged(asked, *candidates):
 
 
 def best(encoder, *candidates, task=FACT):
-    taught, failed = best_of_n([judged(record(task.name, 0), *candidates)], encoder, {task.name: task}, quotas={task.name: 9})
+    taught, failed = best_of_n(
+        [judged(record(task.name, 0), *candidates)], encoder, {task.name: task}, quotas={task.name: 9}
+    )
     assert len(taught) + failed == 1
     return taught[0].target if taught else None
 
@@ -177,7 +179,9 @@ def test_the_mean_is_over_the_tokens_so_that_a_long_answer_is_not_at_a_loss(enco
 def test_format_goes_before_likelihood_where_the_reward_is_the_same(encoder):
     odd, neat = Verdict(1.0, "right", {"parsed": 0.0}), Verdict(1.0, "right", {"parsed": 1.0})
     answers = (Answer((1,), (-0.1,), True), Answer((1,), (-3.0,), True))
-    [taught], _ = best_of_n([Judged(record("fact", 0), answers, ("odd", "neat"), (odd, neat))], encoder, TASKS, quotas={"fact": 1})
+    [taught], _ = best_of_n(
+        [Judged(record("fact", 0), answers, ("odd", "neat"), (odd, neat))], encoder, TASKS, quotas={"fact": 1}
+    )
     assert taught.target == "neat"
 
 

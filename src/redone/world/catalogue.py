@@ -1,0 +1,39 @@
+"""What the package brings as packs: the task tables of a domain, and the domain in a period."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redone.data.load import make_task, read_tasks
+from redone.records import Task
+from redone.world.domain import World, read_domain
+
+HOME = Path(__file__).parent
+DOMAINS = ("social", "support")
+GENERAL = "general"  # its makers bring their own words; it needs no domain
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    name: str
+    period: int
+    world: World
+    tasks: Mapping[str, Task]
+    makes: Mapping[str, Mapping[str, Any]]  # task -> {"by": maker, ...what it is given}
+    seen: Mapping[str, float]  # how often the base model met a task in its pretraining
+    sizes: Mapping[str, int]  # split -> rows
+
+
+def read_catalogue(name: str, period: int = 1) -> Catalogue:
+    """The tasks of social, support or general, in a period."""
+    path = HOME / name / "tasks.toml"
+    table = read_tasks(path)
+    tasks, makes, seen = {}, {}, {}
+    for task, definition in table["tasks"].items():
+        definition = {**table["defaults"], **definition}
+        makes[task] = definition.pop("make")
+        seen[task] = definition.pop("seen", 0.0)
+        tasks[task] = make_task(task, definition, f"{name}/{path.name}")
+    home = "social" if name == GENERAL else name
+    return Catalogue(name, period, read_domain(HOME / home / "domain.toml", period), tasks, makes, seen, table["sizes"])

@@ -1,0 +1,139 @@
+"""What every task of the embedded packs promises, and what the packs hold together."""
+
+import hashlib
+import json
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+import redone.world
+from redone.data.load import Dataset, build
+from redone.records import GENERAL_GROUPS, SNS_FAMILIES
+from redone.rewards import score
+from redone.stages.evaluate import baselines
+from redone.world import PACKS, world_pack
+from redone.world.catalogue import read_catalogue
+from redone.world.generate import row
+from redone.world.makers import MAKERS
+
+TASKS = [(pack, task) for pack in PACKS for task in read_catalogue(pack).tasks]
+REWARDS = {"exact": "exact", "set_f1": "metric", "chrf": "metric", "anls": "metric", "expression": "sandbox",
+           "pattern": "pattern"}  # fmt: skip
+
+
+@lru_cache
+def dataset(pack: str) -> Dataset:
+    return build([world_pack(pack)], limit=None, probe=0.1, evaluation=0.1)
+
+
+@lru_cache
+def trivial(pack: str):
+    return baselines(dataset(pack), "eval", None)
+
+
+def test_there_are_75_sns_tasks_over_the_six_families():
+    social = read_catalogue("social")
+    assert len(social.tasks) >= 75
+    families = Counter(task.family for task in social.tasks.values())
+    assert set(families) == set(SNS_FAMILIES)
+    assert min(families.values()) >= 8
+    assert {"taxonomy", "hashtag_single", "match", "mrc", "ner", "audience", "highlight", "query_gen"} <= set(
+        social.tasks
+    )
+    assert {"zh_en", "en_zh"} <= set(social.tasks)
+    assert sum(task.rare < 1.0 for task in social.tasks.values()) >= 10
+
+
+def test_40_of_them_have_a_maker_of_their_own():
+    assert len({make["by"] for make in read_catalogue("social").makes.values()}) >= 40
+
+
+def test_there_are_14_general_tasks_over_the_seven_groups():
+    general = read_catalogue("general").tasks.values()
+    assert len(general) >= 14
+    assert {task.family for task in general} == set(GENERAL_GROUPS)
+    assert {task.part for task in general} == {"general"}
+
+
+def test_all_mathematics_and_30_sns_tasks_have_rationales():
+    assert all(t.think for t in read_catalogue("general").tasks.values() if t.family == "mathematics")
+    assert sum(task.think for task in read_catalogue("social").tasks.values()) >= 30
+
+
+def test_all_four_kinds_of_reward_occur():
+    kinds = {REWARDS[read_catalogue(pack).tasks[task].reward] for pack, task in TASKS}
+    assert kinds == {"exact", "metric", "sandbox", "pattern"}
+
+
+def test_a_second_domain_has_12_tasks_from_the_same_makers():
+    support, social = read_catalogue("support"), read_catalogue("social")
+    assert len(support.tasks) >= 12
+    assert {make["by"] for make in support.makes.values()} <= {make["by"] for make in social.makes.values()}
+    assert not set(support.world.topics) & set(social.world.topics)
+
+
+def test_no_code_knows_what_a_note_is():
+    makers = Path(redone.world.__file__).parent / "makers"
+    assert [path.name for path in makers.glob("*.py") if "note" in path.read_text(encoding="utf-8").lower()] == []
+
+
+def test_every_maker_is_used():
+    used = {make["by"] for pack in PACKS for make in read_catalogue(pack).makes.values()}
+    assert used == set(MAKERS)
+
+
+@pytest.mark.parametrize(("pack", "task"), TASKS)
+def test_every_reference_answer_scores_1(pack, task):
+    data = dataset(pack)
+    records = [record for split in ("eval", "probe", "train") for record in data.records[task][split][:100]]
+    low = [r.id for r in records if score(data.tasks[task], r, r.gold_text).score < 1.0]
+    assert (len(records) > 130, low) == (True, [])
+
+
+@pytest.mark.parametrize(("pack", "task"), TASKS)
+def test_no_answer_that_needs_no_model_solves_a_task(pack, task):
+    assert trivial(pack)[task][0] < 75.0
+
+
+@pytest.mark.parametrize(("pack", "task"), TASKS)
+def test_rationales_fit_the_budget_and_lead_to_the_answer(pack, task):
+    definition = dataset(pack).tasks[task]
+    for record in dataset(pack).records[task]["eval"]:
+        assert bool(record.rationale) == definition.think
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_hardly_a_record_is_lost_to_prompts_that_repeat(pack):
+    data = dataset(pack)
+    assert all(data.removed[task] < 0.05 * len(data.records[task]["train"]) for task in data.tasks)
+    assert min(len(data.records[task]["eval"]) for task in data.tasks) >= 39
+
+
+def test_a_later_period_asks_the_same_with_other_answers():
+    now, later = dataset("social"), build([world_pack("social@2")], limit=None, probe=0.1, evaluation=0.1)
+    assert list(now.tasks) == list(later.tasks)
+    codes = [{r.answer for r in data.records["category_code"]["train"]} for data in (now, later)]
+    assert not codes[0] & codes[1]
+
+
+def test_a_period_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="social@2"):
+        world_pack("social@new")
+
+
+@pytest.mark.parametrize(
+    ("pack", "sha256"),
+    [
+        ("social", "eac185ab71a92bcd1529d39dd0cc633a022989fb2de608135ed0fcb3dde45df7"),
+        ("support", "91b2c35b91bce47958fddb9e87530be9ee58af3b3727b64ab4772cbc9b6f3082"),
+        ("general", "29fa99659fb6446421577060cd1e366cf37cd9f9ca7061ed5d58a127694090ca"),
+    ],
+)
+def test_the_rows_are_the_same_on_every_machine(pack, sha256):
+    catalogue = read_catalogue(pack)
+    made = [
+        row(catalogue, task, split, i) for task in catalogue.tasks for split in ("train", "eval") for i in range(20)
+    ]
+    assert hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest() == sha256
