@@ -234,6 +234,8 @@ def with_distributions(
     """The examples, those with soft labels with the stage-1 model's distributions, computed once and kept on disk."""
     path = store.folder / "soft_labels.npz"
     places = [i for i, row in enumerate(rows) if row["source"].endswith(", distribution")]
+    if not places:
+        return examples
     settings = lab.config.target
     if not path.exists():
         with timed(lab, "distributions"), lab.log.bar("distributions", len(places)) as bar:

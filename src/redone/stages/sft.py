@@ -17,11 +17,11 @@ from redone.stages.steps import Taken, make_optimizer, optimizer_step, run_steps
 
 
 class Example(NamedTuple):
-    prompt: Sequence[int]  # token ids
-    target: Sequence[int]  # n token ids
-    soft: tuple[Tensor, Tensor] | None = (
-        None  # k token ids [n, k] and their shares [n, k], in the place of the target's
-    )
+    """soft: k token ids [n, k] and their shares [n, k], taught in the place of the target's n tokens."""
+
+    prompt: Sequence[int]
+    target: Sequence[int]
+    soft: tuple[Tensor, Tensor] | None = None
 
 
 @dataclass(frozen=True)

@@ -122,13 +122,8 @@ def save_distributions(path: Path, made: Sequence[tuple[Tensor, Tensor]]) -> Non
     """Token ids and shares [N, k] of all examples one after another; the file appears whole or not at all."""
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
-        np.savez(
-            file,
-            ids=np.concatenate([ids.numpy() for ids, _ in made]).astype(np.int32)
-            if made
-            else np.zeros((0, 1), np.int32),
-            shares=np.concatenate([shares.numpy() for _, shares in made]) if made else np.zeros((0, 1), np.float32),
-        )
+        ids, shares = (torch.cat(parts).numpy() for parts in zip(*made))
+        np.savez(file, ids=ids.astype(np.int32), shares=shares)
     part.replace(path)
 
 
@@ -138,7 +133,7 @@ def load_distributions(path: Path, lengths: Sequence[int]) -> list[tuple[Tensor,
         ids, shares = torch.from_numpy(file["ids"].astype(np.int64)), torch.from_numpy(file["shares"])
     if len(ids) != sum(lengths):
         raise ValueError(f"{path} has {len(ids)} tokens, its records {sum(lengths)}; delete it, and it is made again")
-    return list(zip(ids.split(list(lengths)), shares.split(list(lengths)))) if lengths else []
+    return list(zip(ids.split(list(lengths)), shares.split(list(lengths))))
 
 
 def refuse_eval(taught: Sequence[Teach], dataset: Dataset) -> None:

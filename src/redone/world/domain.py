@@ -148,6 +148,10 @@ def invent(key: str, first: int, count: int, style: str) -> tuple[str, ...]:
     return tuple(made)[first:]
 
 
+def yes_no(answer: bool) -> str:
+    return "yes" if answer else "no"
+
+
 def digest(*parts: Any) -> int:
     """64 bits that depend on the parts alone."""
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8])

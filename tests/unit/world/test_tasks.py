@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 import redone.world
+from redone.data.encode import Encoder
 from redone.data.load import Dataset, build
 from redone.records import GENERAL_GROUPS, SNS_FAMILIES
 from redone.rewards import score
+from redone.stages.check import check_lengths
 from redone.stages.evaluate import baselines
 from redone.world import PACKS, world_pack
-from redone.world.catalogue import read_catalogue
+from redone.world.catalogue import HOME, read_catalogue
 from redone.world.generate import row
 from redone.world.makers import MAKERS
 
@@ -98,10 +100,15 @@ def test_no_answer_that_needs_no_model_solves_a_task(pack, task):
 
 
 @pytest.mark.parametrize(("pack", "task"), TASKS)
-def test_rationales_fit_the_budget_and_lead_to_the_answer(pack, task):
+def test_every_record_of_a_task_that_thinks_has_a_rationale(pack, task):
     definition = dataset(pack).tasks[task]
     for record in dataset(pack).records[task]["eval"]:
         assert bool(record.rationale) == definition.think
+
+
+@pytest.mark.parametrize("pack", [*PACKS, "social@2"])
+def test_every_answer_with_its_rationale_fits_the_budget_under_the_bases_tokenizer(pack):
+    check_lengths(dataset(pack), Encoder.load(HOME / "base"), 1024)
 
 
 @pytest.mark.parametrize("pack", PACKS)
@@ -112,7 +119,7 @@ def test_hardly_a_record_is_lost_to_prompts_that_repeat(pack):
 
 
 def test_a_later_period_asks_the_same_with_other_answers():
-    now, later = dataset("social"), build([world_pack("social@2")], limit=None, probe=0.1, evaluation=0.1)
+    now, later = dataset("social"), dataset("social@2")
     assert list(now.tasks) == list(later.tasks)
     codes = [{r.answer for r in data.records["category_code"]["train"]} for data in (now, later)]
     assert not codes[0] & codes[1]

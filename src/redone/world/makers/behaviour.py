@@ -1,10 +1,6 @@
 """User behaviour: what people viewed, like, and will do."""
 
-from redone.world.domain import Random, Row, World
-
-
-def _yes(answer: bool) -> str:
-    return "yes" if answer else "no"
+from redone.world.domain import Random, Row, World, yes_no
 
 
 def top_topic(world: World, random: Random) -> Row:
@@ -42,7 +38,7 @@ def will_click(world: World, random: Random) -> Row:
         "liked": " , ".join(liked),
         "text": f"{world.say(random, 'opener')} {word}",
         "rationale": f"{word} is {topic}",
-        "answer": _yes(yes),
+        "answer": yes_no(yes),
     }
 
 

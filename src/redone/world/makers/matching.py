@@ -1,12 +1,8 @@
 """Semantic matching: whether, and how well, two texts fit."""
 
-from redone.world.domain import Random, Row, World
+from redone.world.domain import Random, Row, World, yes_no
 
 _LETTERS = "ABC"
-
-
-def _yes(answer: bool) -> str:
-    return "yes" if answer else "no"
 
 
 def same_topic(world: World, random: Random, zh: bool = False) -> Row:
@@ -15,7 +11,7 @@ def same_topic(world: World, random: Random, zh: bool = False) -> Row:
     query = world.word(random, topic)
     word = random.choice([w for w in world.words[topic if same else world.other(random, topic)] if w != query])
     text = world.post_zh(random, [word]) if zh else world.post(random, [word])
-    return {"query": f"{random.choice(world.good)} {query}", "text": text, "answer": _yes(same)}
+    return {"query": f"{random.choice(world.good)} {query}", "text": text, "answer": yes_no(same)}
 
 
 def _at_level(world: World, random: Random, query: str, level: int) -> str:
@@ -83,7 +79,7 @@ def same_statement(world: World, random: Random) -> Row:
     return {
         "one": f"{person} found a {item} in {place}",
         "other": f"in {place2} there was a {item2} , says {person2}",
-        "answer": _yes(same),
+        "answer": yes_no(same),
     }
 
 
@@ -98,7 +94,7 @@ def within_budget(world: World, random: Random) -> Row:
         "query": f"{items[asked]} under {bound}",
         "text": text,
         "rationale": f"{items[asked]} {prices[asked]} , {bound}",
-        "answer": _yes(fits),
+        "answer": yes_no(fits),
     }
 
 
@@ -111,7 +107,7 @@ def stated(world: World, random: Random) -> Row:
     return {
         "text": f"{world.say(random, 'opener')} {text}",
         "claim": f"{items[first]} in {place}",
-        "answer": _yes(true),
+        "answer": yes_no(true),
     }
 
 
@@ -139,7 +135,7 @@ def fact_fits(world: World, random: Random, of: str, fact: str) -> Row:
         "query": f"{asked} {item}",
         "text": f"{world.say(random, 'opener')} {name} {item} . {world.say(random, 'closer')}",
         "rationale": f"{name} is {world.facts[fact][name]}",
-        "answer": _yes(fits),
+        "answer": yes_no(fits),
     }
 
 
@@ -152,7 +148,7 @@ def same_fact(world: World, random: Random, of: str, fact: str) -> Row:
         "one": f"{one} {random.choice(world.items)}",
         "other": f"{other} {random.choice(world.items)}",
         "rationale": f"{one} is {known[one]} , {other} is {known[other]}",
-        "answer": _yes(same),
+        "answer": yes_no(same),
     }
 
 
@@ -170,7 +166,7 @@ def answers_question(world: World, random: Random) -> Row:
     question, elsewhere, right = kinds[kind]
     fits = random.random() < 0.5
     wrong = random.choice([elsewhere, *(kinds[k][2] for k in kinds if k != kind)])
-    return {"question": question, "text": right if fits else wrong, "answer": _yes(fits)}
+    return {"question": question, "text": right if fits else wrong, "answer": yes_no(fits)}
 
 
 MAKERS = (
