@@ -205,7 +205,7 @@ def teach(lab: Lab, plan: TargetPlan) -> list[targeted.Teach]:
     else:
         general = targeted.choose_general(plan, lab.dataset, seed, 0.5)
         answers = sample(lab, "explore", general, settings.candidates, settings.temperature, "soft labels")
-        source = "distribution" if settings.soft_labels == "distribution" else "best of n"
+        source = settings.soft_labels.replace("_", " ")
         soft, failed = targeted.best_of_n(answers, lab.encoder, tasks, plan.general, source)
     write_json(
         lab.out / "target" / "made.json",

@@ -21,10 +21,10 @@ from redone.data.pack import PackedBatch, Tokens, pack
 from redone.engine import attention, llama
 
 _AGREE = {torch.float32: 1e-4, torch.bfloat16: 0.15}  # largest gap of a log-probability between the two paths
-Reader = Callable[..., tuple[Tensor, ...]]
-
 _CHUNK = 1 << 24  # logits held at once, in numbers
 
+
+Reader = Callable[..., tuple[Tensor, ...]]  # logits [n, V] and columns' rows [n, ...] -> tensors [n, ...]
 
 # what a model's own code may raise on a row of trees; the line that is shown says how it broke
 _BREAKS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
