@@ -13,7 +13,7 @@ from redone.data.pack import PackedBatch, pack, split_by_tokens
 from redone.engine.log import Log
 from redone.engine.policy import Policy
 from redone.engine.store import Store
-from redone.stages.steps import Taken, make_optimizer, optimizer_step, run_steps, set_rate
+from redone.stages.steps import Taken, optimizer_step, run_steps, set_rate
 
 
 class Example(NamedTuple):
@@ -31,19 +31,24 @@ class Fit:
     name: str
     steps: int
     rate: Callable[[int], float]
-    weight_decay: float
     max_grad_norm: float
     save_every: int
     tokens_per_pass: int
 
 
-def fit(policy: Policy, batch_at: Callable[[int], Sequence[Example]], settings: Fit, store: Store, log: Log) -> float:
+def fit(
+    policy: Policy,
+    optimizer: torch.optim.Optimizer,
+    batch_at: Callable[[int], Sequence[Example]],
+    settings: Fit,
+    store: Store,
+    log: Log,
+) -> float:
     """Train on batch_at(0), batch_at(1), ... going on from the store's checkpoint; the seconds it took in all.
 
     The loss of a step is the mean over all its target tokens. Raises Interrupted after ctrl-C, with the last whole
     step saved.
     """
-    optimizer = make_optimizer(policy, settings.rate(0), settings.weight_decay)
 
     def take(step: int) -> Taken:
         rate = settings.rate(step)

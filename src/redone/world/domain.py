@@ -5,13 +5,13 @@ them; invented names, the facts about them, and what is popular change with ever
 period 0; runs train and evaluate on period 1; later ones are for drift.
 """
 
-import hashlib
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from redone.data.mix import derive_seed, uniform
 from redone.mistakes import read_toml
 
 Random = random.Random
@@ -106,7 +106,7 @@ def read_domain(path: Path, period: int) -> World:
     }
     facts: dict[str, Mapping[str, str]] = {}
     for relation, rule in table["facts"].items():
-        keys = sorted(values[rule["of"]], key=lambda name: digest(key, relation, name))
+        keys = sorted(values[rule["of"]], key=lambda name: uniform(key, relation, name))
         pool = rule["values"] if isinstance(rule["values"], list) else values[rule["values"]]
         facts[relation] = {name: pool[i % len(pool)] for i, name in enumerate(keys)}
     return World(
@@ -122,7 +122,7 @@ def read_domain(path: Path, period: int) -> World:
         facts=facts,
         texts={kind: tuple(said) for kind, said in table["texts"].items()},
         replies={intent: {k: tuple(v) for k, v in both.items()} for intent, both in table["replies"].items()},
-        popular={name: 1.0 + 2.0 * digest(key, "popular", name) / 2**64 for name in parent},
+        popular={name: 1.0 + 2.0 * uniform(key, "popular", name) for name in parent},
     )
 
 
@@ -133,7 +133,7 @@ def invent(key: str, first: int, count: int, style: str) -> tuple[str, ...]:
     for index in range(20 * (first + count)):
         if len(made) == first + count:
             break
-        chance = random.Random(digest("invent", key, style, index))
+        chance = random.Random(derive_seed("invent", key, style, index))
         if style == "code":
             name = chance.choice("bcdfghjkmnpqrstvwxz") + str(chance.randrange(10, 100))
         elif style == "zh":
@@ -150,8 +150,3 @@ def invent(key: str, first: int, count: int, style: str) -> tuple[str, ...]:
 
 def yes_no(answer: bool) -> str:
     return "yes" if answer else "no"
-
-
-def digest(*parts: Any) -> int:
-    """64 bits that depend on the parts alone."""
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8])

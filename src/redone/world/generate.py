@@ -9,8 +9,9 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+from redone.data.mix import derive_seed, uniform
 from redone.world.catalogue import Catalogue
-from redone.world.domain import Row, digest
+from redone.world.domain import Row
 from redone.world.makers import MAKERS
 
 _REGION = {"probe": (0.8, 0.9), "eval": (0.9, 1.0)}  # other splits: contents below 0.8
@@ -23,10 +24,10 @@ def row(catalogue: Catalogue, task: str, split: str, index: int) -> Row:
     given = dict(catalogue.makes[task])
     make = MAKERS[given.pop("by")]
     for attempt in range(1000):
-        chance = random.Random(digest(catalogue.name, catalogue.period, task, split, index, attempt))
+        chance = random.Random(derive_seed(catalogue.name, catalogue.period, task, split, index, attempt))
         made = make(catalogue.world, chance, **given)
         content = {name: value for name, value in made.items() if name not in _UNASKED}
-        if low <= digest("content", task, json.dumps(content, sort_keys=True)) / 2**64 < high:
+        if low <= uniform("content", task, json.dumps(content, sort_keys=True)) < high:
             return made
     raise AssertionError(f"task {task} has too few contents for split {split}")
 

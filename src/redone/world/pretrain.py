@@ -1,9 +1,10 @@
 """Pretraining of the embedded base model: `python -m redone.world.pretrain --out runs/base` (docs/data.md).
 
 The base has read what anyone could have: the general tasks, public facts of the social network, and its tasks in
-period 0, each as often as its `seen` says. What is new in period 1 (brands, slang, codes, emoji, what people look at
-next) it has never met, nor the tasks without `seen`. Contents are those of the train region, so no probe or eval prompt
-is among them. The run can be stopped and goes on where it was.
+period 0, each as often as its `seen` says. Many of the answers there are by people in a hurry (`hurried`), so that the
+base can do more than it does. What is new in period 1 (brands, slang, codes, emoji, what people look at next) it has
+never met, nor the tasks without `seen`. Contents are those of the train region, so no probe or eval prompt is among
+them. The run can be stopped and goes on where it was.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from redone.data.load import build
 from redone.data.mix import derive_seed
 from redone.engine.log import Interrupted, Log, quiet_transformers
 from redone.engine.policy import Policy
+from redone.engine.scoring import in_process
 from redone.engine.store import Store
 from redone.records import Record, Task, write_json
 from redone.stages import evaluate, sft
@@ -42,6 +44,7 @@ TEMPLATE = (
     "{%- if add_generation_prompt -%}<|assistant|>{%- if enable_thinking -%}<think>{%- endif -%}{%- endif -%}"
 )
 
+HURRY = 0.6  # share of the texts of a task with a `hurried` answer that are by people who do not look closely
 FACTS = 3.0  # how often a public fact is met, where a task's `seen` is how often that task is
 
 
@@ -73,14 +76,17 @@ def example(catalogues: Sequence[Catalogue], index: int) -> Record:
         return Record(f"fact/{index}", "fact", ({"role": "user", "content": question},), answer, "train", "world")
     row = generate(catalogue, name, "pretraining", index)
     task = catalogue.tasks[name]
+    answer, rationale = task.answer, task.rationale
+    if catalogue.hurried[name] and chance.random() < HURRY:
+        answer, rationale = catalogue.hurried[name], ""
     return Record(
         id=f"{name}/pretraining/{index}",
         task=name,
         messages=({"role": "user", "content": task.prompt.format_map(row)},),
-        answer=task.answer.format_map(row),
+        answer=answer.format_map(row),
         split="train",
         source="world",
-        rationale=task.rationale.format_map(row) if task.think else None,
+        rationale=rationale.format_map(row) if task.think else None,
         fields=row,
     )
 
@@ -138,6 +144,41 @@ def make_model(vocabulary: int, end: int) -> Qwen3ForCausalLM:
     )
 
 
+class MuonAdamW(torch.optim.Optimizer):
+    """Muon for the hidden matrices and AdamW for everything else, under one learning rate.
+
+    Learns to look things up in a text in a third of AdamW's steps (docs/log.md). Source: Jordan et al. 2024; one rate
+    for both as in Liu et al. 2025 (arXiv 2502.16982).
+    """
+
+    def __init__(self, model: torch.nn.Module, weight_decay: float) -> None:
+        named = list(model.named_parameters())
+        hidden = [p for name, p in named if p.ndim == 2 and "embed" not in name]
+        others = [p for name, p in named if p.ndim != 2 or "embed" in name]
+        super().__init__([*hidden, *others], {})
+        self.parts: list[torch.optim.Optimizer] = [
+            torch.optim.Muon(hidden, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, betas=(0.9, 0.95), weight_decay=weight_decay, fused=True),
+        ]
+        self._gather()
+
+    def _gather(self) -> None:
+        """The tables that set_rate writes to and zero_grad reads are those of the parts."""
+        self.param_groups = [table for part in self.parts for table in part.param_groups]
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        for part in self.parts:
+            part.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"parts": [part.state_dict() for part in self.parts]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for part, saved in zip(self.parts, state["parts"], strict=True):
+            part.load_state_dict(saved)
+        self._gather()
+
+
 def pretrain(out: Path, steps: int, batch: int, learning_rate: float, log: Log) -> dict[str, Any]:
     """Train in the folder `out`, leave the model in out/model, and return the facts that stand beside it."""
     catalogues = [read_catalogue(name, period=0) for name in ("social", "general")]
@@ -155,7 +196,6 @@ def pretrain(out: Path, steps: int, batch: int, learning_rate: float, log: Log) 
         name="pretraining",
         steps=steps,
         rate=lambda step: learning_rate * max(0.02, cosine_with_warmup(step, steps, 100)),
-        weight_decay=0.05,
         max_grad_norm=1.0,
         save_every=250,
         tokens_per_pass=8192,
@@ -163,7 +203,7 @@ def pretrain(out: Path, steps: int, batch: int, learning_rate: float, log: Log) 
     store = Store(out)
     began = time.monotonic()
     with log.interruptible():
-        seconds = sft.fit(policy, batch_at, fit, store, log)
+        seconds = sft.fit(policy, MuonAdamW(policy.model, weight_decay=0.05), batch_at, fit, store, log)
     policy.model.bfloat16()
     policy.save(out / "model")
     tokenizer.save_pretrained(out / "model")
@@ -193,8 +233,8 @@ def measure(folder: Path, log: Log) -> dict[str, Any]:
     records = dataset.split("probe")
     for samples, temperature in ((1, 0.0), (8, 1.0)):
         judged = evaluate.sample(
-            policy, encoder, dataset.tasks, records, samples=samples, temperature=temperature, seed=SEED, rows=256,
-            log=log, label=f"measure, {samples} samples",
+            policy, encoder, dataset.tasks, in_process(dataset.tasks), records, samples=samples,
+            temperature=temperature, seed=SEED, rows=256, log=log, label=f"measure, {samples} samples",
         )  # fmt: skip
         for item in judged:
             task = dataset.tasks[item.record.task]
@@ -212,9 +252,9 @@ def measure(folder: Path, log: Log) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/base"), help="work folder")
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--steps", type=int, default=12000)
     parser.add_argument("--batch", type=int, default=48, help="texts per step")
-    parser.add_argument("--learning-rate", type=float, default=2.5e-3)
+    parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--install", action="store_true", help="put the model into the package when it is done")
     options = parser.parse_args()
     log = Log()

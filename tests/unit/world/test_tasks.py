@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -14,7 +15,7 @@ from redone.data.load import Dataset, build
 from redone.records import GENERAL_GROUPS, SNS_FAMILIES
 from redone.rewards import score
 from redone.stages.check import check_lengths
-from redone.stages.evaluate import baselines
+from redone.stages.evaluate import baselines, trivial_verdicts
 from redone.world import PACKS, world_pack
 from redone.world.catalogue import HOME, read_catalogue
 from redone.world.generate import row
@@ -33,6 +34,13 @@ def dataset(pack: str) -> Dataset:
 @lru_cache
 def trivial(pack: str):
     return baselines(dataset(pack), "eval", None)
+
+
+def trivial_reward(pack: str, task: str) -> float:
+    """The highest mean reward, 0 to 1, of an answer that needs no model; the metric may sum it up otherwise."""
+    data = dataset(pack)
+    verdicts = trivial_verdicts(data, data.tasks[task], "eval")
+    return max(fmean(verdict.score for verdict in mine) for mine in verdicts.values())
 
 
 def test_there_are_75_sns_tasks_over_the_six_families():
@@ -99,6 +107,28 @@ def test_no_answer_that_needs_no_model_solves_a_task(pack, task):
     assert trivial(pack)[task][0] < 75.0
 
 
+CHEATS = {  # (record, two other records) -> what a model might try
+    "prompt": lambda r, others: r.prompt_text,
+    "prompt and answer": lambda r, others: f"{r.prompt_text} {r.answer}",
+    "repeated": lambda r, others: f"{r.answer} {r.answer}",
+    "in lines": lambda r, others: f"{r.answer}\n{r.answer}",
+    "in a list": lambda r, others: f"{others[0].answer} {r.answer} {others[1].answer}",
+    "in a sentence": lambda r, others: f"it may be {r.answer} but i am not sure",
+}  # the empty answer and all options listed are among the baselines themselves
+
+
+@pytest.mark.parametrize(("pack", "task"), TASKS)
+def test_no_cheat_earns_more_than_the_baseline(pack, task):
+    definition, records = dataset(pack).tasks[task], dataset(pack).records[task]["eval"]
+    closed = "<think></think>" if definition.think else ""
+    others = [(records[i - 1], records[i - 2]) for i in range(len(records))]
+    earned = {
+        name: fmean(score(definition, r, closed + cheat(r, two)).score for r, two in zip(records, others))
+        for name, cheat in CHEATS.items()
+    }
+    assert {name: value for name, value in earned.items() if value > trivial_reward(pack, task)} == {}
+
+
 @pytest.mark.parametrize(("pack", "task"), TASKS)
 def test_every_record_of_a_task_that_thinks_has_a_rationale(pack, task):
     definition = dataset(pack).tasks[task]
@@ -133,9 +163,9 @@ def test_a_period_that_is_no_number_is_refused():
 @pytest.mark.parametrize(
     ("pack", "sha256"),
     [
-        ("social", "eac185ab71a92bcd1529d39dd0cc633a022989fb2de608135ed0fcb3dde45df7"),
-        ("support", "91b2c35b91bce47958fddb9e87530be9ee58af3b3727b64ab4772cbc9b6f3082"),
-        ("general", "29fa99659fb6446421577060cd1e366cf37cd9f9ca7061ed5d58a127694090ca"),
+        ("social", "352878ca75efd6d9b79af8609be0df6e64c25e81da1f90bec8b1861cb19d75d4"),
+        ("support", "84bc829a5381209134d2b2552b38aba9bb4f1c3c6c6f410e582ac939d4c538d5"),
+        ("general", "e469c5999974277ba3ff9af981449ded362da0586f4013285da2386870bc40f6"),
     ],
 )
 def test_the_rows_are_the_same_on_every_machine(pack, sha256):

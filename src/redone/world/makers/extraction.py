@@ -15,7 +15,7 @@ def tag_single(world: World, random: Random) -> Row:
 
 def tag_multi(world: World, random: Random) -> Row:
     topics = world.some_topics(random, 5)
-    chosen = sorted(random.sample(range(5), random.choice((1, 2, 2))))
+    chosen = sorted(random.sample(range(5), random.choice((1, 1, 2))))
     words = [world.word(random, topics[i]) for i in chosen]
     tags = [f"#{topic}" for topic in topics]
     return {

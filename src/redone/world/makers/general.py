@@ -115,7 +115,12 @@ def follow(world: World, random: Random) -> Row:
             (
                 f"write {one} and {other} in capitals",
                 f"{one} {other}".upper(),
-                [{"rule": "contains", "text": one}, {"rule": "contains", "text": other}, {"rule": "upper"}],
+                [
+                    {"rule": "contains", "text": one},
+                    {"rule": "contains", "text": other},
+                    {"rule": "upper"},
+                    {"rule": "words", "max": 3},
+                ],
             ),
             (
                 f"start with {one} , end with {other} , three words",
@@ -206,7 +211,8 @@ def form(world: World, random: Random) -> Row:
     ]
     said, answer, rules = random.choice(forms)
     named = [{"rule": "contains", "text": word} for word in words]
-    return {"said": f"{words[0]} and {words[1]} {said}", "rules": rules + named, "answer": answer}
+    rules += [*named, {"rule": "words", "max": 3}]
+    return {"said": f"{words[0]} and {words[1]} {said}", "rules": rules, "answer": answer}
 
 
 MAKERS = (

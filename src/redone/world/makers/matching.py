@@ -1,6 +1,7 @@
 """Semantic matching: whether, and how well, two texts fit."""
 
 from redone.world.domain import Random, Row, World, yes_no
+from redone.world.makers.understanding import title_of
 
 _LETTERS = "ABC"
 
@@ -81,6 +82,17 @@ def same_statement(world: World, random: Random) -> Row:
         "other": f"in {place2} there was a {item2} , says {person2}",
         "answer": yes_no(same),
     }
+
+
+def titled(world: World, random: Random) -> Row:
+    """A text under its title, or under one with a word exchanged."""
+    made = title_of(world, random)
+    words = made["answer"].split()
+    fits = random.random() < 0.5
+    if not fits:
+        at, pool = random.choice([(0, world.good + world.bad), (1, world.items), (3, world.names["place"])])
+        words[at] = random.choice([word for word in pool if word != words[at]])
+    return {"title": " ".join(words), "text": made["text"], "answer": yes_no(fits)}
 
 
 def within_budget(world: World, random: Random) -> Row:
@@ -175,6 +187,7 @@ MAKERS = (
     best_of_three,
     rank_by_fit,
     same_statement,
+    titled,
     within_budget,
     stated,
     odd_topic,

@@ -107,6 +107,13 @@ def card_of(world: World, random: Random, of: str, facts: list[str]) -> Row:
     }
 
 
+def offered(world: World, random: Random, of: str, facts: list[str]) -> Row:
+    """Several facts of a named thing that is on offer, in order."""
+    name = world.name(random, of)
+    text = f"{world.say(random, 'opener')} {name} for {random.randrange(2, 99)} yuan in {world.name(random, 'place')}"
+    return {"text": text, "name": name, "answer": " , ".join(world.facts[fact][name] for fact in facts)}
+
+
 def distinct_topics(world: World, random: Random) -> Row:
     count = random.randrange(1, 4)
     topics = world.some_topics(random, count)
@@ -185,6 +192,7 @@ MAKERS = (
     fact_of_name,
     facts_of_two,
     card_of,
+    offered,
     distinct_topics,
     title_of,
     kind_of_text,
