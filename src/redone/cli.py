@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from redone.data.encode import Encoder
     from redone.data.load import Dataset, Pack
     from redone.engine.log import Log
+    from redone.judge import Endpoint
     from redone.pipeline import Lab
 
 WORLD = Path(__file__).parent / "world"
@@ -57,7 +58,10 @@ def parser() -> argparse.ArgumentParser:
     run.set_defaults(command=command_run)
 
     check = commands.add_parser("check", help="find what is wrong with a configuration and its data, train nothing")
-    _configured(check)
+    _configured(check, "*")
+    check.add_argument("--sandbox", action="store_true", help="which protections of the sandbox are active here")
+    check.add_argument("--rewards", action="store_true", help="what every task's reward would pay for cheats")
+    check.add_argument("--judge", type=int, metavar="N", help="ask the judge about N records of each verifiable task")
     check.set_defaults(command=command_check)
 
     evaluate = commands.add_parser("eval", help="measure a model on a configuration's tasks")
@@ -70,14 +74,23 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", type=Path, required=True, help="folder for outputs and results.json")
     evaluate.set_defaults(command=command_eval, model=None)
 
+    scored = commands.add_parser("score", help="score predictions for a published benchmark")
+    scored.add_argument("--benchmark", required=True, metavar="NAME", help="humaneval or mbpp")
+    scored.add_argument("--data", type=Path, required=True, help="folder that holds the benchmark's files")
+    scored.add_argument("--predictions", type=Path, required=True, metavar="FILE.jsonl")
+    scored.add_argument("--json", type=Path, metavar="FILE", help="write the scores there too")
+    scored.add_argument("--items", type=Path, metavar="FILE", help="write a line per record with its verdict")
+    scored.add_argument("--partial", action="store_true", help="score what is there, though predictions are missing")
+    scored.set_defaults(command=command_score)
+
     report = commands.add_parser("report", help="write report.md and report.html of a run again")
     report.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
     report.set_defaults(command=command_report)
     return top
 
 
-def _configured(command: argparse.ArgumentParser) -> None:
-    command.add_argument("configs", nargs="+", type=Path, metavar="CONFIG", help="TOML files, later ones on top")
+def _configured(command: argparse.ArgumentParser, count: str = "+") -> None:
+    command.add_argument("configs", nargs=count, type=Path, metavar="CONFIG", help="TOML files, later ones on top")
     command.add_argument("--model", help="Hugging Face folder or hub id of the base model")
     command.add_argument("--data", help="folder that the data files lie in")
     command.add_argument("--seed", type=int)
@@ -91,11 +104,10 @@ def command_run(options: argparse.Namespace) -> int:
     from redone.engine.log import Interrupted, Log
 
     log = Log()
-    lab = prepare(config, out, log)
     from redone import pipeline
 
     again = " ".join(["redone", *sys.argv[1:]])
-    with log.interruptible():
+    with prepare(config, out, log) as lab, log.interruptible():
         try:
             results = pipeline.run(lab)
         except Interrupted as where:
@@ -109,6 +121,12 @@ def command_run(options: argparse.Namespace) -> int:
 
 
 def command_check(options: argparse.Namespace) -> int:
+    if options.sandbox:
+        _print_protections()
+    if not options.configs:
+        if not options.sandbox:
+            raise ValueError("check what? Give a configuration, or --sandbox")
+        return 0
     config = resolve(options)
     from redone.engine.log import Log
 
@@ -120,7 +138,64 @@ def command_check(options: argparse.Namespace) -> int:
         removed = checked.dataset.removed[name]
         print(f"{name:<28} {task.family:<24} {sizes}" + (f"  {removed} repeated ones removed" if removed else ""))
     print(f"{len(checked.dataset.tasks)} tasks, all reference answers score 1, everything fits.")
+    if options.rewards:
+        _print_stress(checked.dataset, log)
+    if options.judge:
+        _print_agreement(checked.dataset, config, options.judge, log)
     return 0
+
+
+def _print_protections() -> None:
+    """What holds code in here, as a process inside found when it tried to get out. Raises Unavailable."""
+    from redone.sandbox.isolate import protections
+
+    for layer in protections():
+        print(f"{'yes' if layer.active else 'NO ' if layer.needed else 'no '}  {layer.name:<22} {layer.detail}")
+
+
+def _print_stress(dataset: Dataset, log: Log) -> None:
+    """A line per task: what gold, other records' answers, and the best trivial answer earn; then the holes."""
+    from redone.stages.stress import CHEATS, stress
+
+    with log.bar("stress test of the rewards", len(dataset.tasks)) as bar:
+        found = []
+        for task in dataset.tasks.values():
+            found.append(stress(dataset, task))
+            bar.advance(1)
+    print(f"\nMean reward, 0 to 100, of up to 40 eval records for {len(CHEATS)} cheats: {', '.join(CHEATS)}.")
+    print(f"{'task':<28} {'gold':>6} {'others':>6} {'trivial':>7} {'cheats':>6}  the cheat that pays most")
+    for mine in found:
+        worst, most = max(mine.earned.items(), key=lambda item: item[1])
+        rates = f"{100 * mine.gold:6.0f} {100 * mine.others:6.0f} {100 * mine.baseline:7.0f} {100 * most:6.0f}"
+        print(f"{mine.task:<28} {rates}  {worst if most else '-'}")
+    holes = [mine for mine in found if mine.holes]
+    for mine in holes:
+        paid = ", ".join(f"{cheat} {100 * value:.0f}" for cheat, value in mine.holes.items())
+        print(f"{mine.task}: pays more for cheats than for the best answer that needs no model: {paid}")
+    print(f"{len(holes)} of {len(found)} rewards can be cheated." if holes else "No reward pays a cheat.")
+
+
+def _print_agreement(dataset: Dataset, config: RunConfig, most: int, log: Log) -> None:
+    """A line per verifiable task: on how many right and how many wrong answers the judge agrees with its reward."""
+    from redone import judge
+    from redone.stages.agreement import agreement, verifiable
+
+    endpoint = court(config, Path("runs") / config.name)
+    if endpoint is None:
+        raise ValueError("--judge: name one: judge.base_url and judge.model")
+    judge.use(endpoint, lambda seconds, note: log.line(note) if note else None)
+    tasks = verifiable(dataset)
+    with log.bar("agreement with the judge", len(tasks)) as bar:
+        found = []
+        for task in tasks:
+            found.append(agreement(dataset, task, most))
+            bar.advance(1)
+    print(f"\n{'task':<28} {'right answers':>22} {'wrong answers':>22}   on which the judge agrees with the reward")
+    for mine in found:
+        right, wrong = f"{mine.right_agreed} of {mine.right}", f"{mine.wrong_agreed} of {mine.wrong}"
+        print(f"{mine.task:<28} {right:>22} {wrong:>22}")
+    agreed = sum(mine.right_agreed + mine.wrong_agreed for mine in found)
+    print(f"The judge agrees on {agreed} of {sum(mine.right + mine.wrong for mine in found)} answers.")
 
 
 def command_eval(options: argparse.Namespace) -> int:
@@ -131,13 +206,12 @@ def command_eval(options: argparse.Namespace) -> int:
     from redone.engine.log import Interrupted, Log
 
     log = Log()
-    lab = prepare(config, options.out, log, keep=False)
     from redone import pipeline
     from redone.records import write_json, write_jsonl
     from redone.stages import evaluate
 
-    records = evaluate.first_of_each_task(lab.dataset, options.split, config.eval.records)
-    with log.interruptible():
+    with prepare(config, options.out, log, keep=False) as lab, log.interruptible():
+        records = evaluate.first_of_each_task(lab.dataset, options.split, config.eval.records)
         try:
             judged = pipeline.sample(lab, "base", records, 1, 0.0, options.split)
         except Interrupted as where:
@@ -150,6 +224,32 @@ def command_eval(options: argparse.Namespace) -> int:
     results = {"split": options.split, "models": {"model": table}}
     write_json(options.out / "results.json", results)
     _print_results(results)
+    return 0
+
+
+def command_score(options: argparse.Namespace) -> int:
+    from redone import benchmark
+    from redone.engine.log import Log
+    from redone.engine.scoring import Scorer
+    from redone.records import write_json, write_jsonl
+    from redone.rewards import SANDBOXED, uses
+    from redone.rewards.program import unavailable
+
+    name = options.benchmark
+    records = benchmark.read(name, options.data)
+    outputs = benchmark.read_predictions(options.predictions, [record.id for record in records], options.partial)
+    task = benchmark.BENCHMARKS[name].task
+    if uses(task, SANDBOXED) and (why := unavailable()):
+        raise ValueError(f"{name} runs code that a model wrote: {why}")
+    log = Log()
+    workers = os.cpu_count() or 1
+    with Scorer({task.name: task}, workers=workers, seconds=60.0, memory=4096, say=log.line) as scorer:
+        scores, items = benchmark.score(name, records, outputs, scorer)
+    if options.items:
+        write_jsonl(options.items, items)
+    if options.json:
+        write_json(options.json, scores)
+    print(json.dumps(scores))
     return 0
 
 
@@ -242,8 +342,12 @@ def check(config: RunConfig, log: Log) -> Checked:
     with log.bar(f"reading and checking {', '.join(config.data.packs)}", passes) as bar:
         shares = {"probe": config.data.probe, "evaluation": config.data.eval}
         dataset = build(packs, limit=config.data.limit, **shares, advance=bar.advance)
+        checks.check_options(dataset.tasks)
+        dataset, left_out = checks.check_sandbox(dataset, config.scoring.sandbox_missing)
+        checks.check_judge(dataset.tasks, config.judge.base_url, config.judge.model)
         dataset, notes = checks.check_rewards(dataset, bar.advance)
         checks.check_lengths(dataset, encoder, max_context, bar.advance)
+    notes = [*left_out, *notes]
     for note in notes:
         log.line(note)
     return Checked(dataset, notes, base, encoder, max_context)
@@ -297,13 +401,15 @@ def model_path(name: str) -> Path:
     return Path(name)
 
 
-def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Lab:
+@contextmanager
+def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Iterator[Lab]:
     """Everything read and checked, and the run's config.json and manifest.json written if they are not there."""
     import torch
 
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     checked = check(config, log)
     from redone.engine.policy import Policy
+    from redone.engine.scoring import Scorer
     from redone.pipeline import Lab
     from redone.records import write_json
 
@@ -315,13 +421,33 @@ def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Lab:
     with loading(config.model.path):
         policy = Policy.load(checked.base, config.model.dtype, device, checked.max_context)
     log.line(policy.note or "Every prompt is computed once for all of its answers.")
-    lab = Lab(config, checked.dataset, checked.encoder, checked.base, out, log, device, checked.max_context)
     if keep and (out / "manifest.json").exists():
         same_data(out, checked.dataset)
     if keep and not (out / "config.json").exists():
         write_json(out / "manifest.json", manifest(config, checked, policy, device))
         write_json(out / "config.json", config.model_dump(mode="json"))
-    return lab
+    bounds = config.scoring
+    tasks = checked.dataset.tasks
+    scorer = Scorer(
+        tasks,
+        workers=bounds.workers,
+        seconds=bounds.seconds,
+        memory=bounds.memory,
+        court=court(config, out),
+        say=log.line,
+    )
+    with scorer:
+        yield Lab(config, checked.dataset, checked.encoder, checked.base, out, log, device, checked.max_context, scorer)
+
+
+def court(config: RunConfig, out: Path) -> Endpoint | None:
+    """Where the run's judge is, if it has one."""
+    from redone.judge import Endpoint
+
+    asked = config.judge
+    if asked.base_url is None:
+        return None
+    return Endpoint(asked.base_url, asked.model, str(out / "judge"), asked.key, asked.seconds)
 
 
 def manifest(config: RunConfig, checked: Checked, policy: Any, device: str) -> dict[str, Any]:

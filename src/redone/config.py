@@ -102,6 +102,27 @@ class Target(Table):
     save_every: int = Field(20, ge=1, description="steps between checkpoints; ctrl-C saves at once")
 
 
+class Judge(Table):
+    """For tasks with the rewards `judge` and `judge_pair`; their replies are kept in the run's folder judge/."""
+
+    base_url: str | None = Field(None, description="OpenAI-compatible endpoint, such as http://localhost:8000/v1")
+    model: str = Field("", description="the model's name there")
+    key: str = Field("OPENAI_API_KEY", description="environment variable that holds the API key")
+    seconds: float = Field(60.0, gt=0, description="longest that one reply may take")
+
+
+class Scoring(Table):
+    workers: int = Field(2, ge=1, description="processes that score answers")
+    seconds: float = Field(10.0, gt=0, description="longest that one answer may take to be scored")
+    memory: int = Field(4096, ge=512, description="MiB that a scoring process may allocate")
+    sandbox_missing: Literal["refuse", "leave_out"] = Field(
+        "refuse", description="where code cannot be isolated: refuse to start, or leave out the tasks that run it"
+    )
+    most_errors: float = Field(
+        0.1, ge=0, le=1, description="share of a step's answers without a verdict above which the run stops"
+    )
+
+
 class Eval(Table):
     records: int | None = Field(None, ge=1, description="eval records per task at most")
     rows: int = Field(256, ge=1, description="answers decoded at once, in probes and soft labels too")
@@ -123,6 +144,8 @@ class RunConfig(Table):
     diagnose: Diagnose = Diagnose()
     target: Target = Target()
     refine: RL = RL(**REFINE)
+    scoring: Scoring = Scoring()
+    judge: Judge = Judge()
     eval: Eval = Eval()
 
 

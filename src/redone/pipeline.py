@@ -25,12 +25,14 @@ from redone.diagnosis.findings import find
 from redone.diagnosis.plan import make_plan
 from redone.engine.log import Log
 from redone.engine.policy import Policy
+from redone.engine.scoring import Asked, ScoreAll, refuse_errors
 from redone.engine.store import Store
-from redone.records import MODELS, Finding, Record, TargetPlan, Verdict, read_jsonl, write_json, write_jsonl
+from redone.records import MODELS, Finding, Record, TargetPlan, read_jsonl, write_json, write_jsonl
 from redone.report import write_report
 from redone.report.plots import PLOTS
 from redone.rewards import score
 from redone.stages import evaluate, rl, sft, targeted
+from redone.stages.steps import make_optimizer
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Lab:
     log: Log
     device: str
     max_context: int
+    score_all: ScoreAll
 
     def folder(self, model: str) -> Path:
         return self.base if model == "base" else self.out / model / "model"
@@ -133,12 +136,12 @@ def target(lab: Lab, plan: TargetPlan) -> None:
         name="target",
         steps=steps,
         rate=lambda step: settings.learning_rate * cosine_with_warmup(step, steps, warmup),
-        weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,
         save_every=settings.save_every,
         tokens_per_pass=lab.config.tokens_per_pass,
     )
-    finish(lab, store, policy, sft.fit(policy, batch_at, fit, store, lab.log))
+    optimizer = make_optimizer(policy, settings.learning_rate, settings.weight_decay)
+    finish(lab, store, policy, sft.fit(policy, optimizer, batch_at, fit, store, lab.log))
 
 
 def refine(lab: Lab) -> None:
@@ -260,6 +263,8 @@ def reinforce(lab: Lab, stage: str, start: str) -> None:
         policy=policy,
         encoder=lab.encoder,
         tasks=lab.dataset.tasks,
+        score_all=lab.score_all,
+        most_errors=lab.config.scoring.most_errors,
         mix=mix,
         settings=settings,
         seed=lab.config.seed,
@@ -334,10 +339,11 @@ def strata(dataset: Dataset, settings: RL, weights: Mapping[str, float]) -> list
 def sample(
     lab: Lab, model: str, records: list[Record], samples: int, temperature: float, label: str
 ) -> list[evaluate.Judged]:
-    return evaluate.sample(
+    judged = evaluate.sample(
         lab.load(model),
         lab.encoder,
         lab.dataset.tasks,
+        lab.score_all,
         records,
         samples=samples,
         temperature=temperature,
@@ -346,6 +352,8 @@ def sample(
         log=lab.log,
         label=label,
     )
+    refuse_errors(((item.record.task, item.verdicts) for item in judged), lab.config.scoring.most_errors)
+    return judged
 
 
 def train_records(lab: Lab) -> dict[str, tuple[Record, ...]]:
@@ -360,11 +368,11 @@ def summarise(lab: Lab, findings: list[Finding]) -> dict[str, Any]:
     with timed(lab, "summary"), lab.log.bar("summary", len(MODELS)) as bar:
         trivial = evaluate.baselines(lab.dataset, "eval", settings.records)
         for model in MODELS:
-            pairs: list[tuple[Record, Verdict]] = []
-            for row in read_jsonl(lab.out / "eval" / f"{model}.jsonl.gz"):
-                record = by_id[row["id"]]
-                finished = row["reason"] != "truncated"
-                pairs.append((record, score(lab.dataset.tasks[record.task], record, row["output"], finished)))
+            asked = [
+                Asked(by_id[row["id"]], [(row["output"], row["reason"] != "truncated")])
+                for row in read_jsonl(lab.out / "eval" / f"{model}.jsonl.gz")
+            ]
+            pairs = [(one.record, verdict) for one, [verdict] in zip(asked, lab.score_all(asked))]
             models[model] = evaluate.summarise(
                 lab.dataset, pairs, trivial, seed=lab.config.seed, resamples=settings.bootstrap
             )

@@ -4,20 +4,29 @@ A task names one of REWARDS, gives it options, and names one of METRICS for its 
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import fmean
-from typing import Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from redone.mistakes import nearest
 from redone.records import Record, Task, Verdict
+from redone.rewards.compose import flaw as composition_flaw
+from redone.rewards.compose import gate, product, weighted
 from redone.rewards.exact import exact
-from redone.rewards.execution import expression
 from redone.rewards.extract import drop_thinking, split_thinking
+from redone.rewards.faithful import faithful
+from redone.rewards.ifeval import ifeval
+from redone.rewards.judged import graded, preferred
+from redone.rewards.mathematics import mathematics
 from redone.rewards.metrics import anls, bleu, chrf, set_f1, token_f1
 from redone.rewards.pattern import pattern
+from redone.rewards.program import asserts, calls, expression, program
+from redone.rewards.schema import json_schema, sections, tags
+from redone.rewards.similarity import rouge_1, rouge_2, rouge_l
 
-REWARDS: Mapping[str, Callable[..., Verdict]] = {
+REWARDS: dict[str, Callable[..., Verdict]] = {
     "exact": exact,
     "set_f1": set_f1,
     "chrf": chrf,
@@ -25,8 +34,30 @@ REWARDS: Mapping[str, Callable[..., Verdict]] = {
     "anls": anls,
     "token_f1": token_f1,
     "expression": expression,
+    "program": program,
+    "calls": calls,
+    "asserts": asserts,
     "pattern": pattern,
+    "ifeval": ifeval,
+    "faithful": faithful,
+    "mathematics": mathematics,
+    "rouge_1": rouge_1,
+    "rouge_2": rouge_2,
+    "rouge_l": rouge_l,
+    "json_schema": json_schema,
+    "tags": tags,
+    "sections": sections,
+    "judge": graded,
+    "judge_pair": preferred,
 }
+COMPOSED: Mapping[str, Callable[..., Verdict]] = {  # of any of REWARDS, themselves included
+    "product": product,
+    "weighted": weighted,
+    "gate": gate,
+}
+REWARDS |= {name: partial(reward, REWARDS) for name, reward in COMPOSED.items()}
+JUDGED = ("judge", "judge_pair")
+SANDBOXED = ("expression", "program", "calls", "asserts")
 COUNTING = ("set_f1", "token_f1")  # the rewards whose parts micro_f1 can add up
 LONGEST = 20_000  # characters of an answer: Unicode normalisation can take time quadratic in them
 
@@ -74,25 +105,46 @@ def validate_options(task: Task) -> None:
             raise ValueError(f"task {task.name}: unknown {what} {name!r}{_near(name, known)}")
     if not isinstance(task.pass_at, (int, float)) or not 0 < task.pass_at <= 1:
         raise ValueError(f"task {task.name}: pass_at is {task.pass_at!r}, not above 0 and at most 1")
+    _check_options(f"task {task.name}: reward {task.reward}", task.reward, task.options)
+    if task.metric == "micro_f1" and task.reward not in COUNTING:
+        raise ValueError(f"task {task.name}: metric micro_f1 needs the counts of {' or '.join(COUNTING)}")
+
+
+def _check_options(where: str, reward: str, options: Mapping[str, Any]) -> None:
     parameters = {
         name: parameter
-        for name, parameter in inspect.signature(REWARDS[task.reward]).parameters.items()
+        for name, parameter in inspect.signature(REWARDS[reward]).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
-    for name, value in task.options.items():
-        where = f"task {task.name}: reward {task.reward}"
+    for name, value in options.items():
         if name not in parameters:
             raise ValueError(f"{where} has no option {name!r}{_near(name, parameters)}")
         wanted = parameters[name].annotation
         if get_origin(wanted) is Literal:
             if value not in get_args(wanted):
                 raise ValueError(f"{where}: {name} cannot be {value!r}{_near(str(value), get_args(wanted))}")
-        elif type(value) is not wanted:
+        elif type(value) is not (get_origin(wanted) or wanted):
             raise ValueError(f"{where}: {name} is {value!r}, not of type {wanted.__name__}")
         elif name == "separator" and not value:
             raise ValueError(f"{where}: the separator is empty")
-    if task.metric == "micro_f1" and task.reward not in COUNTING:
-        raise ValueError(f"task {task.name}: metric micro_f1 needs the counts of {' or '.join(COUNTING)}")
+    for name, parameter in parameters.items():
+        if parameter.default is inspect.Parameter.empty and name not in options:
+            raise ValueError(f"{where} needs the option {name!r}")
+    if reward in COMPOSED:
+        if problem := composition_flaw(REWARDS, reward, options):
+            raise ValueError(f"{where}: {problem}")
+        for part in options["of"]:
+            _check_options(f"{where}: its part {part['reward']}", part["reward"], part.get("options", {}))
+
+
+def uses(task: Task, names: Collection[str]) -> bool:
+    """Whether one of these rewards decides, in whole or in part."""
+
+    def within(reward: str, options: Mapping[str, Any]) -> bool:
+        parts = options.get("of", ()) if reward in COMPOSED else ()
+        return reward in names or any(within(part["reward"], part.get("options", {})) for part in parts)
+
+    return within(task.reward, task.options)
 
 
 def _near(name: str, known: Iterable[str]) -> str:

@@ -4,18 +4,28 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Literal
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"(?=\w)[{_CJK}]|[^\W{_CJK}]+")
+_CJK_SPACE = re.compile(rf" ?([{_CJK}]) ?")
 _FENCE = re.compile(r"```[A-Za-z0-9_]*[ \t]*\n(.*?)\n?```", re.DOTALL)
 _LETTERED = re.compile(r"(?:\(([a-zA-Z])\)|([a-zA-Z])[.):、])\s*(.*)", re.DOTALL)
 _CURRENCY = "[$€£¥₩₹元]"
 _QUANTITY = re.compile(
-    rf"(?P<sign>[-+]?)(?:(?P<currency>{_CURRENCY})\s*)?"
+    rf"(?P<sign>[-+]?)(?:(?P<currency>{_CURRENCY})\s*(?P<after>[-+]?))?"
     r"(?P<whole>[0-9]{1,3}(?:,[0-9]{3}){1,9}(?:\.[0-9]{1,30})?|[0-9]{1,30}(?:\.[0-9]{1,30})?|\.[0-9]{1,30})"
     r"(?:\s*/\s*(?P<below>[0-9]{1,30}))?(?P<percent>\s*%)?"
     rf"(?:\s*(?P<unit>{_CURRENCY}|°[cf]?|[^\W\d_]{{1,30}}))?"
 )
+_YES = frozenset("yes y true correct 是 是的 对 对的 正确".split())
+_NO = frozenset("no n false incorrect 否 不是 不 不对 错 错误".split())
+_LEVEL = re.compile(
+    r"(?:(?:level|lv|grade|rating|score|等级|级别)\s*[.:]?\s*|第\s*)?([0-9]{1,3})\s*(?:级|档|星|分|stars?)?"
+)
+_WIDE = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}  # , to ，
+_PERCENT = re.compile(r"\s*(?:per ?cent|pct)$")
+_MIXED = re.compile(r"([-+]?)([0-9]{1,30})\s+([0-9]{1,30}\s*/\s*[0-9]{1,30})")
 _MAGNITUDES = {"dozen", "hundred", "thousand", "million", "billion", "trillion", "k", "bn", *"十百千万亿萬億"}
 
 
@@ -35,16 +45,21 @@ def drop_thinking(text: str) -> str:
     return split_thinking(text)[1] if text.lstrip().startswith("<think>") else text
 
 
-def fold(text: str, case: bool = False) -> str:
-    """NFKC, casefolded unless `case`, each run of whitespace one space, stripped."""
-    text = unicodedata.normalize("NFKC", text)
-    return " ".join((text if case else unicodedata.normalize("NFKC", text.casefold())).split())
+def fold(text: str, case: bool = False, width: bool = False) -> str:
+    """NFKC (NFC with `width`), casefolded unless `case`, each run of whitespace one space, stripped."""
+    form: Literal["NFC", "NFKC"] = "NFC" if width else "NFKC"
+    text = unicodedata.normalize(form, text)
+    return " ".join((text if case else unicodedata.normalize(form, text.casefold())).split())
 
 
-def normalise(text: str, case: bool = False) -> str:
-    """Folded text without one trailing full stop."""
-    text = fold(text, case)
-    return text[:-1].rstrip() if text.endswith((".", "。")) else text
+def normalise(text: str, case: bool = False, width: bool = False, punctuation: bool = True) -> str:
+    """Folded text without one trailing full stop; without `punctuation` every such sign is a space, and none stands
+    beside a Chinese or Japanese character."""
+    text = fold(text, case, width)
+    if not punctuation:
+        text = "".join(" " if unicodedata.category(letter).startswith("P") else letter for letter in text)
+        return _CJK_SPACE.sub(r"\1", " ".join(text.split()))
+    return text[:-1].rstrip() if text.endswith((".", "。", "．")) else text
 
 
 def tokens(text: str) -> list[str]:
@@ -52,42 +67,51 @@ def tokens(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
-def items(text: str, separator: str = ",", case: bool = False) -> list[str]:
+def items(text: str, separator: str = ",", case: bool = False, **rules: bool) -> list[str]:
     """The normalised items between separators, empty ones left out; a separator may be written full-width."""
-    text, separator = (unicodedata.normalize("NFKC", written) for written in (text, separator))
-    return [item for part in text.split(separator) if (item := normalise(part, case))]
+    narrow = unicodedata.normalize("NFKC", separator)
+    text = text if rules.get("width") else unicodedata.normalize("NFKC", text)
+    parts = re.split("|".join(map(re.escape, {separator, narrow, narrow.translate(_WIDE)})), text)
+    return [item for part in parts if (item := normalise(part, case, **rules))]
 
 
 def number(text: str) -> tuple[Fraction, str] | None:
     """(value, unit) where the whole text is one number, else None.
 
     A currency sign may stand before it, a currency sign or one word after it: that is the unit, "" where there is none,
-    and 元 is ¥. 50% is 1/2. Words of magnitude (5 million) are refused, and so are superscripts and vulgar fractions,
-    because NFKC turns 10² into 102 and 1¾ into 13/4.
+    and 元 is ¥. 50% and 50 percent are 1/2, 1 1/2 is 3/2, -$5 is $-5. Words of magnitude (5 million) are refused, and
+    so are superscripts and vulgar fractions, because NFKC turns 10² into 102 and 1¾ into 13/4.
     """
     if any(unicodedata.category(letter) == "No" for letter in text):
         return None
-    found = _QUANTITY.fullmatch(normalise(text).replace("\u2212", "-"))
-    if found is None or found["unit"] in _MAGNITUDES:
+    text = _PERCENT.sub("%", normalise(text).replace("\u2212", "-"))
+    if mixed := _MIXED.fullmatch(text):
+        part = number(mixed[3])
+        if part is None or part[0] >= 1:
+            return None
+        value = int(mixed[2]) + part[0]
+        return (-value if mixed[1] == "-" else value), ""
+    found = _QUANTITY.fullmatch(text)
+    if found is None or found["unit"] in _MAGNITUDES or (found["sign"] and found["after"]):
         return None
     value, below = Fraction(found["whole"].replace(",", "")), int(found["below"] or 1)
     if below == 0:
         return None
     value /= below * (100 if found["percent"] else 1)
     unit = found["currency"] or found["unit"] or ""
-    return (-value if found["sign"] == "-" else value), unit.replace("元", "¥")
+    return (-value if "-" in (found["sign"], found["after"]) else value), unit.replace("元", "¥")
 
 
-def option(text: str, candidates: Sequence[str], case: bool = False) -> int | None:
+def option(text: str, candidates: Sequence[str], case: bool = False, **rules: bool) -> int | None:
     """The index of the option that the whole text names, None where it names none or its letter and text disagree.
 
     The text is an option's text, its letter (A is the first), or both: "B. text", "(B) text". An option's text goes
     before a letter, so that options which are single letters mean themselves.
     """
+    options = [normalise(candidate, case, **rules) for candidate in candidates]
+    if (named := normalise(text, case, **rules)) in options:
+        return options.index(named)
     text = normalise(text, case)
-    options = [normalise(candidate, case) for candidate in candidates]
-    if text in options:
-        return options.index(text)
     if len(text) == 1:
         text += ")"
     found = _LETTERED.fullmatch(text)
@@ -96,7 +120,19 @@ def option(text: str, candidates: Sequence[str], case: bool = False) -> int | No
     index = ord((found[1] or found[2]).lower()) - ord("a")
     if index >= len(options):
         return None
-    return index if not found[3] or normalise(found[3], case) == options[index] else None
+    return index if not found[3] or normalise(found[3], case, **rules) == options[index] else None
+
+
+def agreement(text: str) -> bool | None:
+    """Whether the whole text says yes or no, in English or Chinese; None where it says neither."""
+    text = normalise(text)
+    return True if text in _YES else False if text in _NO else None
+
+
+def level(text: str) -> int | None:
+    """The level that the whole text names: 2, level 2, 2级, 第2档, 2 stars; None where it names none."""
+    found = _LEVEL.fullmatch(normalise(text))
+    return int(found[1]) if found else None
 
 
 def unfence(text: str) -> str:

@@ -7,8 +7,7 @@ from typing import Any, Literal
 
 from redone.records import Record, Verdict
 from redone.rewards import extract
-
-LONGEST_ALIGNED = 1_000  # characters; an edit distance costs the product of two lengths
+from redone.rewards.distance import edit_distance
 
 
 def set_f1(record: Record, answer: str, *, separator: str = ",", none: str = "none") -> Verdict:
@@ -38,56 +37,51 @@ def token_f1(record: Record, answer: str) -> Verdict:
     return _counted((found & gold).total(), found.total(), gold.total(), parsed=bool(found))
 
 
-def chrf(record: Record, answer: str, *, word_order: int = 0) -> Verdict:
-    """Sentence chrF of sacrebleu (chrF++ with word_order=2), divided by 100.
+def chrf(record: Record, answer: str, *, word_order: int = 0, at_most: float = 0.0) -> Verdict:
+    """Sentence chrF of sacrebleu (chrF++ with word_order=2), divided by 100; 0 where it is longer than `at_most` says.
 
     Blind to meaning: a translation with the negation lost scores nearly as well, a free one badly. Recall counts four
-    times as much as precision, so that words too many, such as the source before its translation, cost little.
+    times as much as precision, so that words too many, such as the source before its translation, cost little: bound
+    the length.
     """
-    return _graded(record, answer, lambda: _chrf(word_order).sentence_score(answer, [record.answer]).score / 100)
+    metric = _chrf(word_order)
+    return graded(record, answer, at_most, lambda: metric.sentence_score(answer, [record.answer]).score / 100)
 
 
-def bleu(record: Record, answer: str, *, tokenize: Literal["13a", "zh"] = "13a") -> Verdict:
-    """Sentence BLEU of sacrebleu with effective order, divided by 100; "zh" cuts Chinese into characters.
+def bleu(record: Record, answer: str, *, tokenize: Literal["13a", "zh"] = "13a", at_most: float = 0.0) -> Verdict:
+    """Sentence BLEU of sacrebleu with effective order, divided by 100; "zh" cuts Chinese into characters; 0 where it is
+    longer than `at_most` says.
 
     Blind to meaning and to inflection, and coarse on one sentence: a missing 4-gram is smoothed, not averaged out. To
     "13a" a run of Chinese is one word.
     """
-    return _graded(record, answer, lambda: _bleu(tokenize).sentence_score(answer, [record.answer]).score / 100)
+    metric = _bleu(tokenize)
+    return graded(record, answer, at_most, lambda: metric.sentence_score(answer, [record.answer]).score / 100)
 
 
-def anls(record: Record, answer: str) -> Verdict:
-    """1 - edit distance / the longer length, of normalised texts; unlike the published ANLS no threshold makes it 0.
+def anls(record: Record, answer: str, *, case: bool = False, at_most: float = 0.0) -> Verdict:
+    """1 - edit distance / the longer length, of normalised texts, with `case` in their case; 0 where it is longer than
+    `at_most` says. Unlike the published ANLS no threshold makes it 0.
 
-    Where either text is longer than 1,000 characters only equality counts. Blind to meaning: 1999 and 1998 are close.
+    Blind to meaning: 1999 and 1998 are close.
     """
 
     def similarity() -> float:
-        gold, found = extract.normalise(record.answer), extract.normalise(answer)
-        if found == gold:
-            return 1.0
-        longest = max(len(gold), len(found))
-        return 0.0 if longest > LONGEST_ALIGNED else 1 - edit_distance(gold, found) / longest
+        gold, found = extract.normalise(record.answer, case), extract.normalise(answer, case)
+        return 1 - edit_distance(gold, found) / max(len(gold), len(found))
 
-    return _graded(record, answer, similarity)
+    return graded(record, answer, at_most, similarity)
 
 
-def edit_distance(one: str, other: str) -> int:
-    """The least number of inserted, deleted and replaced characters between the two (Levenshtein)."""
-    above = list(range(len(other) + 1))
-    for row, left in enumerate(one, 1):
-        current = [row]
-        for column, right in enumerate(other, 1):
-            current.append(min(above[column] + 1, current[-1] + 1, above[column - 1] + (left != right)))
-        above = current
-    return above[-1]
-
-
-def _graded(record: Record, answer: str, similarity: Callable[[], float]) -> Verdict:
-    if not extract.normalise(record.answer):
+def graded(record: Record, answer: str, at_most: float, similarity: Callable[[], float]) -> Verdict:
+    """The similarity; 0 for an answer of more than `at_most` times the reference's characters, unless that is 0."""
+    gold, found = extract.normalise(record.answer), extract.normalise(answer)
+    if not gold:
         raise ValueError(f"{record.id}: the reference answer is empty")
-    if not extract.normalise(answer):
+    if not found:
         return Verdict(0.0, "unparsable", {"parsed": 0.0}, "empty")
+    if at_most and len(found) > at_most * len(gold):
+        return Verdict(0.0, "wrong", {"parsed": 1.0}, f"{len(found)} characters, the reference has {len(gold)}")
     score = round(similarity(), 9)  # sacrebleu's logarithms give gold 1 + 4e-16
     return Verdict(score, "right" if score == 1.0 else "wrong", {"parsed": 1.0})
 

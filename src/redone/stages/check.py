@@ -1,13 +1,16 @@
 """Everything that can be known to be wrong before training starts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 
 from redone.algo.dapo import overlong_cache
 from redone.data.encode import Encoder
 from redone.data.load import SPLITS, Dataset
+from redone.judge import INSTALL
 from redone.records import Record, Task
-from redone.rewards import score, validate_options
+from redone.rewards import JUDGED, SANDBOXED, score, uses, validate_options
+from redone.rewards.program import unavailable
 
 _SHOWN = 20
 
@@ -22,7 +25,10 @@ def check_rewards(dataset: Dataset, advance: Callable[[int], None] = lambda task
     notes = []
     records = dict(dataset.records)
     for name, task in dataset.tasks.items():
-        validate_options(task)
+        if uses(task, JUDGED):
+            notes.append(f"{name}: a judge decides, so its reference answers were not checked")
+            advance(1)
+            continue
         bad = {record.id: flaw for record in _all(dataset, name) if (flaw := _gold_flaw(task, record))}
         if bad and task.on_bad_gold == "drop":
             records[name] = {s: tuple(r for r in dataset.records[name][s] if r.id not in bad) for s in SPLITS}
@@ -38,6 +44,37 @@ def check_rewards(dataset: Dataset, advance: Callable[[int], None] = lambda task
             f'on_bad_gold = "drop" in their task:\n{_listed(refused)}'
         )
     return replace(dataset, records=records), notes
+
+
+def check_options(tasks: Mapping[str, Task]) -> None:
+    """Raises ValueError naming the task whose reward, options, metric or pass_at cannot be."""
+    for task in tasks.values():
+        validate_options(task)
+
+
+def check_sandbox(dataset: Dataset, missing: str) -> tuple[Dataset, list[str]]:
+    """The dataset and no note, where no task runs code or the sandbox can be had. Where it cannot: with `missing`
+    "leave_out" the dataset without those tasks and a note that says so; otherwise raises ValueError with what to do."""
+    running = [name for name, task in dataset.tasks.items() if uses(task, SANDBOXED)]
+    why = unavailable() if running else ""
+    if not why:
+        return dataset, []
+    named = f"{', '.join(running)} run{'s' if len(running) == 1 else ''} code that a model wrote"
+    if missing != "leave_out":
+        raise ValueError(f'{named}: {why}. Without it nothing is run; scoring.sandbox_missing = "leave_out" goes on')
+    kept = {name: task for name, task in dataset.tasks.items() if name not in running}
+    return replace(dataset, tasks=kept), [f"{named} and stay out of this run: {why}"]
+
+
+def check_judge(tasks: Mapping[str, Task], base_url: str | None, model: str) -> None:
+    """Raises ValueError where a task asks a judge and the configuration names none, or its client is not installed."""
+    asking = [name for name, task in tasks.items() if uses(task, JUDGED)]
+    if not asking:
+        return
+    if not base_url or not model:
+        raise ValueError(f"task {asking[0]} asks a judge; name one: judge.base_url and judge.model")
+    if find_spec("openai") is None:
+        raise ValueError(f"task {asking[0]} asks a judge; install the client of its endpoint: {INSTALL}")
 
 
 def _gold_flaw(task: Task, record: Record) -> str:

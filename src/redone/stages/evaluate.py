@@ -13,6 +13,7 @@ from redone.data.mix import derive_seed
 from redone.engine.generate import Answer, Request, make_decoder
 from redone.engine.log import Log
 from redone.engine.policy import Policy
+from redone.engine.scoring import Asked, ScoreAll
 from redone.records import Record, Task, Verdict
 from redone.rewards import METRICS, score
 
@@ -31,6 +32,7 @@ def sample(
     policy: Policy,
     encoder: Encoder,
     tasks: Mapping[str, Task],
+    score_all: ScoreAll,
     records: Sequence[Record],
     *,
     samples: int,
@@ -56,12 +58,13 @@ def sample(
                 decoder.admit(requests[:count])
                 requests = requests[count:]
             completed = decoder.step()
-            for request, answers in completed:
-                record = records[request.key]
-                task = tasks[record.task]
-                texts = tuple(encoder.decode(answer.tokens, record, task) for answer in answers)
-                verdicts = tuple(score(task, record, text, a.finished) for text, a in zip(texts, answers))
-                judged[request.key] = Judged(record, answers, texts, verdicts)
+            asked = [
+                Asked(record, [(encoder.decode(a.tokens, record, tasks[record.task]), a.finished) for a in answers])
+                for record, answers in ((records[request.key], answers) for request, answers in completed)
+            ]
+            for (request, answers), (record, written), verdicts in zip(completed, asked, score_all(asked)):
+                texts = tuple(text for text, _ in written)
+                judged[request.key] = Judged(record, answers, texts, tuple(verdicts))
             bar.advance(len(completed))
     return [judged[i] for i in range(len(records))]
 
@@ -161,7 +164,9 @@ def baselines(dataset: Dataset, split: Any, most: int | None) -> dict[str, tuple
 
 def best_trivial(dataset: Dataset, task: Task, split: Any, most: int | None = None) -> tuple[float, str]:
     """Score, 0 to 100, and name of the best answer that needs no model."""
-    scores = {kind: task_score(task, verdicts) for kind, verdicts in _trivial(dataset, task, split, most).items()}
+    scores = {
+        kind: task_score(task, verdicts) for kind, verdicts in trivial_verdicts(dataset, task, split, most).items()
+    }
     best = max(scores, key=lambda kind: (scores[kind], kind))
     return scores[best], best
 
@@ -169,11 +174,12 @@ def best_trivial(dataset: Dataset, task: Task, split: Any, most: int | None = No
 def chance(dataset: Dataset, task: Task, split: Any, most: int | None = None) -> float:
     """The highest pass rate, 0 to 1, of an answer that needs no model."""
     return max(
-        fmean(v.score >= task.pass_at for v in verdicts) for verdicts in _trivial(dataset, task, split, most).values()
+        fmean(v.score >= task.pass_at for v in verdicts)
+        for verdicts in trivial_verdicts(dataset, task, split, most).values()
     )
 
 
-def _trivial(dataset: Dataset, task: Task, split: Any, most: int | None) -> dict[str, list[Verdict]]:
+def trivial_verdicts(dataset: Dataset, task: Task, split: Any, most: int | None = None) -> dict[str, list[Verdict]]:
     """Verdicts on answers that need no model: majority label, first candidate, all of them, empty, source echoed."""
     labels = Counter(record.answer for record in dataset.records[task.name]["train"])
     majority = min(labels, key=lambda label: (-labels[label], label)) if labels else ""

@@ -22,9 +22,9 @@ from redone.data.pack import pack, split_by_tokens
 from redone.engine.generate import Answer, Request, make_decoder
 from redone.engine.log import Log
 from redone.engine.policy import Policy, flatten
+from redone.engine.scoring import Asked, ScoreAll, refuse_errors
 from redone.engine.store import Store
 from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
-from redone.rewards import score
 from redone.stages.rollouts import Collected, by_task, collect, reached, rollout_rows, with_old_logprobs
 from redone.stages.steps import Taken, make_optimizer, optimizer_step, run_steps, set_rate
 
@@ -37,6 +37,8 @@ class Trainer:
     policy: Policy
     encoder: Encoder
     tasks: Mapping[str, Task]
+    score_all: ScoreAll
+    most_errors: float  # share of a step's answers that may go without a verdict
     mix: Mix
     settings: RL
     seed: int
@@ -85,6 +87,7 @@ def rl_step(
     """One rollout step and its updates: (metrics, rollout lines, surplus groups)."""
     settings = trainer.settings
     collected = sample_groups(trainer, step, carried)
+    refuse_errors(((g.record.task, g.verdicts) for g in collected.fresh), trainer.most_errors)
     order = sorted(collected.groups, key=lambda group: uniform(trainer.seed, trainer.stage, step, group.record.id))
     size = settings.prompts // settings.updates
     minibatches = [order[start : start + size] for start in range(0, len(order), size)]
@@ -120,17 +123,22 @@ def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group]) -> Coll
         [prompt] = encoder.prompts([record], tasks)
         return Request(record, prompt, tasks[record.task].budget)
 
-    def judge(record: Record, answer: Answer) -> tuple[Rollout, Verdict]:
-        task = tasks[record.task]
-        text = encoder.decode(answer.tokens, record, task)
-        rollout = Rollout(record.id, answer.tokens, answer.logprobs, text, answer.finished, step)
-        return rollout, score(task, record, text, answer.finished)
+    def rollout(record: Record, answer: Answer) -> Rollout:
+        text = encoder.decode(answer.tokens, record, tasks[record.task])
+        return Rollout(record.id, answer.tokens, answer.logprobs, text, answer.finished, step)
+
+    def scored(completed: Sequence[tuple[Request, Sequence[Answer]]]) -> list[list[tuple[Rollout, Verdict]]]:
+        written = [[rollout(asked.key, answer) for answer in answers] for asked, answers in completed]
+        verdicts = trainer.score_all(
+            [Asked(asked.key, [(r.text, r.finished) for r in mine]) for (asked, _), mine in zip(completed, written)]
+        )
+        return [list(zip(mine, theirs)) for mine, theirs in zip(written, verdicts)]
 
     return collect(
         decoder,
         trainer.mix.draw,
         request,
-        judge,
+        scored,
         prompts=settings.prompts,
         pool=len(trainer.mix),
         refill=settings.refill,

@@ -32,7 +32,7 @@ def collect(
     decoder: Decoder,
     draw: Callable[[], Record],
     request: Callable[[Record], Request],  # its key is the record
-    judge: Callable[[Record, Answer], tuple[Rollout, Verdict]],
+    score: Callable[[Sequence[tuple[Request, Sequence[Answer]]]], Sequence[Sequence[tuple[Rollout, Verdict]]]],
     *,
     prompts: int,
     pool: int,  # most prompts drawn in this step
@@ -53,8 +53,8 @@ def collect(
             drawn += count
         if decoder.in_flight == 0:
             break
-        for asked, answers in decoder.step():
-            judged = [judge(asked.key, answer) for answer in answers]
+        completed = decoder.step()
+        for (asked, _), judged in zip(completed, score(completed)):
             group = Group(asked.key, asked.prompt, tuple(r for r, _ in judged), tuple(v for _, v in judged))
             if any(verdict.reason == "error" for verdict in group.verdicts):
                 errors.append(group)

@@ -5,7 +5,8 @@ import pytest
 import sacrebleu
 
 from redone.records import Record
-from redone.rewards.metrics import anls, bleu, chrf, edit_distance, set_f1, token_f1
+from redone.rewards.distance import edit_distance
+from redone.rewards.metrics import anls, bleu, chrf, set_f1, token_f1
 
 
 def record(answer):
@@ -67,7 +68,7 @@ def test_token_f1_by_hand(gold, answer, score, hits, predicted, wanted):
         ("1999", "1998", 3 / 4),
         ("coffee", "соffee", 4 / 6),  # two Cyrillic letters
         ("a" * 1001, "a" * 1001, 1),
-        ("a" * 1001, "a" * 1000, 0),  # beyond the longest aligned only equality counts
+        ("a" * 20_000, "a" * 19_999, 19_999 / 20_000),
     ],
 )
 def test_anls_by_hand(gold, answer, score):
@@ -114,6 +115,15 @@ def test_chrf_and_bleu_by_hand():
     assert chrf(record("ab"), "a").score == pytest.approx(5 / 9)
     # precisions 3/4, 2/3, 1/2 and, of no match in one, 1/2 by exponential smoothing; the lengths are equal
     assert bleu(record("a b c d"), "a b c e").score == pytest.approx((3 / 4 * 2 / 3 * 1 / 2 * 1 / 2) ** (1 / 4))
+
+
+@pytest.mark.parametrize("reward", [chrf, bleu, anls])
+def test_an_answer_longer_than_the_bound_scores_nothing(reward):
+    tea = record("a cup of tea")
+    assert reward(tea, "a cup of teas", at_most=1.25).score > 0.5
+    assert reward(tea, "a cup of tea a cup of tea", at_most=1.25).score == 0
+    assert reward(tea, "a cup of tea a cup of tea").score > 0.2
+    assert reward(tea, "a cup of tea", at_most=1.0).score == 1
 
 
 @pytest.mark.parametrize("reward", [set_f1, token_f1, chrf, bleu, anls])

@@ -1,7 +1,8 @@
 import pytest
 
 from redone.records import Record, Task, Verdict
-from redone.rewards import LONGEST, REWARDS, mean, micro_f1, score, validate_options
+from redone.rewards import JUDGED, LONGEST, REWARDS, SANDBOXED, mean, micro_f1, score, uses, validate_options
+from redone.rewards.program import unavailable
 
 
 def subject(reward, gold, prompt, candidates=(), fields=None, **options):
@@ -37,7 +38,57 @@ SUBJECTS = {
         "anls", "cocoa in paris", "Write a search query for: today I drank a hot cocoa while in Paris", DRINKS
     ),
 }
-GRADED = ("set_f1", "token_f1", "chrf", "bleu", "anls")
+NEAR, RULED = {"reward": "anls"}, {"reward": "pattern", "options": {"all": True}}
+CLOSE = [{"rule": "words", "min": 3, "max": 3}]
+for _name, _options in {
+    "product": {"of": [NEAR, RULED]},
+    "weighted": {"of": [NEAR, RULED], "weights": [1, 1]},
+    "gate": {"of": [RULED, NEAR]},
+}.items():
+    SUBJECTS[_name] = subject(
+        _name, "cocoa in paris", "A search query for: today I drank a hot cocoa", DRINKS, {"rules": CLOSE}, **_options
+    )
+SUBJECTS["ifeval"] = subject(
+    "ifeval",
+    '{"drink": "cocoa"}',
+    LISTED,
+    DRINKS,
+    {
+        "instruction_id_list": ["detectable_format:json_format", "keywords:existence"],
+        "kwargs": [{}, {"keywords": ["cocoa"]}],
+    },
+)
+CARD = "Don't buy the wrong transport card for Osaka and Kyoto! It cost me 2,000 yen."
+SUBJECTS["faithful"] = subject(
+    "faithful",
+    "Osaka and Kyoto: don't buy the wrong transport card, it cost me 2,000 yen",
+    "Write this more simply: " + CARD,
+    DRINKS,
+    {"text": CARD},
+    all=True,
+)
+SUBJECTS["asserts"] = subject(
+    "asserts", "def f(x):\n    return x + 1", "One more than x", ("x", "y"), {"tests": ["assert f(1) == 2"]}
+)
+SUBJECTS["calls"] = subject(
+    "calls",
+    "def f(x):\n    return x + 1",
+    "One more",
+    ("x", "y"),
+    {"function": "f", "cases": [{"args": [1], "value": 2}]},
+)
+SUBJECTS["program"] = subject("program", "print(1)", "Print 1", ("1", "2"), {"cases": [{"input": "", "output": "1"}]})
+SUBJECTS["mathematics"] = subject("mathematics", "42", "How much is 40 + 2?", ("41", "42", "43"))
+for _name in ("rouge_1", "rouge_2", "rouge_l"):
+    SUBJECTS[_name] = subject(_name, "a small cafe near the river", "What is it, after all, in the end?", DRINKS)
+DRINK = {"type": "object", "properties": {"drink": {"type": "string"}}, "required": ["drink"]}
+SUBJECTS["json_schema"] = subject(
+    "json_schema", '{"drink": "cocoa"}', "JSON with drink", DRINKS, {"schema": {**DRINK, "additionalProperties": False}}
+)
+SUBJECTS["tags"] = subject("tags", "<drink>cocoa</drink>", "Write <drink>", DRINKS, {"tags": "<drink></drink>"})
+SUBJECTS["sections"] = subject("sections", "# Drink\ncocoa", "One section: # Drink", DRINKS, {"sections": ["Drink"]})
+NO_SANDBOX = unavailable()
+GRADED = ("product", "weighted", "gate", "rouge_1", "rouge_2", "rouge_l", "set_f1", "token_f1", "chrf", "bleu", "anls")
 
 CHEATS = {  # (record, reference answer) -> what a model might try
     "empty": lambda r, gold: "",
@@ -67,6 +118,42 @@ WRAPPED = ("bold", "heading", "fenced", "quoted", "look-alike", "invisible")  # 
 ALLOWED = {  # beyond 0 for all or nothing, and for metrics 0.99 for the wrapped answer and 0.5 for others
     ("expression", "fenced"): 1,  # the one wrapping that is part of its format
     ("pattern", "heading"): 1,  # right by its rules
+    ("ifeval", "fenced"): 1,  # as IFEval has it
+    **{("mathematics", cheat): 1 for cheat in ("bold", "quoted")},  # the value, in whatever type
+    **{("json_schema", cheat): 1 for cheat in ("fenced", "look-alike")},  # it sees the structure alone, as the next two
+    ("tags", "look-alike"): 1,
+    **{("sections", cheat): 1 for cheat in ("repeated", "endless answer", "look-alike", "invisible")},
+    **{
+        (name, cheat): value
+        for name in ("rouge_1", "rouge_2", "rouge_l")
+        for cheat, value in {
+            "bold": 1,
+            "heading": 1,
+            "fenced": 1,
+            "quoted": 1,
+            "invisible": 1,
+            "in a list": 0.64,
+            "prompt and answer": 0.6,
+        }.items()
+    },  # the same words
+    **{(name, "fenced"): 1 for name in ("asserts", "calls", "program")},  # a block is where code is looked for
+    **{(name, "in lines"): 1 for name in ("asserts", "calls")},  # the same function, defined again
+    **{
+        ("faithful", cheat): 1  # all facts are there, in whatever form: a factor for another reward, and none alone
+        for cheat in (
+            "prompt",
+            "prompt and answer",
+            "repeated",
+            "in lines",
+            "endless answer",
+            "in a sentence",
+            "bold",
+            "heading",
+            "fenced",
+            "quoted",
+            "invisible",
+        )
+    },
     **{("set_f1", cheat): 0.8 for cheat in ("repeated", "in lines", "endless answer")},  # a third item, "milk cocoa"
     **{("token_f1", cheat): 1 for cheat in ("bold", "heading", "fenced", "quoted", "invisible")},  # the same words
     ("token_f1", "in a list"): 2 * 4 / (4 + 11),
@@ -81,6 +168,8 @@ ALLOWED = {  # beyond 0 for all or nothing, and for metrics 0.99 for the wrapped
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_a_cheat_scores_no_more_than_it_should(name, cheat):
     task, record = SUBJECTS[name]
+    if NO_SANDBOX and uses(task, SANDBOXED):
+        pytest.skip(NO_SANDBOX)
     default = 0 if name not in GRADED else 0.99 if cheat in WRAPPED else 0.5
     verdict = REWARDS[task.reward](record, CHEATS[cheat](record, record.answer), **task.options)
     assert verdict.score <= ALLOWED.get((name, cheat), default)
@@ -90,13 +179,15 @@ def test_a_cheat_scores_no_more_than_it_should(name, cheat):
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_gold_scores_one(name):
     task, record = SUBJECTS[name]
+    if NO_SANDBOX and uses(task, SANDBOXED):
+        pytest.skip(NO_SANDBOX)
     validate_options(task)
     assert score(task, record, record.answer) == score(task, record, f" {record.answer}\n")
     assert (score(task, record, record.answer).score, score(task, record, record.answer).reason) == (1, "right")
 
 
 def test_every_reward_has_a_table_of_cheats():
-    assert {task.reward for task, _ in SUBJECTS.values()} == set(REWARDS)
+    assert {task.reward for task, _ in SUBJECTS.values()} == set(REWARDS) - set(JUDGED)
 
 
 def graded(gold="tea, milk", **fields):
@@ -177,7 +268,7 @@ def test_metrics_by_hand():
     "reward, options, others, message",
     [
         ("exat", {}, {}, "unknown reward 'exat'; did you mean exact"),
-        ("judge", {}, {}, "unknown reward 'judge'; there are exact, set_f1"),
+        ("oracle", {}, {}, "unknown reward 'oracle'; there are exact, set_f1"),
         ("exact", {"seperator": ";"}, {}, "reward exact has no option 'seperator'; did you mean separator"),
         ("exact", {"answer": "tea"}, {}, "has no option 'answer'"),  # not one of the options
         ("token_f1", {"case": True}, {}, "has no option 'case'; there are none"),

@@ -5,7 +5,8 @@ import pytest
 from redone.data.encode import Encoder
 from redone.data.load import SPLITS, Dataset
 from redone.records import Record, Task
-from redone.stages.check import check_lengths, check_rewards
+from redone.stages import check
+from redone.stages.check import check_judge, check_lengths, check_options, check_rewards, check_sandbox
 
 NUMBER = Task("price", "sns", "dialogue", "", "", "exact", {"kind": "number"})
 WORD = Task("word", "sns", "dialogue", "", "", "exact", budget=8)
@@ -116,7 +117,7 @@ def test_the_rationale_belongs_to_the_gold_answer_of_a_task_that_thinks():
     [({"reward": "exakt"}, "exact"), ({"metric": "maen"}, "mean"), ({"options": {"knd": "text"}}, "kind")],
 )
 def test_a_task_with_an_unknown_reward_metric_or_option_is_refused(change, part):
-    message = refusal(check_rewards, dataset((replace(WORD, **change), ["tea"])))
+    message = refusal(check_options, {"word": replace(WORD, **change)})
     assert "task word" in message
     assert part in message
 
@@ -169,3 +170,36 @@ def test_everything_that_does_not_fit_is_listed(encoder):
     assert lines[0] == "24 records do not fit:"
     assert len(lines) == 1 + 20 + 1
     assert lines[-1] == "  and 4 more"
+
+
+# The sandbox
+
+CODE = Task("code", "general", "code", "", "", "product", {"of": [{"reward": "expression"}]})
+
+
+def test_without_a_sandbox_a_run_refuses_to_start_or_leaves_out_what_runs_code(monkeypatch):
+    monkeypatch.setattr(check, "unavailable", lambda: "user namespaces are off: set this")
+    given = dataset((WORD, ["tea"]), (CODE, ["x"]))
+    message = refusal(check_sandbox, given, "refuse")
+    assert "code runs code that a model wrote: user namespaces are off: set this" in message
+    kept, notes = check_sandbox(given, "leave_out")
+    assert list(kept.tasks) == ["word"]
+    assert len(notes) == 1
+    assert "user namespaces are off" in notes[0]
+
+
+def test_a_run_without_code_needs_no_sandbox(monkeypatch):
+    monkeypatch.setattr(check, "unavailable", lambda: pytest.fail("it was tried"))
+    given = dataset((WORD, ["tea"]))
+    assert check_sandbox(given, "refuse") == (given, [])
+
+
+def test_a_task_that_asks_a_judge_needs_one_and_its_reference_answers_are_not_checked():
+    asks = replace(WORD, reward="judge", options={"rubric": "Is it a drink?"})
+    given = dataset((asks, ["tea"]))
+    assert "task word asks a judge" in refusal(check_judge, given.tasks, None, "")
+    assert "task word asks a judge" in refusal(check_judge, given.tasks, "http://localhost:1/v1", "")
+    kept, notes = check_rewards(given)
+    assert kept == given
+    assert "a judge decides" in notes[0]
+    assert check_judge({"word": WORD}, None, "") is None

@@ -7,6 +7,7 @@ from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.engine.generate import Answer
 from redone.engine.log import Log
+from redone.engine.scoring import in_process
 from redone.records import GENERAL_GROUPS, SNS_FAMILIES, Record, Task, Verdict
 from redone.stages import evaluate
 from redone.stages.evaluate import average, baselines, best_trivial, chance, output_rows, sample, summarise, task_score
@@ -329,9 +330,11 @@ def scripted(monkeypatch, encoder):
 
 def sampled(encoder, given, *, samples, rows):
     asked = given.split("eval")
+    score_all = in_process(given.tasks)
     return asked, sample(
-        None, encoder, given.tasks, asked, samples=samples, temperature=1.0, seed=1, rows=rows, log=Log(), label="test"
-    )
+        None, encoder, given.tasks, score_all, asked, samples=samples, temperature=1.0, seed=1, rows=rows, log=Log(),
+        label="test",
+    )  # fmt: skip
 
 
 def test_answers_come_back_in_the_records_order_with_their_verdicts(encoder, scripted):

@@ -11,6 +11,7 @@ from redone.data.encode import Encoder
 from redone.data.mix import Mix, Stratum
 from redone.data.pack import pack
 from redone.engine.policy import Policy
+from redone.engine.scoring import in_process
 from redone.records import Group, Record, Rollout, Task, Verdict
 from redone.stages import rl
 from redone.stages.steps import make_optimizer, optimizer_step
@@ -22,7 +23,7 @@ TASK = Task("t", "sns", "dialogue", "{text}", "{text}", "exact", budget=8)
 def make_trainer(make_tokenizer):
     """A function that makes a trainer over a few records and a tiny model of some kind."""
 
-    def make(kind="Qwen3", records=12, tokens_per_pass=10_000, **settings):
+    def make(kind="Qwen3", records=12, tokens_per_pass=10_000, score_all=toss, **settings):
         tokenizer = make_tokenizer(template=None)
         texts = [f"{i}" * (5 + i) for i in range(records)]
         pool = [Record(f"t/train/{i}", "t", ({"content": x},), "z", "train", "test") for i, x in enumerate(texts)]
@@ -32,6 +33,8 @@ def make_trainer(make_tokenizer):
             policy=Policy(tiny(kind, vocab_size=len(tokenizer))),
             encoder=Encoder(tokenizer),
             tasks={"t": TASK},
+            score_all=score_all,
+            most_errors=0.1,
             mix=Mix([Stratum("sns", 1.0, {"t": 1.0})], {"t": pool}, seed=0),
             settings=RL(**chosen),
             seed=0,
@@ -41,15 +44,10 @@ def make_trainer(make_tokenizer):
     return make
 
 
-@pytest.fixture
-def coin(monkeypatch):
-    """Scores that depend on the answer's last byte: about half are right."""
-
-    def toss(task, record, text, finished):
-        right = len(text) > 0 and ord(text[-1]) % 2 == 0
-        return Verdict(float(right), "right" if right else "wrong")
-
-    monkeypatch.setattr(rl, "score", toss)
+def toss(asked):
+    """Verdicts that depend on the answer's last byte: about half are right."""
+    right = [[len(text) > 0 and ord(text[-1]) % 2 == 0 for text, _ in answers] for _, answers in asked]
+    return [[Verdict(float(r), "right" if r else "wrong") for r in mine] for mine in right]
 
 
 def make_groups(trainer, count, seed=0):
@@ -133,7 +131,7 @@ def test_an_update_in_any_number_of_passes_follows_the_gradient_of_the_plain_los
 
 
 @pytest.mark.parametrize("kind", ["Qwen3", "GPTNeo"])
-def test_a_step_tells_the_updates_tokens_from_those_it_only_scored(make_trainer, coin, kind):
+def test_a_step_tells_the_updates_tokens_from_those_it_only_scored(make_trainer, kind):
     trainer = make_trainer(kind)
     seen = watch(trainer.policy)
     metrics, _, _ = rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
@@ -142,7 +140,7 @@ def test_a_step_tells_the_updates_tokens_from_those_it_only_scored(make_trainer,
     assert metrics["updates"] == 2
 
 
-def test_old_log_probabilities_are_those_of_the_weights_that_sampled(make_trainer, coin):
+def test_old_log_probabilities_are_those_of_the_weights_that_sampled(make_trainer):
     """Groups carried over were scored before the update changed the weights."""
     trainer = make_trainer(refill=8, prompts=2, updates=1)
     before = Policy(copy.deepcopy(trainer.policy.model))
@@ -154,7 +152,7 @@ def test_old_log_probabilities_are_those_of_the_weights_that_sampled(make_traine
         assert torch.allclose(found, expected, atol=1e-4)
 
 
-def test_carried_groups_are_trained_on_first_and_their_ratio_is_not_one(make_trainer, coin):
+def test_carried_groups_are_trained_on_first_and_their_ratio_is_not_one(make_trainer):
     trainer = make_trainer(refill=8, prompts=2, updates=1, learning_rate=3e-2, warmup=0)
     optimizer = make_optimizer(trainer.policy, 3e-2, 0.1)
     _, _, surplus = rl.rl_step(trainer, optimizer, 0, [])
@@ -165,9 +163,36 @@ def test_carried_groups_are_trained_on_first_and_their_ratio_is_not_one(make_tra
     assert metrics["clip_fraction"] > 0
 
 
+def test_answers_without_a_verdict_keep_their_group_out_of_the_update(make_trainer):
+    def broken(asked):
+        """The last answer of record 3 has no verdict."""
+        found = toss(asked)
+        for one, verdicts in zip(asked, found):
+            if one.record.id == "t/train/3":
+                verdicts[-1] = Verdict(0.0, "error", note="no verdict within 1 s")
+        return found
+
+    trainer = make_trainer(score_all=broken, prompts=8)
+    metrics, rows, surplus = rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
+    mine = [row for row in rows if row["id"] == "t/train/3"]
+    assert metrics["errors"] == 1
+    assert [row["reason"] for row in mine][-1] == "error"
+    assert {row["advantage"] for row in mine} == {None}
+    assert metrics["tasks"]["t"]["errors"] == pytest.approx(1 / (4 * metrics["generated"]))
+
+
+def test_too_many_answers_without_a_verdict_stop_the_run_and_say_why(make_trainer):
+    def lost(asked):
+        return [[Verdict(0.0, "error", note="no verdict within 1 s") for _ in one.answers] for one in asked]
+
+    trainer = make_trainer(score_all=lost)
+    with pytest.raises(ValueError, match=r"48 of 48 answers .*most_errors = 0.1.*task t.*within 1 s"):
+        rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
+
+
 def test_a_dead_pool_makes_no_update_and_the_step_says_so(make_trainer):
     """No random answer is the one asked for: every group of all 12 records scores 0."""
-    trainer = make_trainer()
+    trainer = make_trainer(score_all=in_process({"t": TASK}))
     before = copy.deepcopy(trainer.policy.model.state_dict())
     metrics, rows, surplus = rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
     assert metrics["starved"]

@@ -1,4 +1,4 @@
-"""Dynamic sampling with a scripted decoder and judge: no model is run."""
+"""Dynamic sampling with a scripted decoder and scores: no model is run."""
 
 from dataclasses import replace
 from itertools import count
@@ -48,14 +48,17 @@ class Script:
         self.drawn.append(number)
         return record(number)
 
-    def judge(self, record, answer):
-        score = self.scores(int(record.id))[answer.tokens[0]]
-        verdict = Verdict(0.0, "error") if score is None else Verdict(score, "right" if score == 1 else "wrong")
+    def score(self, completed):
+        return [[self.scored(asked.key, answer) for answer in answers] for asked, answers in completed]
+
+    def scored(self, record, answer):
+        value = self.scores(int(record.id))[answer.tokens[0]]
+        verdict = Verdict(0.0, "error") if value is None else Verdict(value, "right" if value == 1 else "wrong")
         return Rollout(record.id, answer.tokens, answer.logprobs, "", True, 0), verdict
 
     def collect(self, decoder, prompts, pool=1000, **options):
         return collect(
-            decoder, self.draw, lambda r: Request(r, (1,), 4), self.judge, prompts=prompts, pool=pool, **options
+            decoder, self.draw, lambda r: Request(r, (1,), 4), self.score, prompts=prompts, pool=pool, **options
         )
 
 
