@@ -57,8 +57,8 @@ def small_config(*sets: str) -> RunConfig:
 def small_run(out: Path, *sets: str, stop_at: str = "\0") -> tuple[dict[str, Any] | None, list[str]]:
     """The whole method on a little of the embedded world: (results, or None where it stopped; the lines it logged)."""
     log = StoppingLog(stop_at)
-    lab = cli.prepare(small_config(*sets), out, log)
-    try:
-        return pipeline.run(lab), log.lines
-    except Interrupted:
-        return None, log.lines
+    with cli.prepare(small_config(*sets), out, log) as lab:
+        try:
+            return pipeline.run(lab), log.lines
+        except Interrupted:
+            return None, log.lines

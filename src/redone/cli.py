@@ -408,6 +408,7 @@ def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Iterat
 
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     checked = check(config, log)
+    from redone import judge
     from redone.engine.policy import Policy
     from redone.engine.scoring import Scorer
     from redone.pipeline import Lab
@@ -428,12 +429,15 @@ def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Iterat
         write_json(out / "config.json", config.model_dump(mode="json"))
     bounds = config.scoring
     tasks = checked.dataset.tasks
+    asked = court(config, out)
+    if asked is not None:
+        judge.use(asked, lambda seconds, note: log.line(note) if note else None)
     scorer = Scorer(
         tasks,
         workers=bounds.workers,
         seconds=bounds.seconds,
         memory=bounds.memory,
-        court=court(config, out),
+        court=asked,
         say=log.line,
     )
     with scorer:

@@ -30,7 +30,7 @@ from redone.engine.store import Store
 from redone.records import MODELS, Finding, Record, TargetPlan, read_jsonl, write_json, write_jsonl
 from redone.report import write_report
 from redone.report.plots import PLOTS
-from redone.rewards import score
+from redone.rewards import JUDGED, score, uses
 from redone.stages import evaluate, rl, sft, targeted
 from redone.stages.steps import make_optimizer
 
@@ -183,7 +183,8 @@ def examine(lab: Lab, name: str, before: list[evaluate.Judged], after: list[eval
         }
         for item in wrong
     ]
-    gold = [score(task, item.record, item.record.gold_text) for item in after]
+    judged = uses(task, JUDGED)  # its reference answers need not be the best there are
+    gold = [] if judged else [score(task, item.record, item.record.gold_text) for item in after]
     return find(
         task,
         [item.verdicts for item in after],

@@ -29,13 +29,17 @@ def test_tasks_without_seen_are_never_met_and_others_are():
 
 def test_the_stated_share_of_answers_is_by_people_in_a_hurry():
     records = [r for i in range(6000) if (r := pretrain.example([SOCIAL], i)).task in HURRIED]
-    tasks = {name: SOCIAL.tasks[name] for name in HURRIED}
     hurried = [r.answer == SOCIAL.hurried[r.task].format_map(r.fields) and not r.rationale for r in records]
-    right = [score(tasks[r.task], r, r.answer if not tasks[r.task].think else r.gold_text).score for r in records]
-    luck = fmean(h and s for h, s in zip(hurried, right))
-    assert fmean(hurried) - luck == pytest.approx(pretrain.HURRY * (1 - luck), abs=0.1)
-    careful = [r for r, h in zip(records, hurried) if not h]
-    assert all(bool(r.rationale) == tasks[r.task].think for r in careful)
+    careful = [r.answer == str(r.fields["answer"]) and bool(r.rationale) == SOCIAL.tasks[r.task].think for r in records]
+    assert all(h or c for h, c in zip(hurried, careful))
+    only = [h and not c for h, c in zip(hurried, careful)]  # a hurried answer is right by luck, now and then
+    assert fmean(only) == pytest.approx(pretrain.HURRY * (1 - fmean(lucky(r) for r in records)), abs=0.03)
+
+
+def lucky(record) -> bool:
+    """Whether somebody in a hurry would have given just this record's careful text."""
+    task = SOCIAL.tasks[record.task]
+    return not task.think and SOCIAL.hurried[record.task].format_map(record.fields) == str(record.fields["answer"])
 
 
 @pytest.mark.parametrize("task", HURRIED)
