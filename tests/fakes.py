@@ -1,5 +1,9 @@
 """What several tests stand on: a run small enough for a test, and a log that asks to stop at a chosen line."""
 
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +66,38 @@ def small_run(out: Path, *sets: str, stop_at: str = "\0") -> tuple[dict[str, Any
             return pipeline.run(lab), log.lines
         except Interrupted:
             return None, log.lines
+
+
+class FakeJudge:
+    """An endpoint that replies what `says` makes of the user's message: a text, or a status code."""
+
+    def __init__(self, says: Callable[[int, str], str | int]) -> None:
+        self.asked: list[dict[str, Any]] = []
+        bench = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                bench.asked.append(body)
+                reply = says(len(bench.asked), body["messages"][-1]["content"])
+                status = reply if isinstance(reply, int) else 200
+                message = {"role": "assistant", "content": reply if status == 200 else ""}
+                made = {"id": "1", "object": "chat.completion", "created": 0, "model": "m"}
+                made |= {"choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
+                data = json.dumps(made if status == 200 else {"error": {"message": "busy"}}).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *arguments):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from redone import cli
 from redone.engine.log import Log
 from redone.records import read_jsonl
+from redone.rewards.program import unavailable
 
 
 def test_eval_writes_outputs_and_scores_of_the_chosen_split(tiny_run: Path, tiny_model: Path, tmp_path: Path) -> None:
@@ -93,3 +95,25 @@ def test_a_model_that_the_packed_engine_does_not_serve_goes_the_whole_way_too(
     assert "GPTNeoForCausalLM: prompts are repeated for every answer" in capsys.readouterr().err
     assert json.loads((out / "manifest.json").read_text())["packed_engine"] is False
     assert json.loads((out / "results.json").read_text())["models"]["refine"]["averages"]["general"] is not None
+
+
+def test_check_prints_what_cheats_would_earn(capsys: pytest.CaptureFixture[str]):
+    assert cli.main(["check", str(cli.WORLD / "demo.toml"), "--set", 'data.packs=["support"]', "--rewards"]) == 0
+    said = capsys.readouterr().out
+    assert "answer twice" in said
+    assert re.search(r"^route +100 ", said, re.MULTILINE)
+    assert "No reward pays a cheat." in said
+
+
+def test_check_prints_which_protections_of_the_sandbox_are_active(capsys: pytest.CaptureFixture[str]):
+    if why := unavailable():
+        pytest.skip(why)
+    assert cli.main(["check", "--sandbox"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^yes +pid namespace", said, re.MULTILINE)
+    assert not re.search(r"^NO", said, re.MULTILINE)
+
+
+def test_check_of_nothing_is_a_mistake(capsys: pytest.CaptureFixture[str]):
+    assert cli.main(["check"]) == 2
+    assert "--sandbox" in capsys.readouterr().err

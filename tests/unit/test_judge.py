@@ -1,11 +1,10 @@
 """The judge, against an endpoint of the tests' own that speaks the OpenAI protocol."""
 
 import json
-import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from fakes import FakeJudge
 
 from redone import judge
 from redone.data.load import Dataset
@@ -20,37 +19,6 @@ pytest.importorskip("openai", reason="the judge's client is not installed")
 GOOD = '{"why": "it is tea", "grade": 7}'
 
 
-class Bench:
-    """An endpoint that replies what `says` makes of the user's message: a text, or a status code."""
-
-    def __init__(self, says):
-        self.asked = []
-        bench = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                bench.asked.append(body)
-                reply = says(len(bench.asked), body["messages"][-1]["content"])
-                status = reply if isinstance(reply, int) else 200
-                message = {"role": "assistant", "content": reply if status == 200 else ""}
-                made = {"id": "1", "object": "chat.completion", "created": 0, "model": "m"}
-                made |= {"choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
-                data = json.dumps(made if status == 200 else {"error": {"message": "busy"}}).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *arguments):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
-
-
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
     """bench(says) -> (endpoint, its requests, what the patience was told), and this process asks it."""
@@ -58,17 +26,16 @@ def bench(tmp_path, monkeypatch):
     opened = []
 
     def open_court(says):
-        made = Bench(says)
-        opened.append(made.server)
+        made = FakeJudge(says)
+        opened.append(made)
         told = []
         endpoint = Endpoint(made.url, "m", str(tmp_path / "judge"), seconds=5.0)
         monkeypatch.setattr(judge, "_court", Court(endpoint, lambda seconds, note: told.append(note)))
         return endpoint, made.asked, told
 
     yield open_court
-    for server in opened:
-        server.shutdown()
-        server.server_close()
+    for made in opened:
+        made.close()
 
 
 RECORD = Record("tea/eval/0", "tea", ({"role": "user", "content": "Name a drink."},), "milk", "eval", "world")
