@@ -155,11 +155,13 @@ def _print_protections() -> None:
 
 def _print_stress(dataset: Dataset, log: Log) -> None:
     """A line per task: what gold, other records' answers, and the best trivial answer earn; then the holes."""
+    from redone.stages.agreement import verifiable
     from redone.stages.stress import CHEATS, stress
 
-    with log.bar("stress test of the rewards", len(dataset.tasks)) as bar:
+    tasks = verifiable(dataset)
+    with log.bar("stress test of the rewards", len(tasks)) as bar:
         found = []
-        for task in dataset.tasks.values():
+        for task in tasks:
             found.append(stress(dataset, task))
             bar.advance(1)
     print(f"\nMean reward, 0 to 100, of up to 40 eval records for {len(CHEATS)} cheats: {', '.join(CHEATS)}.")
@@ -173,6 +175,8 @@ def _print_stress(dataset: Dataset, log: Log) -> None:
         paid = ", ".join(f"{cheat} {100 * value:.0f}" for cheat, value in mine.holes.items())
         print(f"{mine.task}: pays more for cheats than for the best answer that needs no model: {paid}")
     print(f"{len(holes)} of {len(found)} rewards can be cheated." if holes else "No reward pays a cheat.")
+    if judged := sorted(dataset.tasks.keys() - {task.name for task in tasks}):
+        print(f"Not tried, because a judge decides: {', '.join(judged)}.")
 
 
 def _print_agreement(dataset: Dataset, config: RunConfig, most: int, log: Log) -> None:
