@@ -86,7 +86,8 @@ class Scorer:
         score: Score = score,
     ) -> None:
         self.seconds, self.count, self.say = seconds, workers, say
-        self.given = (dict(tasks), memory, court, score)
+        self.given = (dict(tasks), seconds, memory, court, score)
+        self.workers: list[_Worker] = []
         self.idle: list[_Worker] = []
 
     def __call__(self, asked: Sequence[Asked]) -> list[list[Verdict]]:
@@ -94,43 +95,46 @@ class Scorer:
         if not asked:
             return []
         while len(self.idle) < self.count:
-            self.idle.append(_Worker(*self.given))
+            self.idle.append(self._start())
         found: list[list[Verdict]] = [[] for _ in asked]
-        waiting = list(reversed(range(len(asked))))
+        waiting = [index for index in reversed(range(len(asked))) if asked[index].answers]
         busy: dict[Connection, tuple[_Worker, int]] = {}
         while waiting or busy:
             while waiting and self.idle:
                 worker, index = self.idle.pop(), waiting.pop()
-                worker.ask(asked[index], self.seconds)
+                record, answers = asked[index]
+                worker.ask(Asked(record, answers[len(found[index]) :]), self.seconds)
                 busy[worker.connection] = (worker, index)
             first = min(worker.deadline for worker, _ in busy.values())
             ready = set(wait(list(busy), max(0.0, first - time.monotonic())))
             now = time.monotonic()
             for connection, (worker, index) in list(busy.items()):
+                note = None
                 if connection in ready:
                     note = worker.receive(found[index], self.seconds, self.say)
                 elif now >= worker.deadline:
                     note = f"no verdict within {self.seconds:g} s"
-                else:
-                    continue
-                left = asked[index].answers[len(found[index]) + (note is not None) :]
                 if note is not None:  # the process is of no more use; the answers after this one get another
                     found[index].append(failed(note))
                     worker.kill()
-                    worker = _Worker(*self.given)
+                    self.workers.remove(worker)
+                    worker = self._start()
+                left = len(found[index]) < len(asked[index].answers)
+                if note is not None or not left:
                     del busy[connection]
-                    if left:
-                        worker.ask(asked[index]._replace(answers=left), self.seconds)
-                        busy[worker.connection] = (worker, index)
-                if not left:
-                    busy.pop(connection, None)
                     self.idle.append(worker)
+                    waiting += [index] if left else []
         return found
 
+    def _start(self) -> "_Worker":
+        worker = _Worker(*self.given)
+        self.workers.append(worker)
+        return worker
+
     def close(self) -> None:
-        for worker in self.idle:
+        for worker in self.workers:  # those too that an exception left busy
             worker.kill()
-        self.idle = []
+        self.workers, self.idle = [], []
 
     def __enter__(self) -> "Scorer":
         return self
@@ -142,11 +146,13 @@ class Scorer:
 class _Worker:
     """One process and the end of the pipe to it."""
 
-    def __init__(self, tasks: Mapping[str, Task], memory: int, court: Endpoint | None, score: Score) -> None:
+    def __init__(
+        self, tasks: Mapping[str, Task], seconds: float, memory: int, court: Endpoint | None, score: Score
+    ) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["redone.engine.scoring"])
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, tasks, memory, court, score), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, tasks, seconds, memory, court, score), daemon=True)
         self.process.start()
         theirs.close()
         self.fresh = True
@@ -189,7 +195,12 @@ def _ending(code: int | None) -> str:
 
 
 def _serve(
-    connection: Connection, tasks: Mapping[str, Task], memory: int, court: Endpoint | None, score: Score
+    connection: Connection,
+    tasks: Mapping[str, Task],
+    seconds: float,
+    memory: int,
+    court: Endpoint | None,
+    score: Score,
 ) -> None:
     """Score what comes over the pipe until it closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is the parent's business
@@ -197,6 +208,7 @@ def _serve(
     if court is not None:
         judge.use(court, lambda seconds, note: connection.send(Wait(seconds, note)))
     resource.setrlimit(resource.RLIMIT_AS, (memory * MIB, memory * MIB))
+    connection.send(Wait(seconds, ""))  # it has started: from here on the bound is the answer's alone
     while True:
         try:
             record, answers = connection.recv()

@@ -81,6 +81,23 @@ def test_a_hang_delays_by_no_more_than_its_bound(scorer):
     assert time.monotonic() - began < 30  # the bound, and a new process on a machine as busy as can be
 
 
+def test_hangs_one_after_the_other_each_cost_their_bound_and_no_start_more(scorer):
+    """A new process has a minute to start; an answer that hangs in it has not."""
+    began = time.monotonic()
+    [found] = scorer([asked(0, "hang", "hang", "tea")])
+    assert [verdict.reason for verdict in found] == ["error", "error", "right"]
+    assert time.monotonic() - began < 30
+
+
+def test_closing_ends_processes_that_an_exception_left_busy():
+    made = Scorer({"tea": TASK}, workers=1, seconds=60.0, memory=2048)
+    made([asked(0, "tea")])
+    [worker] = made.workers
+    made.idle.clear()  # as while it is busy
+    made.close()
+    assert not worker.process.is_alive()
+
+
 def test_answers_in_any_unicode_and_of_any_length_cross(scorer):
     [found] = scorer([asked(0, "tea\ud800", "\x00", "tea" * 10**6, "tea")])
     assert [verdict.reason for verdict in found] == ["wrong", "wrong", "unparsable", "right"]
@@ -89,6 +106,6 @@ def test_answers_in_any_unicode_and_of_any_length_cross(scorer):
 def test_closing_ends_the_processes():
     made = Scorer({"tea": TASK}, workers=2, seconds=1.0, memory=2048)
     made([asked(0, "tea"), asked(1, "tea")])
-    processes = [worker.process for worker in made.idle]
+    processes = [worker.process for worker in made.workers]
     made.close()
     assert [process.is_alive() for process in processes] == [False, False]

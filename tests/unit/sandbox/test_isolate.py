@@ -144,7 +144,8 @@ def test_no_process_outlives_its_run(source, pool_without):
     pool.run(Programs(source, (("", ""),)), Limits(wall=0.5))
     starter = pool._free.get()
     pool._free.put(starter)
-    until(lambda: len(inside(starter)) == 2)  # the launcher and the starter
+    until(lambda: len(inside(starter)) == 2)
+    assert len(inside(starter)) == 2  # the launcher and the starter
 
 
 def test_a_program_that_could_not_be_confined_does_not_run_and_is_no_wrong_answer(pool):
@@ -166,6 +167,7 @@ def test_closing_a_run_ends_it_even_where_another_process_has_a_copy_of_the_line
     until(lambda: len(inside(starter)) == 4)
     cell.close()
     until(lambda: len(inside(starter)) == 2)
+    assert len(inside(starter)) == 2
     os.close(copy)
     starter.close()
 
