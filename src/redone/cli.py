@@ -181,13 +181,10 @@ def _print_stress(dataset: Dataset, log: Log) -> None:
 
 def _print_agreement(dataset: Dataset, config: RunConfig, most: int, log: Log) -> None:
     """A line per verifiable task: on how many right and how many wrong answers the judge agrees with its reward."""
-    from redone import judge
     from redone.stages.agreement import agreement, verifiable
 
-    endpoint = court(config, Path("runs") / config.name)
-    if endpoint is None:
+    if court(config, Path("runs") / config.name, log) is None:
         raise ValueError("--judge: name one: judge.base_url and judge.model")
-    judge.use(endpoint, lambda seconds, note: log.line(note) if note else None)
     tasks = verifiable(dataset)
     with log.bar("agreement with the judge", len(tasks)) as bar:
         found = []
@@ -412,7 +409,6 @@ def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Iterat
 
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     checked = check(config, log)
-    from redone import judge
     from redone.engine.policy import Policy
     from redone.engine.scoring import Scorer
     from redone.pipeline import Lab
@@ -433,29 +429,28 @@ def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Iterat
         write_json(out / "config.json", config.model_dump(mode="json"))
     bounds = config.scoring
     tasks = checked.dataset.tasks
-    asked = court(config, out)
-    if asked is not None:
-        judge.use(asked, lambda seconds, note: log.line(note) if note else None)
     scorer = Scorer(
         tasks,
         workers=bounds.workers,
         seconds=bounds.seconds,
         memory=bounds.memory,
-        court=asked,
+        court=court(config, out, log),
         say=log.line,
     )
     with scorer:
         yield Lab(config, checked.dataset, checked.encoder, checked.base, out, log, device, checked.max_context, scorer)
 
 
-def court(config: RunConfig, out: Path) -> Endpoint | None:
-    """Where the run's judge is, if it has one."""
-    from redone.judge import Endpoint
+def court(config: RunConfig, out: Path, log: Log) -> Endpoint | None:
+    """Where the run's judge is, if it has one; this process asks it too."""
+    from redone import judge
 
     asked = config.judge
     if asked.base_url is None:
         return None
-    return Endpoint(asked.base_url, asked.model, str(out / "judge"), asked.key, asked.seconds)
+    endpoint = judge.Endpoint(asked.base_url, asked.model, str(out / "judge"), asked.key, asked.seconds)
+    judge.use(endpoint, lambda seconds, note: log.line(note) if note else None)
+    return endpoint
 
 
 def manifest(config: RunConfig, checked: Checked, policy: Any, device: str) -> dict[str, Any]:

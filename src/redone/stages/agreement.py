@@ -9,6 +9,7 @@ from redone import judge
 from redone.data.load import Dataset
 from redone.records import Task
 from redone.rewards import JUDGED, score, uses
+from redone.stages.evaluate import unthought
 
 RUBRIC = "Is this a right answer to the task? 10 is right, 0 is wrong."
 
@@ -35,8 +36,7 @@ def agreement(dataset: Dataset, task: Task, most: int) -> Agreement:
     counts = {True: [0, 0], False: [0, 0]}
     for i, record in enumerate(records):
         for answer in dict.fromkeys((record.answer, records[i - 1].answer)):
-            text = f"<think></think>{answer}" if task.think else answer
-            passes = score(task, record, text).score >= task.pass_at
+            passes = score(task, record, unthought(task, answer)).score >= task.pass_at
             graded, _ = judge.grade(RUBRIC, record.prompt_text, answer)
             counts[passes][0] += 1
             counts[passes][1] += (graded >= 0.5) == passes

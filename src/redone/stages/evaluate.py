@@ -179,6 +179,11 @@ def chance(dataset: Dataset, task: Task, split: Any, most: int | None = None) ->
     )
 
 
+def unthought(task: Task, answer: str) -> str:
+    """The answer as a model would write it that thought nothing first."""
+    return f"<think></think>{answer}" if task.think else answer
+
+
 def trivial_verdicts(dataset: Dataset, task: Task, split: Any, most: int | None = None) -> dict[str, list[Verdict]]:
     """Verdicts on answers that need no model: majority label, first candidate, all of them, empty, source echoed."""
     labels = Counter(record.answer for record in dataset.records[task.name]["train"])
@@ -189,9 +194,8 @@ def trivial_verdicts(dataset: Dataset, task: Task, split: Any, most: int | None 
         kinds["all candidates"] = lambda r: task.options.get("separator", ",").join(map(str, r.fields[task.candidates]))
     if task.source:
         kinds["source echoed"] = lambda r: str(r.fields[task.source])
-    closed = "<think></think>" if task.think else ""
     records = dataset.records[task.name][split][:most]
-    return {kind: [score(task, r, closed + answer(r)) for r in records] for kind, answer in kinds.items()}
+    return {kind: [score(task, r, unthought(task, answer(r))) for r in records] for kind, answer in kinds.items()}
 
 
 def output_rows(judged: Sequence[Judged]) -> list[dict[str, Any]]:

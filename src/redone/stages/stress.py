@@ -11,7 +11,7 @@ from statistics import fmean
 from redone.data.load import Dataset
 from redone.records import Record, Task
 from redone.rewards import score
-from redone.stages.evaluate import trivial_verdicts
+from redone.stages.evaluate import trivial_verdicts, unthought
 
 MOST_LABELS = 20  # a task with more distinct answers has no label set to list
 _LOOK_ALIKE = str.maketrans("aceopxyABCEHKMOPTX", "асеорхуАВСЕНКМОРТХ")  # Cyrillic
@@ -35,7 +35,7 @@ CHEATS: Mapping[str, Callable[[Asked], str]] = {
     "answer in lines": lambda a: "\n".join([a.record.answer] * 10),
     "answer in a list": lambda a: f"{a.others[0].answer} {a.record.answer} {a.others[1].answer}",
     "answer in a sentence": lambda a: f"It may be {a.record.answer}, but I am not at all sure about that.",
-    "all labels thought": lambda a: f"<think>{' , '.join((*a.labels, a.record.answer))}</think>",
+    "all labels thought": lambda a: f"<think>{' , '.join((*a.labels, a.record.answer))}</think>",  # and nothing said
     "markdown": lambda a: f"**{a.record.answer}**",
     "look-alikes": lambda a: f"{a.record.answer.translate(_LOOK_ALIKE)}\u200b",  # and a space that nobody sees
     "100,000 characters": lambda a: f"{a.record.answer} " * (100_000 // (len(a.record.answer) + 1)),
@@ -54,7 +54,7 @@ class Stress:
 
     @property
     def holes(self) -> dict[str, float]:
-        return {cheat: value for cheat, value in self.earned.items() if value > max(self.baseline, self.others) + 1e-9}
+        return {cheat: value for cheat, value in self.earned.items() if value > self.baseline}
 
 
 def stress(dataset: Dataset, task: Task, most: int = 40) -> Stress:
@@ -67,7 +67,9 @@ def stress(dataset: Dataset, task: Task, most: int = 40) -> Stress:
     ]
 
     def mean(answer: Callable[[Asked], str]) -> float:
-        return fmean(score(task, a.record, _closed(task, answer(a))).score for a in asked)
+        texts = [answer(a) for a in asked]
+        written = [text if text.startswith("<think>") else unthought(task, text) for text in texts]
+        return fmean(score(task, a.record, text).score for a, text in zip(asked, written))
 
     trivial = trivial_verdicts(dataset, task, "eval", most).values()
     return Stress(
@@ -77,11 +79,6 @@ def stress(dataset: Dataset, task: Task, most: int = 40) -> Stress:
         baseline=max(fmean(verdict.score for verdict in verdicts) for verdicts in trivial),
         earned={name: mean(cheat) for name, cheat in CHEATS.items()},
     )
-
-
-def _closed(task: Task, answer: str) -> str:
-    """As a model that thinks would write it, with nothing thought."""
-    return f"<think></think>{answer}" if task.think and not answer.startswith("<think>") else answer
 
 
 def _labels(dataset: Dataset, task: Task) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ import json
 from collections import Counter
 from functools import lru_cache
 from pathlib import Path
-from statistics import fmean
 
 import pytest
 
@@ -15,7 +14,8 @@ from redone.data.load import Dataset, build
 from redone.records import GENERAL_GROUPS, SNS_FAMILIES
 from redone.rewards import score
 from redone.stages.check import check_lengths
-from redone.stages.evaluate import baselines, trivial_verdicts
+from redone.stages.evaluate import baselines
+from redone.stages.stress import stress
 from redone.world import PACKS, world_pack
 from redone.world.catalogue import HOME, read_catalogue
 from redone.world.generate import row
@@ -34,13 +34,6 @@ def dataset(pack: str) -> Dataset:
 @lru_cache
 def trivial(pack: str):
     return baselines(dataset(pack), "eval", None)
-
-
-def trivial_reward(pack: str, task: str) -> float:
-    """The highest mean reward, 0 to 1, of an answer that needs no model; the metric may sum it up otherwise."""
-    data = dataset(pack)
-    verdicts = trivial_verdicts(data, data.tasks[task], "eval")
-    return max(fmean(verdict.score for verdict in mine) for mine in verdicts.values())
 
 
 def test_there_are_75_sns_tasks_over_the_six_families():
@@ -107,26 +100,17 @@ def test_no_answer_that_needs_no_model_solves_a_task(pack, task):
     assert trivial(pack)[task][0] < 75.0
 
 
-CHEATS = {  # (record, two other records) -> what a model might try
-    "prompt": lambda r, others: r.prompt_text,
-    "prompt and answer": lambda r, others: f"{r.prompt_text} {r.answer}",
-    "repeated": lambda r, others: f"{r.answer} {r.answer}",
-    "in lines": lambda r, others: f"{r.answer}\n{r.answer}",
-    "in a list": lambda r, others: f"{others[0].answer} {r.answer} {others[1].answer}",
-    "in a sentence": lambda r, others: f"it may be {r.answer} but i am not sure",
-}  # the empty answer and all options listed are among the baselines themselves
+CHEATS = (  # a wrapped answer (markdown, look-alikes) is nearly the answer, and so for a metric
+    "empty", "every option", "prompt echoed", "prompt, answer", "answer twice", "answer in lines", "answer in a list",
+    "answer in a sentence", "all labels thought", "100,000 characters",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("pack", "task"), TASKS)
 def test_no_cheat_earns_more_than_the_baseline(pack, task):
-    definition, records = dataset(pack).tasks[task], dataset(pack).records[task]["eval"]
-    closed = "<think></think>" if definition.think else ""
-    others = [(records[i - 1], records[i - 2]) for i in range(len(records))]
-    earned = {
-        name: fmean(score(definition, r, closed + cheat(r, two)).score for r, two in zip(records, others))
-        for name, cheat in CHEATS.items()
-    }
-    assert {name: value for name, value in earned.items() if value > trivial_reward(pack, task)} == {}
+    found = stress(dataset(pack), dataset(pack).tasks[task])
+    assert {cheat: value for cheat, value in found.holes.items() if cheat in CHEATS} == {}
+    assert set(CHEATS) <= set(found.earned)
 
 
 @pytest.mark.parametrize(("pack", "task"), TASKS)
