@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -69,22 +69,34 @@ def small_run(out: Path, *sets: str, stop_at: str = "\0") -> tuple[dict[str, Any
 
 
 class FakeJudge:
-    """An endpoint that replies what `says` makes of the user's message: a text, or a status code."""
+    """An endpoint that replies what `says` makes of how many have asked and the user's message: a text, a message's
+    fields (and finish_reason), a body, a status code, or None for a connection that breaks."""
 
-    def __init__(self, says: Callable[[int, str], str | int]) -> None:
+    def __init__(self, says: Callable[[int, str], str | Mapping[str, Any] | bytes | int | None]) -> None:
         self.asked: list[dict[str, Any]] = []
+        lock = threading.Lock()
         bench = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                bench.asked.append(body)
-                reply = says(len(bench.asked), body["messages"][-1]["content"])
+                with lock:
+                    bench.asked.append(body)
+                    number = len(bench.asked)
+                reply = says(number, body["messages"][-1]["content"])
+                if reply is None:
+                    self.close_connection = True
+                    return
                 status = reply if isinstance(reply, int) else 200
-                message = {"role": "assistant", "content": reply if status == 200 else ""}
+                fields = dict(reply) if isinstance(reply, Mapping) else {"content": reply}
                 made = {"id": "1", "object": "chat.completion", "created": 0, "model": "m"}
-                made |= {"choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
-                data = json.dumps(made if status == 200 else {"error": {"message": "busy"}}).encode()
+                ending = fields.pop("finish_reason", "stop")
+                message = {"role": "assistant", **fields}
+                if isinstance(reply, bytes):
+                    data = reply
+                else:
+                    made |= {"choices": [{"index": 0, "finish_reason": ending, "message": message}]}
+                    data = json.dumps(made if status == 200 else {"error": {"message": "busy"}}).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
@@ -95,7 +107,7 @@ class FakeJudge:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
 
     def close(self) -> None:

@@ -64,29 +64,51 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--judge", type=int, metavar="N", help="ask the judge about N records of each verifiable task")
     check.set_defaults(command=command_check)
 
-    evaluate = commands.add_parser("eval", help="measure a model on a configuration's tasks")
-    evaluate.add_argument("model_folder", metavar="MODEL", help="Hugging Face folder or hub id")
-    evaluate.add_argument("--config", type=Path, required=True, dest="configs", action="append", metavar="CONFIG")
+    evaluate = commands.add_parser("eval", help="measure a model on benchmarks, or on a configuration's tasks")
+    evaluate.add_argument("model_folder", metavar="MODEL", help="Hugging Face folder or hub id, a run or its stage")
+    what = evaluate.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", type=Path, dest="configs", action="append", metavar="CONFIG")
+    what.add_argument("--benchmark", metavar="NAME[,NAME...]", help="benchmarks, or general for the suite")
     evaluate.add_argument("--data", help="folder that the data files lie in")
-    evaluate.add_argument("--split", choices=["eval", "probe"], default="eval")
     evaluate.add_argument("--seed", type=int)
-    evaluate.add_argument("--set", action="append", default=[], dest="sets", metavar="A.B=V")
     evaluate.add_argument("--out", type=Path, required=True, help="folder for outputs and results.json")
+    evaluate.add_argument("--split", choices=["eval", "probe"], default="eval", help="of a configuration's tasks")
+    evaluate.add_argument("--set", action="append", default=[], dest="sets", metavar="A.B=V", help="of a configuration")
+    evaluate.add_argument("--limit", type=_positive, metavar="N", help="at most N items of each subset, a fixed draw")
+    evaluate.add_argument("--samples", type=_positive, default=1, metavar="K", help="answers to each item (default: 1)")
+    evaluate.add_argument("--temperature", type=float, default=1.0, help="of several samples; one is greedy")
+    evaluate.add_argument("--likelihood", action="store_true", help="choose among options by their log-likelihood")
+    evaluate.add_argument("--base-url", metavar="URL", help="MODEL is served there (OpenAI-compatible)")
+    evaluate.add_argument("--concurrent", type=_positive, default=8, metavar="N", help="requests at a time")
     evaluate.set_defaults(command=command_eval, model=None)
 
     scored = commands.add_parser("score", help="score predictions for a published benchmark")
-    scored.add_argument("--benchmark", required=True, metavar="NAME", help="humaneval or mbpp")
-    scored.add_argument("--data", type=Path, required=True, help="folder that holds the benchmark's files")
+    scored.add_argument("--benchmark", required=True, metavar="NAME", help="its name, or general for the suite")
+    scored.add_argument("--data", type=Path, required=True, help="folder of the benchmark's files, or of such folders")
     scored.add_argument("--predictions", type=Path, required=True, metavar="FILE.jsonl")
     scored.add_argument("--json", type=Path, metavar="FILE", help="write the scores there too")
     scored.add_argument("--items", type=Path, metavar="FILE", help="write a line per record with its verdict")
     scored.add_argument("--partial", action="store_true", help="score what is there, though predictions are missing")
     scored.set_defaults(command=command_score)
 
+    compare = commands.add_parser("compare", help="paired differences of two evaluations")
+    compare.add_argument("a", type=Path, metavar="A", help="a file that score --items wrote, or a folder of eval")
+    compare.add_argument("b", type=Path, metavar="B", help="the other one")
+    compare.add_argument("--json", type=Path, metavar="FILE", help="write the differences there too")
+    compare.add_argument("--flips", type=int, default=5, metavar="N", help="changed items to name (default: 5)")
+    compare.set_defaults(command=command_compare)
+
     report = commands.add_parser("report", help="write report.md and report.html of a run again")
     report.add_argument("run", type=Path, metavar="RUN", help="the run's folder")
     report.set_defaults(command=command_report)
     return top
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
 
 
 def _configured(command: argparse.ArgumentParser, count: str = "+") -> None:
@@ -200,6 +222,12 @@ def _print_agreement(dataset: Dataset, config: RunConfig, most: int, log: Log) -
 
 
 def command_eval(options: argparse.Namespace) -> int:
+    if options.benchmark:
+        from redone import evaluation
+
+        options.data = Path(options.data) if options.data else None
+        options.seed = options.seed or 0
+        return evaluation.command_eval(options)
     options.model = options.model_folder
     config = resolve(options)
     if (options.out / "results.json").exists():
@@ -229,28 +257,20 @@ def command_eval(options: argparse.Namespace) -> int:
 
 
 def command_score(options: argparse.Namespace) -> int:
-    from redone import benchmark
-    from redone.engine.log import Log
-    from redone.engine.scoring import Scorer
-    from redone.records import write_json, write_jsonl
-    from redone.rewards import SANDBOXED, uses
-    from redone.rewards.program import unavailable
+    from redone import evaluation
 
-    name = options.benchmark
-    records = benchmark.read(name, options.data)
-    outputs = benchmark.read_predictions(options.predictions, [record.id for record in records], options.partial)
-    task = benchmark.BENCHMARKS[name].task
-    if uses(task, SANDBOXED) and (why := unavailable()):
-        raise ValueError(f"{name} runs code that a model wrote: {why}")
-    log = Log()
-    workers = os.cpu_count() or 1
-    with Scorer({task.name: task}, workers=workers, seconds=60.0, memory=4096, say=log.line) as scorer:
-        scores, items = benchmark.score(name, records, outputs, scorer)
-    if options.items:
-        write_jsonl(options.items, items)
+    return evaluation.command_score(options)
+
+
+def command_compare(options: argparse.Namespace) -> int:
+    from redone.benchmark.compare import compare, lines
+    from redone.records import write_json
+
+    found = compare(options.a, options.b)
     if options.json:
-        write_json(options.json, scores)
-    print(json.dumps(scores))
+        write_json(options.json, found)
+    for line in lines(found, options.flips):
+        print(line)
     return 0
 
 
@@ -342,12 +362,18 @@ def check(config: RunConfig, log: Log) -> Checked:
     passes = 3 * sum(len(pack.tasks) for pack in packs)
     with log.bar(f"reading and checking {', '.join(config.data.packs)}", passes) as bar:
         shares = {"probe": config.data.probe, "evaluation": config.data.eval}
-        dataset = build(packs, limit=config.data.limit, **shares, advance=bar.advance)
+        evaluated, missing = evaluated_texts(config)
+        dataset = build(packs, limit=config.data.limit, **shares, evaluated=evaluated, advance=bar.advance)
         checks.check_options(dataset.tasks)
         dataset, left_out = checks.check_sandbox(dataset, config.scoring.sandbox_missing)
         checks.check_judge(dataset.tasks, config.judge.base_url, config.judge.model)
         dataset, notes = checks.check_rewards(dataset, bar.advance)
         checks.check_lengths(dataset, encoder, max_context, bar.advance)
+    if dataset.overlap:
+        counts = ", ".join(f"{name} {count}" for name, count in dataset.overlap.items())
+        notes = [f"train and probe records left out because a benchmark holds their text: {counts}", *notes]
+    if missing:
+        notes = [f"not compared with {', '.join(missing)}: their data are not in {config.data.root}", *notes]
     notes = [*left_out, *notes]
     for note in notes:
         log.line(note)
@@ -386,6 +412,24 @@ def read_packs(config: RunConfig) -> list[Pack]:
             known = [*EMBEDDED, *sorted(path.stem for path in PACKS.glob("*.toml"))]
             raise ValueError(f"data.packs: there is no pack {name}{nearest(name, known)}; give a .toml file or {known}")
     return packs
+
+
+def evaluated_texts(config: RunConfig) -> tuple[dict[str, list[str]], list[str]]:
+    """The texts of the items of each of data.benchmarks, prompts and fields, and the names of those without data."""
+    from redone.benchmark.definition import definition, read_records
+    from redone.data.overlap import texts_in
+
+    root = Path(config.data.root) if config.data.root else None
+    found: dict[str, list[str]] = {}
+    missing = []
+    for name in config.data.benchmarks:
+        benchmark = definition(name)
+        if root is not None and not (root / benchmark.folder).is_dir():
+            missing.append(name)
+            continue
+        records = [record for mine in read_records(benchmark, root).values() for record in mine]
+        found[name] = [text for record in records for text in (record.prompt_text, *texts_in(record.fields))]
+    return found, missing
 
 
 def model_path(name: str) -> Path:

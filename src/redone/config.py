@@ -34,6 +34,12 @@ class Data(Table):
     )
     root: str | None = Field(None, description="folder that relative data files lie in (--data)")
     limit: int | None = Field(None, ge=1, description="at most so many records per task and split, by a stable hash")
+    benchmarks: tuple[str, ...] = Field(
+        (),
+        strict=False,
+        description="benchmarks of which train and probe may hold no text; those whose data are not below `root` are "
+        "passed over, with a note",
+    )
     probe: float = Field(0.1, gt=0, lt=0.5, description="share hashed out of train where a task has no probe split")
     eval: float = Field(0.1, gt=0, lt=0.5, description="share hashed out of train where a task has no eval split")
 

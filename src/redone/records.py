@@ -5,7 +5,7 @@ A new step makes a new type; no field changes its meaning on the way.
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -44,6 +44,7 @@ class Task:
     answer: str  # template of the reference answer, which is also what stage 2 teaches
     reward: str  # a key of redone.rewards.REWARDS
     options: Mapping[str, Any] = field(default_factory=dict)  # keyword arguments of the reward
+    extract: Sequence[Mapping[str, Any]] = ()  # steps that find the answer in what the model wrote (rewards.extract)
     metric: str = "mean"  # a key of redone.rewards.METRICS: how parts become the task's score
     pass_at: float = 1.0  # a rollout passes when its score reaches this
     budget: int = 16  # longest answer in tokens, the rationale included

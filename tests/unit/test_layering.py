@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "packs": set(),
     "world": {"data", "records", "mistakes"},
     "world.pretrain": {"world", "stages", *BELOW_STAGES},  # a script of its own
-    "cli": {"benchmark", "config", "pipeline", "report", "world", "stages", *BELOW_STAGES},
+    "evaluation": {"benchmark", "report", *BELOW_STAGES},
+    "cli": {"benchmark", "config", "evaluation", "pipeline", "report", "world", "stages", *BELOW_STAGES},
 }
 HEAVY = {"torch", "transformers", "tokenizers"}
 MAY_BE_HEAVY = ("data/pack.py", "algo/", "engine/", "stages/", "world/pretrain.py")

@@ -3,24 +3,34 @@
 A pack is a TOML file of task definitions over JSON Lines files (docs/data.md). An official test split is eval and an
 official validation split probe; what is missing is hashed out of train by the normalised prompt. Train records whose
 prompt is also in probe or eval, of any task, are removed and counted, and so are probe records whose prompt is in eval.
+Of a task that names its own `texts` this holds of the texts as well, and of those of published benchmarks.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from redone.data.convert import FIELD, check_rules, converted
 from redone.data.dedupe import normalised_prompt
+from redone.data.hub import hub_rows
+from redone.data.overlap import evaluated_keys, first_sharing, keys_of, others
 from redone.mistakes import nearest, read_toml
 from redone.records import GENERAL_GROUPS, Record, Split, Task, numbered_jsonl
 
 SPLITS: tuple[Split, ...] = get_args(Split)
-_FIELD = re.compile(r"\{(\w+)\}")
 _TASK_KEYS = {key: hint for key, hint in get_type_hints(Task).items() if key != "name"}
-_KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", Mapping: "a table"}
+_KINDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    Mapping: "a table",
+    Sequence: "a list",
+}
 
 Rows = Callable[[str, Split], Iterable[tuple[str, Mapping[str, Any]]]]  # (task, split) -> (source, row) pairs
 
@@ -33,13 +43,32 @@ class Pack:
     tasks: Mapping[str, Task]
     rows: Rows
     splits: Mapping[str, tuple[Split, ...]]
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict)  # task -> fields that eval has to itself
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a task's rows come from, as its table in a pack file says."""
+
+    files: Mapping[str, Any] = field(default_factory=dict)  # split -> file, or {file, only, convert}, which come first
+    hub: Mapping[str, Any] = field(default_factory=dict)  # the same rows on the hub; `splits` names its splits
+    only: Mapping[str, Any] = field(default_factory=dict)  # field -> the value, one of the values, or {most = length}
+    other: str = ""  # field that differs between a row and the other row beside it
+    convert: Mapping[str, Any] = field(default_factory=dict)
+    texts: Sequence[str] = ()
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        named = self.files or self.hub["splits"]
+        return tuple(split for split in SPLITS if split in named)
 
 
 @dataclass(frozen=True)
 class Dataset:
     tasks: Mapping[str, Task]
     records: Mapping[str, Mapping[Split, tuple[Record, ...]]]  # task -> split -> records
-    removed: Mapping[str, int]  # task -> train and probe records left out because their prompt is in a later split
+    removed: Mapping[str, int]  # task -> train and probe records left out: a later split has their prompt or text
+    overlap: Mapping[str, int] = field(default_factory=dict)  # benchmark -> train and probe records that shared a text
 
     def split(self, split: Split) -> list[Record]:
         return [record for task in self.tasks for record in self.records[task][split]]
@@ -58,7 +87,8 @@ class Dataset:
 
 
 def read_pack(path: Path, root: Path | None = None) -> Pack:
-    """A pack file whose tasks read JSON Lines files below `root` (the pack's own folder if not given).
+    """A pack file whose tasks read JSON Lines files below `root` (the pack's own folder if not given); without `root`
+    those that have a `hub` read from there.
 
     Raises ValueError naming file and task.
     """
@@ -69,40 +99,89 @@ def read_pack(path: Path, root: Path | None = None) -> Pack:
             raise ValueError(f"{path}: unknown key {key}{nearest(key, ('name', 'tasks'))}")
     tasks, sources = {}, {}
     for name, definition in table["tasks"].items():
-        where = f"{path}: task {name}"
-        definition = dict(definition)
-        files, convert = definition.pop("files", {}), definition.pop("convert", {})
-        if not isinstance(files, dict) or not files.keys() & {"train", "eval"}:
-            raise ValueError(f'{where} names no data; add files = {{train = "...", eval = "..."}}')
-        for split, file in files.items():
-            if split not in SPLITS:
-                raise ValueError(f"{where}: unknown split {split}; there are {', '.join(SPLITS)}")
-            if not (base / str(file)).is_file():
-                raise ValueError(f"{where}: there is no {base / str(file)}; say where the data lie with --data")
-        if not isinstance(convert, dict):
-            raise ValueError(f'{where}: convert is a table of fields, as in convert = {{text = {{join = "words"}}}}')
-        for field, rule in convert.items():
-            if not isinstance(rule, dict) or len(rule) != 1 or not rule.keys() <= CONVERT.keys():
-                raise ValueError(f"{where}: convert.{field} must be one of {', '.join(CONVERT)}")
-        tasks[name] = make_task(name, definition, str(path))
-        sources[name] = (files, convert)
+        mine = {key: definition[key] for key in Source.__dataclass_fields__ if key in definition}
+        sources[name] = _source(mine, base, root is None, f"{path}: task {name}")
+        tasks[name] = make_task(name, {key: v for key, v in definition.items() if key not in mine}, str(path))
 
     def rows(task: str, split: Split) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        files, convert = sources[task]
-        for number, row in numbered_jsonl(base / files[split]):
-            where = f"{files[split]}:{number}"
-            for field, rule in convert.items():
-                [(kind, argument)] = rule.items()
-                try:
-                    row[field] = CONVERT[kind](row, field, argument)
-                except KeyError as error:
-                    raise ValueError(f"{where}: no field {error}, of which task {task} makes {field}") from None
-                except (TypeError, ValueError, AttributeError) as error:
-                    raise ValueError(f"{where}: cannot make field {field} of task {task}: {error}") from None
+        return _rows(sources[task], split, base, task)
+
+    splits = {name: source.splits for name, source in sources.items()}
+    return Pack(table.get("name", path.stem), tasks, rows, splits, {name: s.texts for name, s in sources.items()})
+
+
+def _source(mine: Mapping[str, Any], base: Path, from_hub: bool, where: str) -> Source:
+    hints = get_type_hints(Source)
+    for key, value in mine.items():
+        if key not in ("convert", "files") and (wanted := _unlike(value, hints[key])):
+            raise ValueError(f"{where}: {key} = {value!r}; it is {wanted}")
+    source = Source(**mine)
+    check_rules(source.convert, where)
+    if not isinstance(source.files, dict) or not source.files.keys() & {"train", "eval"}:
+        raise ValueError(f'{where} names no data; add files = {{train = "...", eval = "..."}}')
+    hub = source.hub
+    if hub and (not isinstance(hub.get("path"), str) or not isinstance(hub.get("splits"), dict)):
+        raise ValueError(f'{where}: hub needs path = "OWNER/NAME" and splits = {{train = "train", ...}}')
+    for split in [*source.files, *hub.get("splits", ())]:
+        if split not in SPLITS:
+            raise ValueError(f"{where}: unknown split {split}; there are {', '.join(SPLITS)}")
+    check_rules(hub.get("convert", {}), f"{where}: hub")
+    if from_hub and hub:
+        return replace(source, files={})
+    files = {split: file if isinstance(file, dict) else {"file": str(file)} for split, file in source.files.items()}
+    for split, mine in files.items():
+        if "file" not in mine or mine.keys() - {"file", "only", "convert"}:
+            raise ValueError(f"{where}: files.{split} is a file, or a table of file, only and convert")
+        check_rules(mine.get("convert", {}), f"{where}: files.{split}")
+        if not (base / mine["file"]).is_file():
+            raise ValueError(f"{where}: there is no {base / mine['file']}; say where the data lie with --data")
+    return replace(source, files=files)
+
+
+def _rows(source: Source, split: Split, base: Path, task: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(place, row) pairs: the rows that `only` keeps, another one's fields beside each, converted."""
+    found = _file_rows(source.files[split], base, task) if source.files else _hub_rows(source.hub, split)
+    own = {name: wanted for name, wanted in source.only.items() if name not in source.convert}
+    made = {name: wanted for name, wanted in source.only.items() if name in source.convert}
+    kept: Iterable[tuple[str, Mapping[str, Any]]] = (pair for pair in found if _meets(pair[1], own, pair[0], task))
+    if source.other:
+        pairs = list(kept)
+        try:
+            beside = others([row for _, row in pairs], source.other)
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"task {task}: other = {source.other}: {error}") from None
+        kept = zip([where for where, _ in pairs], beside)
+    for where, row in kept:
+        row = converted(row, source.convert, f"{where}: task {task}")
+        if _meets(row, made, where, task):
             yield where, row
 
-    splits = {name: tuple(s for s in SPLITS if s in files) for name, (files, _) in sources.items()}
-    return Pack(table.get("name", path.stem), tasks, rows, splits)
+
+def _file_rows(file: Mapping[str, Any], base: Path, task: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for number, row in numbered_jsonl(base / file["file"]):
+        where = f"{file['file']}:{number}"
+        if _meets(row, file.get("only", {}), where, task):
+            yield where, converted(row, file.get("convert", {}), f"{where}: task {task}")
+
+
+def _hub_rows(hub: Mapping[str, Any], split: Split) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    told = {key: value for key, value in hub.items() if key != "splits"}
+    where, rows = hub_rows(told, hub["splits"][split])
+    return ((f"{where}:{i}", row) for i, row in enumerate(rows))
+
+
+def _meets(row: Mapping[str, Any], only: Mapping[str, Any], where: str, task: str) -> bool:
+    """Whether every named field has the value, one of a list of values, or at most `most` characters or items."""
+    for name, wanted in only.items():
+        if name not in row:
+            raise ValueError(f"{where}: no field {name}, which `only` of task {task} needs")
+        value = row[name]
+        if isinstance(wanted, dict):
+            if value is None or len(value) > wanted["most"]:
+                return False
+        elif value not in (wanted if isinstance(wanted, list) else [wanted]):
+            return False
+    return True
 
 
 def read_tasks(path: Path) -> dict[str, Any]:
@@ -152,21 +231,27 @@ def build(
     limit: int | None,
     probe: float,
     evaluation: float,
+    evaluated: Mapping[str, Iterable[str]] | None = None,
     advance: Callable[[int], None] = lambda tasks: None,
 ) -> Dataset:
-    """All packs' records, split three ways. Raises ValueError for a doubled task name or a task without data."""
+    """All packs' records, split three ways; of tasks with `texts`, train and probe without what shares a text with
+    `evaluated`, benchmark to the texts of its items. Raises ValueError for a doubled task name or a task without data.
+    """
     tasks: dict[str, Task] = {}
     parts: dict[str, dict[Split, list[Record]]] = {}
     home: dict[str, str] = {}
+    texts: dict[str, Sequence[str]] = {}
     for pack in packs:
         for name, task in pack.tasks.items():
             if name in tasks:
                 raise ValueError(f"pack {pack.name}: task {name} is already defined by pack {home[name]}; rename one")
-            tasks[name], home[name] = task, pack.name
-            own = {s: [_record(task, s, i, *r) for i, r in enumerate(pack.rows(name, s))] for s in pack.splits[name]}
-            parts[name] = _hash_out(own, {"probe": probe, "eval": evaluation})
+            tasks[name], home[name], texts[name] = task, pack.name, pack.texts.get(name, ())
+            own = {
+                s: [make_record(task, s, i, *r) for i, r in enumerate(pack.rows(name, s))] for s in pack.splits[name]
+            }
+            parts[name] = _hash_out(own, {"probe": probe, "eval": evaluation}, texts[name])
             advance(1)
-    parts, removed = _disjoint(parts)
+    parts, removed, overlap = _disjoint(parts, texts, evaluated_keys(evaluated or {}))
     for name in tasks:
         if empty := [split for split in SPLITS if not parts[name][split]]:
             raise ValueError(
@@ -175,10 +260,10 @@ def build(
                 + "; add rows, or take the task out"
             )
     records = {name: {split: _first(parts[name][split], limit) for split in SPLITS} for name in tasks}
-    return Dataset(tasks, records, removed)
+    return Dataset(tasks, records, removed, overlap)
 
 
-def _record(task: Task, split: Split, number: int, source: str, row: Mapping[str, Any]) -> Record:
+def make_record(task: Task, split: Split, number: int, source: str, row: Mapping[str, Any]) -> Record:
     def value(field: str, what: str) -> Any:
         if row.get(field) is None:
             raise ValueError(f"{source}: no field {field}, which the {what} of task {task.name} needs")
@@ -191,7 +276,7 @@ def _record(task: Task, split: Split, number: int, source: str, row: Mapping[str
                 raise ValueError(f"{source}: field {match[1]} of task {task.name} is no text; see convert")
             return str(found)
 
-        return _FIELD.sub(text, template)
+        return FIELD.sub(text, template)
 
     if task.candidates and not (isinstance(listed := value(task.candidates, "candidates"), (list, tuple)) and listed):
         raise ValueError(f"{source}: field {task.candidates} of task {task.name} is not a list of candidates")
@@ -209,15 +294,18 @@ def _record(task: Task, split: Split, number: int, source: str, row: Mapping[str
     )
 
 
-def _hash_out(parts: Mapping[Split, list[Record]], shares: Mapping[str, float]) -> dict[Split, list[Record]]:
-    """All three splits; a missing probe or eval is filled from train by the hash of the normalised prompt."""
+def _hash_out(
+    parts: Mapping[Split, list[Record]], shares: Mapping[str, float], texts: Sequence[str]
+) -> dict[Split, list[Record]]:
+    """All three splits; a missing probe or eval is filled from train by the hash of the record's own texts, so that all
+    tasks over a text agree, or else of the normalised prompt."""
     out: dict[Split, list[Record]] = {split: [] for split in SPLITS}
     out.update(parts)
     missing: list[Split] = [split for split in SPLITS if split not in parts and split != "train"]
     if missing:
         out["train"] = []
         for record in parts.get("train", ()):
-            place = _unit(normalised_prompt(record))
+            place = _unit(min(keys_of(record, texts), default=normalised_prompt(record)))
             for split in missing:
                 if place < shares[split]:
                     out[split].append(_moved(record, split))
@@ -235,57 +323,37 @@ def _moved(record: Record, split: Split) -> Record:
 
 def _disjoint(
     parts: Mapping[str, Mapping[Split, list[Record]]],
-) -> tuple[dict[str, dict[Split, list[Record]]], dict[str, int]]:
-    """Splits that share no prompt, whatever the task, later splits first; and how many records each task lost."""
+    texts: Mapping[str, Sequence[str]],
+    evaluated: Mapping[str, Collection[str]],
+) -> tuple[dict[str, dict[Split, list[Record]]], dict[str, int], dict[str, int]]:
+    """Splits that share no prompt, and none of the texts named, whatever the task, later splits first; how many records
+    each task lost; and how many of the rest share a text with a benchmark, those in several counted for the first, and
+    stay out of train and probe too."""
     seen: set[str] = set()
     out: dict[str, dict[Split, list[Record]]] = {name: {} for name in parts}
-    removed = dict.fromkeys(parts, 0)
+    removed, overlap = dict.fromkeys(parts, 0), dict.fromkeys(evaluated, 0)
     for split in ("eval", "probe", "train"):
-        prompts: set[str] = set()
+        here: set[str] = set()
         for name, mine in parts.items():
-            keyed = [(normalised_prompt(record), record) for record in mine[split]]
-            out[name][split] = [record for prompt, record in keyed if prompt not in seen]
-            removed[name] += len(keyed) - len(out[name][split])
-            prompts.update(prompt for prompt, _ in keyed)
-        seen |= prompts
-    return out, removed
+            kept = out[name][split] = []
+            for record in mine[split]:
+                prompt, own = normalised_prompt(record), keys_of(record, texts[name])
+                here.update((prompt, *own))
+                if prompt in seen or not seen.isdisjoint(own):
+                    removed[name] += 1
+                elif split != "eval" and (where := first_sharing(own, evaluated)):
+                    overlap[where] += 1
+                else:
+                    kept.append(record)
+        seen |= here
+    return out, removed, overlap
 
 
 def _first(records: Sequence[Record], limit: int | None) -> tuple[Record, ...]:
-    """At most `limit` of the records, those whose hash comes first, in their own order."""
-    kept = {record.id for record in sorted(records, key=lambda record: _unit(record.id))[:limit]}
-    return tuple(record for record in records if record.id in kept)
+    """All records, or with a limit those whose hash comes first, in its order: the first of them are a sample too."""
+    return tuple(records if limit is None else sorted(records, key=lambda record: _unit(record.id))[:limit])
 
 
 def _unit(text: str) -> float:
     """A stable hash of the text, uniform in [0, 1)."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7]) / 256**7
-
-
-def _join(row: Mapping[str, Any], field: str, argument: str) -> str:
-    if not isinstance(row[argument], list):
-        raise TypeError(f"{argument} is {row[argument]!r:.40}, not a list")
-    return " ".join(row[argument])
-
-
-def _map(row: Mapping[str, Any], field: str, argument: Mapping[str, Any]) -> Any:
-    if str(row[field]) not in argument:
-        raise ValueError(f"{row[field]!r} is not among {', '.join(argument)}")
-    return argument[str(row[field])]
-
-
-def _bio(row: Mapping[str, Any], field: str, argument: list[str]) -> str:
-    """Entities of BIO tags as "type: text ; type: text", in order, "none" where there are none."""
-    tokens, tags = (row[name] for name in argument)
-    entities: list[list[str]] = []
-    before = "O"
-    for token, tag in zip(tokens, tags, strict=True):
-        if tag.startswith("I-") and tag[2:] == before[2:]:
-            entities[-1].append(token)
-        elif tag != "O":
-            entities.append([f"{tag[2:]}:", token])
-        before = tag
-    return " ; ".join(dict.fromkeys(" ".join(entity) for entity in entities)) or "none"
-
-
-CONVERT: Mapping[str, Callable[[Mapping[str, Any], str, Any], Any]] = {"join": _join, "map": _map, "bio": _bio}

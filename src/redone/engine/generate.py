@@ -5,14 +5,14 @@ batch, and requests admitted later join it. `OrdinaryDecoder` does the same work
 models that the prefix-tree path does not serve. Both are deterministic given their seed and the order of calls.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
 from redone.data.pack import pack
 from redone.engine.attention import DecodeState, Prefill
@@ -30,13 +30,15 @@ class Request:
 class Answer:
     tokens: tuple[int, ...]  # with the end token if it was sampled
     logprobs: tuple[float, ...]  # of the tokens, at the sampling temperature (at 1 when greedy)
-    finished: bool  # False: cut off by the budget
+    finished: bool  # False: cut off by the budget, or stopped before it sampled an end token
 
 
 _ROWS = 1024  # rows whose logits exist at once
 _CAPACITY = 16  # own tokens that a decoder has room for at first
+_LOOK = 16  # tokens of an answer between two looks at whether it may stop
 
 Completed = tuple[Request, tuple[Answer, ...]]
+MayStop = Callable[[Any, Sequence[int]], bool]  # a request's key and the tokens of an answer so far
 
 
 class Decoder(Protocol):
@@ -50,20 +52,40 @@ class Decoder(Protocol):
 
 
 def make_decoder(
-    policy: Policy, *, group: int, temperature: float, seed: int, eos_ids: Collection[int], packed: bool | None = None
+    policy: Policy,
+    *,
+    group: int,
+    temperature: float,
+    seed: int,
+    eos_ids: Collection[int],
+    packed: bool | None = None,
+    may_stop: MayStop | None = None,
 ) -> Decoder:
-    """A decoder that samples `group` answers per request; temperature 0 is greedy."""
+    """A decoder that samples `group` answers per request; temperature 0 is greedy.
+
+    may_stop: asked of an answer after every 16 tokens; it ends there where that says so.
+    """
     kind = TreeDecoder if (policy.packed if packed is None else packed) else OrdinaryDecoder
-    return kind(policy, group=group, temperature=temperature, seed=seed, eos_ids=eos_ids)
+    return kind(policy, group=group, temperature=temperature, seed=seed, eos_ids=eos_ids, may_stop=may_stop)
 
 
 class TreeDecoder:
     """Decoding over prefix trees. Rows are (prompt, answer) pairs: row = prompt * group + answer."""
 
-    def __init__(self, policy: Policy, *, group: int, temperature: float, seed: int, eos_ids: Collection[int]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        group: int,
+        temperature: float,
+        seed: int,
+        eos_ids: Collection[int],
+        may_stop: MayStop | None = None,
+    ) -> None:
         self.policy = policy
         self.group = group
         self.temperature = temperature
+        self.may_stop = may_stop
         self.random = torch.Generator(device=policy.device).manual_seed(seed)
         self.eos = torch.tensor(sorted(eos_ids), dtype=torch.long, device=policy.device)
         with torch.no_grad():
@@ -149,6 +171,10 @@ class TreeDecoder:
         ended = torch.isin(picked, self.eos)
         self.ended[rows] = ended
         self.alive[rows] = ~ended & (self.count[rows] < self.budget[rows])
+        if self.may_stop is not None:
+            for row in rows[self.alive[rows] & (self.count[rows] % _LOOK == 0)].tolist():
+                key, tokens = self.requests[row // self.group].key, self.tokens[row, : int(self.count[row])].tolist()
+                self.alive[row] = not self.may_stop(key, tokens)
         live = self.alive.view(-1, self.group).any(1).tolist()
         if sum(live) <= 0.75 * len(live):  # moving the others costs about as much as a step
             self._compact()
@@ -215,12 +241,22 @@ class TreeDecoder:
 class OrdinaryDecoder:
     """The same through `model.generate`: prompts are repeated for every answer, groups complete together."""
 
-    def __init__(self, policy: Policy, *, group: int, temperature: float, seed: int, eos_ids: Collection[int]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        group: int,
+        temperature: float,
+        seed: int,
+        eos_ids: Collection[int],
+        may_stop: MayStop | None = None,
+    ) -> None:
         if group > 1 and temperature == 0:
             raise ValueError("greedy decoding gives one answer per prompt")
         self.policy = policy
         self.group = group
         self.temperature = temperature
+        self.may_stop = may_stop
         self.seed = seed
         self.eos = sorted(eos_ids)
         self.waiting: list[Request] = []
@@ -246,9 +282,12 @@ class OrdinaryDecoder:
             ids[row, width - len(request.prompt) :] = torch.tensor(request.prompt)
             mask[row, width - len(request.prompt) :] = 1
         watch = _Watch(self.temperature or 1.0)
+        longest = max(request.budget for request in requests)
+        asked = [request for request in requests for _ in range(self.group)]
+        stop = _Stop(self.may_stop, [request.key for request in asked], width, longest)
         sampling = {"temperature": self.temperature, "top_k": 0, "top_p": 1.0} if self.temperature else {}
         settings = GenerationConfig(
-            max_new_tokens=max(request.budget for request in requests),
+            max_new_tokens=longest,
             num_return_sequences=self.group,
             do_sample=self.temperature > 0,
             eos_token_id=self.eos or None,
@@ -262,13 +301,12 @@ class OrdinaryDecoder:
                 ids.to(model.device),
                 attention_mask=mask.to(model.device),
                 logits_processor=LogitsProcessorList([watch]),
+                stopping_criteria=StoppingCriteriaList([stop]),
             )
         watch.score(out[:, -1])
-        rows = list(zip(out[:, width:].tolist(), torch.stack(watch.logprobs, 1).tolist()))
-        return [
-            (request, tuple(self._trim(*row, request.budget) for row in rows[i * self.group : (i + 1) * self.group]))
-            for i, request in enumerate(requests)
-        ]
+        rows = zip(out[:, width:].tolist(), torch.stack(watch.logprobs, 1).tolist(), asked, stop.lengths)
+        answers = [self._trim(tokens, logprobs, min(r.budget, most)) for tokens, logprobs, r, most in rows]
+        return [(request, tuple(answers[i * self.group : (i + 1) * self.group])) for i, request in enumerate(requests)]
 
     def _trim(self, tokens: list[int], logprobs: list[float], budget: int) -> Answer:
         end = next((i + 1 for i, token in enumerate(tokens[:budget]) if token in self.eos), None)
@@ -294,6 +332,22 @@ class _Watch(LogitsProcessor):
         assert self.logits is not None
         logprobs = torch.log_softmax(self.logits.float() / self.temperature, -1)
         self.logprobs.append(logprobs.gather(1, picked[:, None])[:, 0])
+
+
+class _Stop(StoppingCriteria):
+    """Ends answers as `may_stop` says, and takes down after how many tokens (`longest` where it does not)."""
+
+    def __init__(self, may_stop: MayStop | None, keys: Sequence[Any], width: int, longest: int) -> None:
+        self.may_stop, self.keys, self.width = may_stop, keys, width
+        self.lengths = [longest] * len(keys)
+
+    def __call__(self, input_ids: Tensor, scores: Any, **more: Any) -> Any:
+        count = input_ids.shape[1] - self.width
+        if self.may_stop is not None and count % _LOOK == 0:
+            for row, key in enumerate(self.keys):
+                if self.lengths[row] > count and self.may_stop(key, input_ids[row, self.width :].tolist()):
+                    self.lengths[row] = count
+        return torch.tensor([length <= count for length in self.lengths], device=input_ids.device)
 
 
 @contextmanager

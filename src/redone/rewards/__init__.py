@@ -4,6 +4,7 @@ A task names one of REWARDS, gives it options, and names one of METRICS for its 
 """
 
 import inspect
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,7 +16,7 @@ from redone.records import Record, Task, Verdict
 from redone.rewards.compose import flaw as composition_flaw
 from redone.rewards.compose import gate, product, weighted
 from redone.rewards.exact import exact
-from redone.rewards.extract import drop_thinking, split_thinking
+from redone.rewards.extract import drop_thinking, extracted, split_thinking
 from redone.rewards.faithful import faithful
 from redone.rewards.ifeval import ifeval
 from redone.rewards.judged import graded, preferred
@@ -90,7 +91,8 @@ def score(task: Task, record: Record, text: str, finished: bool = True) -> Verdi
         flaw = f"more than {LONGEST} characters"
     else:
         flaw = ""
-    verdict = REWARDS[task.reward](record, "" if flaw else answer.strip(), **task.options)
+    found = "" if flaw else extracted(answer.strip(), task.extract)
+    verdict = REWARDS[task.reward](record, found, **task.options)
     if flaw:
         verdict = Verdict(0.0, "unparsable", {**verdict.parts, "parsed": 0.0}, flaw)
     elif verdict.score >= task.pass_at:
@@ -106,6 +108,10 @@ def validate_options(task: Task) -> None:
     if not isinstance(task.pass_at, (int, float)) or not 0 < task.pass_at <= 1:
         raise ValueError(f"task {task.name}: pass_at is {task.pass_at!r}, not above 0 and at most 1")
     _check_options(f"task {task.name}: reward {task.reward}", task.reward, task.options)
+    try:
+        extracted("", task.extract)
+    except (ValueError, TypeError, AttributeError, re.error) as error:
+        raise ValueError(f"task {task.name}: {error}") from None
     if task.metric == "micro_f1" and task.reward not in COUNTING:
         raise ValueError(f"task {task.name}: metric micro_f1 needs the counts of {' or '.join(COUNTING)}")
 

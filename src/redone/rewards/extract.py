@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"(?=\w)[{_CJK}]|[^\W{_CJK}]+")
@@ -143,3 +143,43 @@ def unfence(text: str) -> str:
     if len(text) > 2 and text[0] == text[-1] == "`" and "`" not in text[1:-1]:
         return text[1:-1].strip()
     return text
+
+
+def extracted(text: str, steps: Sequence[Mapping[str, Any]]) -> str:
+    """What the steps, one after another, leave of the text. A step is one of
+
+    {first = PATTERN} or {last = PATTERN}: a match of the regular expression, its first group that is not empty where it
+    has groups; "" or the step's `missing` where nothing matches.
+    {before = [TEXT, ...]}: what stands before the first of these texts.
+    {after = TEXT}: what stands after the last such text, all where there is none.
+
+    Each step's result is stripped. Raises ValueError where a step is none of these.
+    """
+    for step in steps:
+        kind = next(iter(step), "")
+        if kind not in STEPS or step.keys() - {kind, "missing"}:
+            raise ValueError(f"extract: {dict(step)} is not one of {', '.join(STEPS)}")
+        text = STEPS[kind](text, step[kind], step.get("missing", "")).strip()
+    return text
+
+
+def _match(text: str, pattern: str, missing: str, which: int) -> str:
+    """As re.findall: of a pattern with groups, a match is its groups."""
+    found = re.findall(pattern, text)
+    if not found:
+        return missing
+    groups = found[which]
+    return groups if isinstance(groups, str) else next((group for group in groups if group), missing)
+
+
+def _before(text: str, marks: Sequence[str], missing: str) -> str:
+    places = [place for mark in marks if (place := text.find(mark)) >= 0]
+    return text[: min(places)] if places else text
+
+
+STEPS: Mapping[str, Callable[[str, Any, str], str]] = {
+    "first": lambda text, pattern, missing: _match(text, pattern, missing, 0),
+    "last": lambda text, pattern, missing: _match(text, pattern, missing, -1),
+    "before": _before,
+    "after": lambda text, mark, missing: text.rpartition(mark)[2],
+}

@@ -208,3 +208,19 @@ def test_every_prompt_runs_through_the_model_once_and_every_sampled_token_at_mos
     found = finish(make_decoder(policy, group=4, temperature=1.0, seed=0, eos_ids=[1, 2, 3]), requests())
     lengths = [len(answer.tokens) for answers in found.values() for answer in answers]
     assert sum(seen) == sum(LENGTHS) + sum(lengths) - len(lengths)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_an_answer_that_may_stop_ends_at_the_next_look_and_not_before(packed):
+    """The looks are after 16 and 32 tokens; request 0 may stop from 7 tokens on, request 4 from 17, others never."""
+    policy = Policy(tiny("Qwen3"))
+    settings = {"group": 1, "temperature": 0.0, "seed": 0, "eos_ids": [], "packed": packed}
+    free = finish(make_decoder(policy, **settings), requests())
+    least = {0: 7, 4: 17}
+    stopping = make_decoder(policy, **settings, may_stop=lambda key, tokens: len(tokens) >= least.get(key, 99))
+    found = finish(stopping, requests())
+    lengths = dict(zip(range(7), BUDGETS)) | {0: 16, 4: 32}
+    for key, [answer] in found.items():
+        assert answer.tokens == free[key][0].tokens[: lengths[key]]
+        assert len(answer.tokens) == len(answer.logprobs) == lengths[key]
+        assert not answer.finished

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from redone import cli
-from redone.benchmark import completed, read
+from redone.benchmark.definition import definition, read_records
+from redone.benchmark.readings import completion
 from redone.rewards.program import unavailable
 
 DATA = os.environ.get("REDONE_DATA")
@@ -104,15 +105,15 @@ def test_mbpp_runs_the_code_with_its_tests_imports(data, tmp_path):
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (human("x"), "1 of 2 predictions are missing, first humaneval/1"),
-        (human("x", "y", "z"), "unknown id humaneval/2"),
-        ([*human("x", "y"), *human("x")], "predictions.jsonl:3: the id humaneval/0 comes twice"),
+        (human("x"), "missing ids: 1, first humaneval/1"),
+        (human("x", "y", "z"), "unknown ids: 1, first humaneval/2 (line 3)"),
+        ([*human("x", "y"), *human("x")], "doubled ids: 1, first humaneval/0 (line 3)"),
         (["{"], "predictions.jsonl:1: not JSON"),
         (["[]"], "expected a JSON object"),
         ([{"id": "humaneval/0"}], "predictions.jsonl:1: not {"),
         ([{"id": 0, "output": "x"}], "predictions.jsonl:1: not {"),
         ([{"id": "humaneval/0", "output": 3}], "predictions.jsonl:1: not {"),
-        ([], "predictions are missing"),
+        ([], "missing ids: 2, first humaneval/0"),
     ],
 )
 def test_predictions_that_cannot_be_scored_are_refused_by_line_and_id(data, tmp_path, capsys, lines, said):
@@ -131,15 +132,15 @@ def test_an_unknown_benchmark_and_missing_data_are_said(data, tmp_path, capsys):
     assert run(data, tmp_path, "humanevil", human("x")) == 2
     assert "did you mean humaneval" in capsys.readouterr().err
     assert run(tmp_path / "none", tmp_path, "mbpp", human("x")) == 2
-    assert "sanitized_test.jsonl.gz" in capsys.readouterr().err
+    assert "there is no such folder" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not DATA, reason="REDONE_DATA does not name a folder with the real data sets")
 @needs_sandbox
 @pytest.mark.parametrize(("name", "count"), [("humaneval", 164), ("mbpp", 257)])
 def test_the_real_references_all_pass(tmp_path, name, count):
-    records = read(name, Path(DATA) / name)
-    texts = [r.answer.removeprefix(r.prompt_text) if name == "humaneval" else r.answer for r in records]
+    records = read_records(definition(name), Path(DATA))[name]
+    texts = [r.fields.get("canonical_solution") or r.answer for r in records]
     lines = [{"id": record.id, "output": text} for record, text in zip(records, texts)]
     assert run(Path(DATA) / name, tmp_path, name, lines) == 0
     scores = json.loads((tmp_path / "out.json").read_text("utf-8"))
@@ -147,6 +148,6 @@ def test_the_real_references_all_pass(tmp_path, name, count):
 
 
 def test_a_completion_follows_the_prompt(data):
-    record = read("humaneval", data)[0]
-    assert completed(record, "    return 1") == PROMPT + "    return 1"
-    assert completed(record, "def twice(x):\n    return 1") == PROMPT + "\ndef twice(x):\n    return 1"
+    record = read_records(definition("humaneval"), data)["humaneval"][0]
+    assert completion(record, "    return 1") == PROMPT + "    return 1"
+    assert completion(record, "def twice(x):\n    return 1") == PROMPT + "\ndef twice(x):\n    return 1"

@@ -1,0 +1,70 @@
+"""How a benchmark's score comes from its records' verdicts: a function of the sums of their parts.
+
+That makes an interval cheap: a resample is a row of weights, and its sums are one matrix product.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from redone.records import Verdict
+
+Values = NDArray[np.float64]
+
+
+class Totals:
+    """Sums over n records, once for each of D rows of weights [D, n] (how often a draw holds each record).
+
+    totals["hits"] is [D]: the sum of the verdicts' part "hits", 0 where a verdict has none. totals["score"] sums their
+    scores, totals["n"] counts records.
+    """
+
+    def __init__(self, verdicts: Sequence[Verdict], weights: Values) -> None:
+        assert weights.shape == (len(weights), len(verdicts))
+        self.verdicts, self.weights = verdicts, weights
+        self.known: dict[str, Values] = {"n": weights.sum(1)}
+
+    def __getitem__(self, part: str) -> Values:
+        if part not in self.known:
+            if part == "score":
+                column = [verdict.score for verdict in self.verdicts]
+            else:
+                column = [verdict.parts.get(part, 0.0) for verdict in self.verdicts]
+            self.known[part] = self.weights @ np.array(column)
+        return self.known[part]
+
+
+# Name to value [D]: "score", 0 to 100, is the reading's; the others are shown beside it.
+Aggregate = Callable[[Totals], Mapping[str, Values]]
+
+
+def ratio(above: Values, below: Values, otherwise: float = 0.0) -> Values:
+    """above / below, and `otherwise` where below is 0."""
+    return np.divide(above, below, out=np.full_like(above, otherwise), where=below != 0)
+
+
+def mean(totals: Totals) -> Mapping[str, Values]:
+    """100 times the mean score."""
+    return {"score": 100 * totals["score"] / totals["n"]}
+
+
+def micro_f1(totals: Totals) -> Mapping[str, Values]:
+    """100 times 2 hits / (predicted + gold), each summed over all records first; 100 where both are 0."""
+    hits, predicted, gold = totals["hits"], totals["predicted"], totals["gold"]
+    return {
+        "score": 100 * ratio(2 * hits, predicted + gold, 1.0),
+        "precision": 100 * ratio(hits, predicted, 1.0),
+        "recall": 100 * ratio(hits, gold, 1.0),
+    }
+
+
+def instructions(totals: Totals) -> Mapping[str, Values]:
+    """IFEval's accuracy over instructions: 100 times those followed, of all that were given."""
+    return {"score": 100 * ratio(totals["hits"], totals["rules"])}
+
+
+def resamples(n: int, draws: int, seed: int) -> Values:
+    """[draws, n]: how often each of n records is in a sample of n drawn with replacement (Efron 1979)."""
+    random = np.random.default_rng(seed)
+    return np.stack([np.bincount(random.integers(n, size=n), minlength=n) for _ in range(draws)]).astype(np.float64)
