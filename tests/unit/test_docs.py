@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from redone.config import known_keys, load_config
-from redone.data.load import CONVERT, build, read_pack
+from redone.data.convert import CONVERT
+from redone.data.load import build, read_pack
 from redone.records import Finding, TargetPlan, Task
 from redone.rewards import METRICS, REWARDS, score, validate_options
 from redone.rewards.pattern import RULES

@@ -58,7 +58,7 @@ def _patterns(letters: str) -> tuple[re.Pattern[str], ...]:
             rf"[\W_]*([{letters}{letters.lower()}])[\W_]*",
             rf"\\boxed\s*\{{\s*(?:\\(?:text|mathrm|textbf|mathbf)\s*\{{)?{_OPENING}{letter}{_ENDS}",
             rf"(?i:\banswers?\b)[^\n.;?!,A-Z]{{0,60}}?(?:\b(?:is|be|option|choice)\b|[:=]){_OPENING}"
-            rf"(?:(?:option|choice){_OPENING})?(?<!not \(){letter}{_ENDS}"
+            rf"(?:(?:option|choice){_OPENING})?{letter}{_ENDS}"
             rf"|答案[^\n。,;A-Za-z不非]{{0,10}}?{letter}{_ENDS}",
             rf"(?<![不没勿别])选(?:择|择的是|项是|项为|的是)?[::]?{_OPENING}{letter}{_ENDS}"
             rf"|(?i:\b(?:choose|select|pick))(?i: option| choice)?{_OPENING}{letter}{_ENDS}"

@@ -131,12 +131,6 @@ def _cut(row: Row, field: str, argument: list[Any]) -> str:
     return text[:most].rstrip()
 
 
-def _item(row: Row, field: str, argument: list[Any]) -> Any:
-    """[field, place]: an item of a list, counted from 0, or from -1 at its end."""
-    name, place = argument
-    return _listed(row, name)[place]
-
-
 def _shuffled(row: Row, field: str, argument: list[str]) -> list[Any]:
     """[field, field, ...]: their values as a list, in an order that a hash of the values gives."""
     values = [row[name] for name in argument]
@@ -201,7 +195,6 @@ CONVERT: Mapping[str, Callable[[Row, str, Any], Any]] = {
     "text": _text,
     "sub": _sub,
     "cut": _cut,
-    "item": _item,
     "shuffled": _shuffled,
     "place": _place,
     "equal": _equal,

@@ -12,25 +12,16 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
-from redone.data.convert import FIELD, check_rules, converted
+from redone.data.convert import FIELD
 from redone.data.dedupe import normalised_prompt
-from redone.data.hub import hub_rows
-from redone.data.overlap import evaluated_keys, first_sharing, keys_of, others
+from redone.data.overlap import evaluated_keys, first_sharing, keys_of
+from redone.data.source import SPLITS, Source, make_source, rows_of, unlike
 from redone.mistakes import nearest, read_toml
-from redone.records import GENERAL_GROUPS, Record, Split, Task, numbered_jsonl
+from redone.records import GENERAL_GROUPS, Record, Split, Task
 
-SPLITS: tuple[Split, ...] = get_args(Split)
 _TASK_KEYS = {key: hint for key, hint in get_type_hints(Task).items() if key != "name"}
-_KINDS = {
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    Mapping: "a table",
-    Sequence: "a list",
-}
 
 Rows = Callable[[str, Split], Iterable[tuple[str, Mapping[str, Any]]]]  # (task, split) -> (source, row) pairs
 
@@ -44,23 +35,6 @@ class Pack:
     rows: Rows
     splits: Mapping[str, tuple[Split, ...]]
     texts: Mapping[str, Sequence[str]] = field(default_factory=dict)  # task -> fields that eval has to itself
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a task's rows come from, as its table in a pack file says."""
-
-    files: Mapping[str, Any] = field(default_factory=dict)  # split -> file, or {file, only, convert}, which come first
-    hub: Mapping[str, Any] = field(default_factory=dict)  # the same rows on the hub; `splits` names its splits
-    only: Mapping[str, Any] = field(default_factory=dict)  # field -> the value, one of the values, or {most = length}
-    other: str = ""  # field that differs between a row and the other row beside it
-    convert: Mapping[str, Any] = field(default_factory=dict)
-    texts: Sequence[str] = ()
-
-    @property
-    def splits(self) -> tuple[Split, ...]:
-        named = self.files or self.hub["splits"]
-        return tuple(split for split in SPLITS if split in named)
 
 
 @dataclass(frozen=True)
@@ -100,88 +74,14 @@ def read_pack(path: Path, root: Path | None = None) -> Pack:
     tasks, sources = {}, {}
     for name, definition in table["tasks"].items():
         mine = {key: definition[key] for key in Source.__dataclass_fields__ if key in definition}
-        sources[name] = _source(mine, base, root is None, f"{path}: task {name}")
+        sources[name] = make_source(mine, base, root is None, f"{path}: task {name}")
         tasks[name] = make_task(name, {key: v for key, v in definition.items() if key not in mine}, str(path))
 
     def rows(task: str, split: Split) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        return _rows(sources[task], split, base, task)
+        return rows_of(sources[task], split, base, task)
 
     splits = {name: source.splits for name, source in sources.items()}
     return Pack(table.get("name", path.stem), tasks, rows, splits, {name: s.texts for name, s in sources.items()})
-
-
-def _source(mine: Mapping[str, Any], base: Path, from_hub: bool, where: str) -> Source:
-    hints = get_type_hints(Source)
-    for key, value in mine.items():
-        if key not in ("convert", "files") and (wanted := _unlike(value, hints[key])):
-            raise ValueError(f"{where}: {key} = {value!r}; it is {wanted}")
-    source = Source(**mine)
-    check_rules(source.convert, where)
-    if not isinstance(source.files, dict) or not source.files.keys() & {"train", "eval"}:
-        raise ValueError(f'{where} names no data; add files = {{train = "...", eval = "..."}}')
-    hub = source.hub
-    if hub and (not isinstance(hub.get("path"), str) or not isinstance(hub.get("splits"), dict)):
-        raise ValueError(f'{where}: hub needs path = "OWNER/NAME" and splits = {{train = "train", ...}}')
-    for split in [*source.files, *hub.get("splits", ())]:
-        if split not in SPLITS:
-            raise ValueError(f"{where}: unknown split {split}; there are {', '.join(SPLITS)}")
-    check_rules(hub.get("convert", {}), f"{where}: hub")
-    if from_hub and hub:
-        return replace(source, files={})
-    files = {split: file if isinstance(file, dict) else {"file": str(file)} for split, file in source.files.items()}
-    for split, mine in files.items():
-        if "file" not in mine or mine.keys() - {"file", "only", "convert"}:
-            raise ValueError(f"{where}: files.{split} is a file, or a table of file, only and convert")
-        check_rules(mine.get("convert", {}), f"{where}: files.{split}")
-        if not (base / mine["file"]).is_file():
-            raise ValueError(f"{where}: there is no {base / mine['file']}; say where the data lie with --data")
-    return replace(source, files=files)
-
-
-def _rows(source: Source, split: Split, base: Path, task: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(place, row) pairs: the rows that `only` keeps, another one's fields beside each, converted."""
-    found = _file_rows(source.files[split], base, task) if source.files else _hub_rows(source.hub, split)
-    own = {name: wanted for name, wanted in source.only.items() if name not in source.convert}
-    made = {name: wanted for name, wanted in source.only.items() if name in source.convert}
-    kept: Iterable[tuple[str, Mapping[str, Any]]] = (pair for pair in found if _meets(pair[1], own, pair[0], task))
-    if source.other:
-        pairs = list(kept)
-        try:
-            beside = others([row for _, row in pairs], source.other)
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"task {task}: other = {source.other}: {error}") from None
-        kept = zip([where for where, _ in pairs], beside)
-    for where, row in kept:
-        row = converted(row, source.convert, f"{where}: task {task}")
-        if _meets(row, made, where, task):
-            yield where, row
-
-
-def _file_rows(file: Mapping[str, Any], base: Path, task: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for number, row in numbered_jsonl(base / file["file"]):
-        where = f"{file['file']}:{number}"
-        if _meets(row, file.get("only", {}), where, task):
-            yield where, converted(row, file.get("convert", {}), f"{where}: task {task}")
-
-
-def _hub_rows(hub: Mapping[str, Any], split: Split) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    told = {key: value for key, value in hub.items() if key != "splits"}
-    where, rows = hub_rows(told, hub["splits"][split])
-    return ((f"{where}:{i}", row) for i, row in enumerate(rows))
-
-
-def _meets(row: Mapping[str, Any], only: Mapping[str, Any], where: str, task: str) -> bool:
-    """Whether every named field has the value, one of a list of values, or at most `most` characters or items."""
-    for name, wanted in only.items():
-        if name not in row:
-            raise ValueError(f"{where}: no field {name}, which `only` of task {task} needs")
-        value = row[name]
-        if isinstance(wanted, dict):
-            if value is None or len(value) > wanted["most"]:
-                return False
-        elif value not in (wanted if isinstance(wanted, list) else [wanted]):
-            return False
-    return True
 
 
 def read_tasks(path: Path) -> dict[str, Any]:
@@ -198,7 +98,7 @@ def make_task(name: str, definition: Mapping[str, Any], where: str) -> Task:
     for key, value in definition.items():
         if key not in _TASK_KEYS:
             raise ValueError(f"{where}: task {name}: unknown key {key}{nearest(key, _TASK_KEYS)}")
-        if wanted := _unlike(value, _TASK_KEYS[key]):
+        if wanted := unlike(value, _TASK_KEYS[key]):
             raise ValueError(f"{where}: task {name}: {key} = {value!r}; it is {wanted}")
     for key in ("part", "family", "prompt", "answer", "reward"):
         if key not in definition:
@@ -214,15 +114,6 @@ def make_task(name: str, definition: Mapping[str, Any], where: str) -> Task:
     if task.think and not task.rationale:
         raise ValueError(f"{where}: task {name} thinks, but has no rationale template")
     return task
-
-
-def _unlike(value: Any, hint: Any) -> str:
-    """What a value of this type would be, or "" where it is one. A whole number is a number, true is none."""
-    kind = get_origin(hint) or hint
-    if kind is Literal:
-        return "" if value in get_args(hint) else " or ".join(json.dumps(option) for option in get_args(hint))
-    fits = type(value) in (int, float) if kind is float else isinstance(value, kind)
-    return "" if fits and (kind is bool or not isinstance(value, bool)) else _KINDS[kind]
 
 
 def build(

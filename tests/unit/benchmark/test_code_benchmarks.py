@@ -11,6 +11,7 @@ import random
 import subprocess
 import sys
 import textwrap
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,7 +117,9 @@ def test_mbpp_verdicts_are_those_of_the_published_asserts():
         return "\n".join([*record.fields["test_imports"], output, *record.fields["test_list"]])
 
     def reference(record):
-        return record.answer, ast.parse(record.answer).body, str
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd escapes
+            return record.answer, ast.parse(record.answer).body, str
 
     compared("mbpp", read_records(definition("mbpp"), Path(DATA))["mbpp"], reference, program)
 
@@ -132,13 +135,13 @@ def test_an_answer_that_does_nothing_passes_no_problem(name, output):
 
 
 READS = {
-    "question_content": "Print the sum of the numbers of a line.",
+    "question_content": "Print the sum of the numbers of a line, as in sum: 3.",
     "starter_code": "",
     "difficulty": "easy",
     "public_test_cases": json.dumps(
         [
-            {"input": "1 2\n", "output": "3\n", "testtype": "stdin"},
-            {"input": "-5\n", "output": "-5", "testtype": "stdin"},
+            {"input": "1 2\n", "output": "sum: 3\n", "testtype": "stdin"},
+            {"input": "-5\n", "output": "sum: -5", "testtype": "stdin"},
         ]
     ),
     "private_test_cases": "eJx never read",
@@ -165,10 +168,10 @@ def contest(tmp_path):
 @pytest.mark.parametrize(
     ("item", "output", "right"),
     [
-        (0, "print(sum(map(int, input().split())))", True),
-        (0, "Sure:\n```python\nprint(sum(map(int, input().split())))\n```\nThat is it.", True),
-        (0, "print(3)", False),  # one of two tests
-        (0, "print(sum(map(int, input().split())))\nraise SystemExit(1)", False),
+        (0, 'print("sum:", sum(map(int, input().split())))', True),
+        (0, 'Sure:\n```python\nprint("sum:", sum(map(int, input().split())))\n```\nThat is it.', True),
+        (0, "print('sum: 3')", False),  # one of two tests
+        (0, 'print("sum:", sum(map(int, input().split())))\nraise SystemExit(1)', False),
         (0, "", False),
         (0, "pass", False),
         (0, "print(", False),
@@ -183,7 +186,9 @@ def contest(tmp_path):
 )
 def test_a_contest_problem_is_run_on_its_public_tests(contest, item, output, right):
     subset, records = contest
-    assert read(subset.readings[0].task, records[item], output, True).score == float(right)
+    verdict = read(subset.readings[0].task, records[item], output, True)
+    assert verdict.score == float(right)
+    assert (verdict.reason == "unparsable") == (output in ("", "print("))
 
 
 def test_a_contest_prompt_has_the_question_and_the_code_to_start_from(contest):

@@ -109,6 +109,7 @@ def noisy(gold: str, other: str, prompt: str, rng: random.Random) -> str:
             gold.replace("answer is", "Answer is"),
             gold.replace("#### ", rng.choice(["####", "#### $", "#### -", "####  ", "## "])),
             f"{gold} dollars",
+            gold.replace(last, f"{int(last):,}") if last.isdigit() else f"{gold},",
             f"{gold}.00",
             f"**{last}**",
             f"```\n{gold}\n```",

@@ -36,6 +36,8 @@ TEXTS = {
         ZH,
         EN * 40,
         "&quot;So&quot; <skipped> well-\nknown\u00a0x",
+        "Bring (a hat",
+        "bring a hat-\n",
     ],
     "zh": [
         ZH,
@@ -119,13 +121,23 @@ def test_corpus_scores_and_those_of_resamples_equal_sacrebleus(language, tokeniz
 
 
 def test_several_references_are_used_as_sacrebleu_does():
-    outputs = ["a cat sat on the mat", "the mat has a cat", "It's raining cats, dogs!", "!", ""]
+    outputs = [
+        "a cat sat on the mat",
+        "the mat has a cat",
+        "It's raining cats, dogs!",
+        "!",
+        "",
+        "the the the the",
+        "a b c d",
+    ]
     golds = [
         ["the cat sat on a mat", "a cat was sitting on the mat today"],
         ["there is a cat on the mat", "the mat has cats"],
         ["It's raining cats and dogs!", "It pours."],
         ["what?!", "!"],
         ["nothing", "no"],
+        ["the hat", "on the mat"],
+        ["a b c d e", "a b c"],
     ]
     verdicts = [
         translation(record(g[0], all=g), o, language="en", references="all")
@@ -143,12 +155,25 @@ def test_several_references_are_used_as_sacrebleu_does():
 
 
 def test_a_sentence_mean_is_no_corpus_score():
-    outputs, golds = ["a b c d", "x"], ["a b c d", "a b c d e f g h"]
+    outputs, golds = ["a b c d", "x", "y"], ["a b c d", "a b c d e f g h", "z"]
     verdicts = [translation(record(gold), output, language="en") for gold, output in zip(golds, outputs)]
-    assert AGGREGATES["sentence_bleu"](totals(verdicts))["score"][0] == pytest.approx(50)
-    # 4 of 5 words, 3 of 3 pairs, 2 of 2, 1 of 1; 5 words against 12
-    wanted = 100 * math.exp(1 - 12 / 5) * (4 / 5) ** (1 / 4)
+    assert AGGREGATES["sentence_bleu"](totals(verdicts))["score"][0] == pytest.approx(100 / 3)
+    # 4 of 6 words, 3 of 3 pairs, 2 of 2, 1 of 1; 6 words against 13
+    wanted = 100 * math.exp(1 - 13 / 6) * (4 / 6) ** (1 / 4)
     assert AGGREGATES["corpus_bleu"](totals(verdicts))["score"][0] == pytest.approx(wanted)
+
+
+def test_a_corpus_without_four_words_in_a_row_has_no_bleu_though_its_sentences_have():
+    verdicts = [translation(record("a b"), "a b", language="en")] * 2
+    assert AGGREGATES["corpus_bleu"](totals(verdicts))["score"][0] == 0
+    assert AGGREGATES["sentence_bleu"](totals(verdicts))["score"][0] == pytest.approx(100)
+
+
+def test_a_copy_of_the_reference_scores_100_and_no_more():
+    verdicts = [translation(record(EN), EN, language="en", score=["bleu", "chrf", "chrf++"])]
+    assert verdicts[0].score == 1
+    for name in ("sentence_bleu", "corpus_bleu", "corpus_chrf", "corpus_chrf++"):
+        assert AGGREGATES[name](totals(verdicts))["score"][0] == 100
 
 
 def test_the_score_is_the_mean_of_the_sentence_scores_that_are_named():

@@ -38,7 +38,7 @@ def test_a_long_text_is_cut_after_so_many_characters_and_a_short_one_stays():
 
 def test_an_item_of_a_list_is_counted_from_either_end():
     row = {"turns": ["hi", "hello", "bye"]}
-    assert made(row, first={"item": ["turns", 0]}, last={"item": ["turns", -1]}) == {
+    assert made(row, first={"at": ["turns", 0]}, last={"at": ["turns", -1]}) == {
         **row,
         "first": "hi",
         "last": "bye",
@@ -70,10 +70,10 @@ def test_two_fields_are_equal_or_not():
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ({"item": ["turns", 2]}, "cannot make field x"),
+        ({"at": ["turns", 2]}, "cannot make field x"),
         ({"place": ["turns", "other"]}, "cannot make field x"),
         ({"cut": ["nothing", 3]}, "no field 'nothing'"),
-        ([{"item": ["turns", 0]}, {"map": {"hi": "ho"}}, {"item": ["x", 0]}], "x is 'ho', not a list"),
+        ([{"at": ["turns", 0]}, {"map": {"hi": "ho"}}, {"join": "x"}], "x is 'ho', not a list"),
     ],
 )
 def test_a_rule_that_cannot_be_followed_names_place_and_field(rule, said):
