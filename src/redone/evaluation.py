@@ -258,7 +258,7 @@ def score_all(
     from redone.engine.embedding import cosines
 
     tasks = {name: task for benchmark in benchmarks for name, task in scoring.reading_tasks(benchmark).items()}
-    if any(task.reward in (*SANDBOXED, "completed") for task in tasks.values()) and (why := unavailable()):
+    if any(task.reward in (*SANDBOXED, "completed", "contest") for task in tasks.values()) and (why := unavailable()):
         raise ValueError(f"code that a model wrote is to be run: {why}")
     scores, items = [], []
     subsets = sum(len(benchmark.subsets) for benchmark in benchmarks)

@@ -36,6 +36,7 @@ class Shots:
     `text`, a JSON file that holds the whole text for each value of `by`."""
 
     file: str
+    hub: Mapping[str, Any] = field(default_factory=dict)
     count: int = 0
     by: str = ""
     text: bool = False
@@ -188,8 +189,8 @@ def authors_prompts(benchmark: Benchmark, folder: Path | None) -> dict[str, str]
 
 
 def _records(benchmark: Benchmark, subset: Subset, folder: Path | None, prompt: str | None) -> list[Record]:
-    where, rows = _rows(benchmark, subset, folder)
-    rows = [converted(row, subset.convert, f"{where}: item {i}") for i, row in enumerate(rows)]
+    where, found = _source(subset.file, subset.hub, folder, f"{benchmark.name}: {subset.name}")
+    rows = [converted(row, subset.convert, f"{where}: item {i}") for i, row in enumerate(found)]
     task = subset.task if prompt is None else replace(subset.task, prompt=prompt)
     before = _shots(subset, rows, folder, where)
     records = []
@@ -211,35 +212,39 @@ def _shots(subset: Subset, rows: Sequence[Mapping[str, Any]], folder: Path | Non
     shots = subset.shots
     if shots is None:
         return ["" for _ in rows]
-    if folder is None:
-        raise ValueError(f"{where}: its examples are read from {shots.file}; give --data")
-    path = _file(folder, shots.file, subset.name)
     if shots.text:
+        if folder is None:
+            raise ValueError(f"{where}: its examples are read from {shots.file}; give --data")
+        path = _file(folder, shots.file, subset.name)
         texts = _json(path)
         try:
             mine = [texts[row[shots.by]] for row in rows]
             return [(t.split(shots.after, 1)[-1] if shots.after else t) + shots.separator for t in mine]
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path}: it has no text for {error}") from None
+    place, found = _source(shots.file, shots.hub, folder, subset.name)
     template = shots.prompt or f"{subset.task.prompt} {subset.task.answer}"
     examples: dict[Any, list[str]] = {}
-    for i, row in enumerate(_read(path)):
-        row = converted(row, shots.convert or subset.convert, f"{path}: item {i}")
-        mine = examples.setdefault(row[shots.by] if shots.by else None, [])
-        if len(mine) < shots.count:
-            mine.append(filled(template, row) + shots.separator)
+    for i, row in enumerate(found):
+        row = converted(row, shots.convert or subset.convert, f"{place}: item {i}")
+        own = examples.setdefault(row[shots.by] if shots.by else None, [])
+        if len(own) < shots.count:
+            own.append(filled(template, row) + shots.separator)
     return ["".join(examples.get(row[shots.by] if shots.by else None, ())) for row in rows]
 
 
-def _rows(benchmark: Benchmark, subset: Subset, folder: Path | None) -> tuple[str, list[Mapping[str, Any]]]:
-    if folder is not None:
-        if not subset.file:
-            raise ValueError(f"{benchmark.name}: subset {subset.name} has no file, only a hub id; leave out --data")
-        path = _file(folder, subset.file, benchmark.name)
-        return str(path), list(_read(path))
-    if not subset.hub:
-        raise ValueError(f"{benchmark.name}: subset {subset.name} is not on the hub; give its folder with --data")
-    return hub_rows(subset.hub)
+def _source(
+    file: str, hub: Mapping[str, Any], folder: Path | None, what: str
+) -> tuple[str, Iterable[Mapping[str, Any]]]:
+    """Where rows are from, and the rows: of a file, or of the hub where there is no folder."""
+    if folder is None:
+        if not hub:
+            raise ValueError(f"{what} is not on the hub; give the folder of its files with --data")
+        return hub_rows(hub)
+    if not file:
+        raise ValueError(f"{what} has no file, only a hub id; leave out --data")
+    path = _file(folder, file, what)
+    return str(path), _read(path)
 
 
 def _file(folder: Path, name: str, benchmark: str) -> Path:

@@ -28,7 +28,7 @@ def chosen(output: str, letters: str = "ABCD") -> str:
     """The letter that an answer in English or Chinese chooses, "" where it chooses none. The first of these decides:
 
     1. the whole is one letter, of either case, with or without brackets and full stop;
-    2. the last \\\\boxed{};
+    2. the last \\boxed{};
     3. the first "answer is C", "Answer: (C)", "答案是C", "答案：C", "【答案】C";
     4. the first "选C", "故选C", "choose C", "C is correct";
     5. the first capital letter that stands alone, the words "A" and "I" left out.
@@ -51,7 +51,6 @@ def chosen(output: str, letters: str = "ABCD") -> str:
 @cache
 def _patterns(letters: str) -> tuple[re.Pattern[str], ...]:
     letter = f"([{letters}])"
-    words = "".join(sorted({"A", "I"} & set(letters)))
     return tuple(
         re.compile(pattern)
         for pattern in (
@@ -60,12 +59,10 @@ def _patterns(letters: str) -> tuple[re.Pattern[str], ...]:
             rf"(?i:\banswers?\b)[^\n.;?!,A-Z]{{0,60}}?(?:\b(?:is|be|option|choice)\b|[:=]){_OPENING}"
             rf"(?:(?:option|choice){_OPENING})?{letter}{_ENDS}"
             rf"|答案[^\n。,;A-Za-z不非]{{0,10}}?{letter}{_ENDS}",
-            rf"(?<![不没勿别])选(?:择|择的是|项是|项为|的是)?[::]?{_OPENING}{letter}{_ENDS}"
+            rf"(?<![不没勿别])选(?:择|择的是|项是|项为|的是)?:?{_OPENING}{letter}{_ENDS}"
             rf"|(?i:\b(?:choose|select|pick))(?i: option| choice)?{_OPENING}{letter}{_ENDS}"
             rf"|(?<![\w'’]){letter}\)?[*_]* is (?:the )?(?:correct|right|best|answer)",
-            rf"(?<![A-Za-z0-9_'’]){letter}{_ENDS}(?!(?<=[{words}]) [a-z])"
-            if words
-            else rf"(?<![A-Za-z0-9_'’]){letter}{_ENDS}",
+            rf"(?<![A-Za-z0-9_'’]){letter}{_ENDS}(?!(?<=[AI]) [a-z])",
         )
     )
 

@@ -302,9 +302,10 @@ def embedded_text(output: str) -> str:
 
 
 def query_mean(totals: Totals) -> Mapping[str, Values]:
-    """The mean of ANLS and cosine; not a number where nothing was embedded."""
-    anls, cosine = totals["anls"] / totals["n"], totals["cosine"] / totals["n"]
-    return {"score": np.where(totals["embedded"] > 0, (anls + cosine) / 2, np.nan), "anls": anls, "cosine": cosine}
+    """The mean of ANLS and cosine; not a number, and ANLS alone beside it, where nothing was embedded."""
+    anls, cosine, known = totals["anls"] / totals["n"], totals["cosine"] / totals["n"], totals["embedded"] > 0
+    parts = {"anls": anls, "cosine": cosine} if known.any() else {"anls": anls}
+    return {"score": np.where(known, (anls + cosine) / 2, np.nan), **parts}
 
 
 READINGS: Mapping[str, Callable[..., Verdict]] = {

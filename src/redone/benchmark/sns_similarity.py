@@ -44,8 +44,6 @@ def _without_emoji(text: str) -> str:
 
 def _similarity(found: tuple[str, ...], gold: tuple[str, ...]) -> dict[str, float]:
     ours, theirs = (_sentences(words) for words in (found, gold))
-    if not ours or not theirs:
-        return {"bleu": _bleu(found, gold), "rouge_1": 0.0, "rouge_2": 0.0, "rouge_l": 0.0}
     flat = [[word for sentence in text for word in sentence] for text in (ours, theirs)]
     ones, twos = ([_grams(words, n) for words in flat] for n in (1, 2))
     shared = set[tuple[str, ...]]()

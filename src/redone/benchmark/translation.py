@@ -41,7 +41,8 @@ def translation(
     BLEU of one may be below 1.
 
     bleu: sacrebleu's with effective order; of several references it takes the n-grams of all and the nearest length.
-    chrf: chrF2, which P and RedTrans-Bench's code call chrF++; chrf++ adds words and word pairs; the best reference.
+    chrf: chrF2, which RedTrans-Bench uses and the paper seems to call chrF++; chrf++ adds words and word pairs. Of
+    several references each takes the one that it scores best.
     nltk_bleu: NLTK's with smoothing method1 over jieba's words, in every language, as RedTrans-Bench's code has it;
     between English words the blanks are tokens.
     """
@@ -134,7 +135,7 @@ def _jieba() -> Any:
     try:
         import jieba
     except ImportError:
-        raise ValueError("the published BLEU of SNS-TransBench needs jieba: pip install 'redone[benchmark]'") from None
+        raise ValueError("the published BLEU of SNS-TransBench needs jieba: pip install 'redone[benchmarks]'") from None
     tokenizer = jieba.Tokenizer()
     tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
     tokenizer.initialized = True

@@ -42,7 +42,7 @@ def folder(tmp_path_factory, make_tokenizer):
     """A model of random weights, large enough that its answers differ, with a context of 256 tokens."""
     path = tmp_path_factory.mktemp("models") / "sharp"
     tokenizer = make_tokenizer()
-    model = tiny("Qwen3", vocab_size=len(tokenizer), max_position_embeddings=256)
+    model = tiny("Qwen3", seed=2, vocab_size=len(tokenizer), max_position_embeddings=256)
     model.save_pretrained(path)
     tokenizer.save_pretrained(path)
     return path
@@ -102,7 +102,8 @@ ask(source, test_answers.long(), Path(sys.argv[2]), seed=0, log=Log(), label="te
 
 
 def long():
-    return [question(i, f"tell me about {i}", budget=60) for i in range(100)]
+    """Their greedy answers never choose between two tokens whose logits are closer than 1e-4, so batches may differ."""
+    return [question(i, f"tell me about {i}", budget=60) for i in range(80)]
 
 
 def test_a_killed_evaluation_goes_on_and_ends_like_one_that_was_not(loaded, folder, tmp_path):
@@ -113,7 +114,7 @@ def test_a_killed_evaluation_goes_on_and_ends_like_one_that_was_not(loaded, fold
         env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
         stderr=subprocess.DEVNULL,
     )
-    until = time.monotonic() + 120
+    until = time.monotonic() + 400
     while not path.exists() or path.read_bytes().count(b"\n") < 8:
         assert process.poll() is None, "ended before it could be killed"
         assert time.monotonic() < until
@@ -122,13 +123,13 @@ def test_a_killed_evaluation_goes_on_and_ends_like_one_that_was_not(loaded, fold
     process.wait()
     kept = path.read_bytes()
     kept = kept[: kept.rfind(b"\n") + 1]
-    path.write_bytes(kept + b'{"id": "tea/99", "outp')
-    assert 8 <= kept.count(b"\n") < 100
+    path.write_bytes(kept + b'{"id": "tea/79", "outp')
+    assert 8 <= kept.count(b"\n") < 80
     policy, encoder = loaded
     ask(Local(policy, encoder, rows=64), long(), path, seed=0, log=Log(), label="tea")
     assert path.read_bytes().startswith(kept)
     ask(Local(policy, encoder, rows=64), long(), tmp_path / "whole.jsonl", seed=0, log=Log(), label="tea")
-    assert path.read_bytes().count(b"\n") == 100
+    assert path.read_bytes().count(b"\n") == 80
     assert len({row["output"] for row in lines(path).values()}) > 50
     assert lines(path) == lines(tmp_path / "whole.jsonl")
 

@@ -99,7 +99,7 @@ def test_a_file_may_be_one_json_list(tmp_path):
 
 def test_a_missing_a_truncated_and_an_empty_file_are_named(tmp_path):
     benchmark = write(tmp_path, GOOD)
-    with pytest.raises(ValueError, match=r"made needs one\.jsonl \(or one\.jsonl\.gz\)"):
+    with pytest.raises(ValueError, match=r"made: one needs one\.jsonl \(or one\.jsonl\.gz\)"):
         read_records(benchmark, tmp_path)
     whole = gzip.compress("".join(json.dumps(row) + "\n" for row in ROWS).encode())
     (tmp_path / "one.jsonl.gz").write_bytes(whole[:-12])
@@ -121,8 +121,11 @@ def test_rows_come_from_the_hub_where_there_is_no_folder(tmp_path):
     (tmp_path / "hub").mkdir()
     rows = [{"question": "first", "label": "a"}]
     (tmp_path / "hub" / "test.jsonl").write_text(json.dumps(rows[0]) + "\n", encoding="utf-8")
-    text = GOOD + f'hub = {{path = "{tmp_path / "hub"}", split = "test", convert = {{text = {{same = "question"}}}}}}\n'
+    hub = f'{{path = "{tmp_path / "hub"}", split = "test", convert = {{text = {{same = "question"}}}}}}'
+    text = GOOD + f"hub = {hub}\n"
     assert asked(write(tmp_path, text), None) == ["Q: first\nA:"]
+    shots = f'shots = {{file = "none.jsonl", count = 1, hub = {hub}}}\n'
+    assert asked(write(tmp_path, text + shots), None) == ["Q: first\nA: a\n\nQ: first\nA:"]
     with pytest.raises(ValueError, match="could not be loaded from the hub"):
         read_records(write(tmp_path, text.replace("/hub", "/none")), None)
 

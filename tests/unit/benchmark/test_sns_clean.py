@@ -169,9 +169,10 @@ def test_levels() -> None:
         ("0", "I counted 10 of them, so 3", 0),  # a miss of 0, and a false 3
         ("2", "<think>3 or 1?</think>2", 1),
         ("0", "Answer: 0", 1),
+        ("1", "level-1", 1),  # a hyphen
     )
-    # f1 = 2 tp / (2 tp + fp + fn): -1: 1; 0: tp 1, fn 1: 2/3; 1: tp 1, fn 1: 2/3; 2: 1; 3: fn 1, fp 1: 0
-    assert found["score"] == pytest.approx(100 * (1 + 2 / 3 + 2 / 3 + 1 + 0) / 5)
+    # f1 = 2 tp / (2 tp + fp + fn): -1: 1; 0: tp 1, fn 1: 2/3; 1: tp 2, fn 1: 4/5; 2: 1; 3: fn 1, fp 1: 0
+    assert found["score"] == pytest.approx(100 * (1 + 2 / 3 + 4 / 5 + 1 + 0) / 5)
 
 
 def test_levels_that_do_not_occur_are_left_out_of_their_mean() -> None:

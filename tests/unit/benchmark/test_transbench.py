@@ -1,4 +1,4 @@
-"""SNS-TransBench and WMT22 on their real data: values worked out with NLTK, jieba and sacrebleu called by themselves."""
+"""SNS-TransBench and WMT22 on their real data: values that NLTK, jieba and sacrebleu give when called by themselves."""
 
 import os
 from collections import Counter
