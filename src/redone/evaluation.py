@@ -55,6 +55,7 @@ def command_eval(options: argparse.Namespace) -> int:
     benchmarks, suites = asked_for(options.benchmark.split(","), options.data)
     records = {b.name: limited(read_records(b, options.data), options.limit) for b in benchmarks}
     prints = {b.name: fingerprint(records[b.name]) for b in benchmarks}
+    check_readings(benchmarks, records)
     made = same_settings(out / "settings.json", settings(options), prints)
     generating, choosing = sources(options, log)
     from redone.benchmark.answers import ask
@@ -233,6 +234,7 @@ def command_score(options: argparse.Namespace) -> int:
     benchmarks, missing = members(options.benchmark, options.data)
     records = {benchmark.name: read_records(benchmark, options.data) for benchmark in benchmarks}
     ids = [record.id for mine in records.values() for subset in mine.values() for record in subset]
+    check_readings(benchmarks, records)
     outputs = read_predictions(options.predictions, ids, options.partial, log.line)
     scores, items = score_all(benchmarks, records, outputs, options.data, log)
     suite = options.benchmark in SUITES
@@ -258,8 +260,6 @@ def score_all(
     from redone.engine.embedding import cosines
 
     tasks = {name: task for benchmark in benchmarks for name, task in scoring.reading_tasks(benchmark).items()}
-    if any(task.reward in (*SANDBOXED, "completed", "contest") for task in tasks.values()) and (why := unavailable()):
-        raise ValueError(f"code that a model wrote is to be run: {why}")
     scores, items = [], []
     subsets = sum(len(benchmark.subsets) for benchmark in benchmarks)
     scorer = Scorer(tasks, workers=os.cpu_count() or 1, seconds=SECONDS, memory=MEMORY, score=read, say=log.line)
@@ -271,6 +271,18 @@ def score_all(
             scores.append({**found, **described(benchmark, data)})
             items += lines
     return scores, items
+
+
+def check_readings(benchmarks: Sequence[Benchmark], records: Mapping[str, Records]) -> None:
+    """Raises ValueError where a package, or the sandbox, that the benchmarks' readings need is not there: found out on
+    each subset's first reference, before a model answers for hours."""
+    tasks = [task for benchmark in benchmarks for task in scoring.reading_tasks(benchmark).values()]
+    if any(task.reward in (*SANDBOXED, "completed", "contest") for task in tasks) and (why := unavailable()):
+        raise ValueError(f"code that a model wrote is to be run: {why}")
+    for benchmark in benchmarks:
+        for name, subset in benchmark.subsets.items():
+            for record in records[benchmark.name][name][:1]:
+                scoring.judge(subset, [record], [[record.answer]], scoring.here(subset), lambda *_: None)
 
 
 def described(benchmark: Benchmark, data: Path | None) -> dict[str, str]:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
-from redone.benchmark.translation import _jieba_words, _overlap
+from redone.benchmark.translation import jieba_words, overlap
 
 _FLOOR = 1e-8  # what rouge adds to precision and recall
 _LONGEST = 200_000  # characters that are compared; 4,096 tokens are about 20,000
@@ -28,7 +28,7 @@ def similarity(found: str, gold: str) -> dict[str, float]:
 
 def _words(text: str) -> tuple[str, ...]:
     text = text.replace("\n", "").replace("\ufffd", "")
-    return _jieba_words(text if text.isascii() else _without_emoji(text))
+    return jieba_words(text if text.isascii() else _without_emoji(text))
 
 
 _gold_words = lru_cache(maxsize=1024)(_words)
@@ -59,7 +59,7 @@ def _similarity(found: tuple[str, ...], gold: tuple[str, ...]) -> dict[str, floa
 
 
 def _bleu(found: tuple[str, ...], gold: tuple[str, ...]) -> float:
-    counts = _overlap(found, gold)
+    counts = overlap(found, gold)
     if not all(counts.hits):
         return 0.0
     logs = [math.log(hits / total) for hits, total in zip(counts.hits, counts.found)]

@@ -51,7 +51,7 @@ def translation(
     if not golds:
         raise ValueError(f"{record.id}: it has no reference")
     parts: dict[str, float] = {}
-    counts = _overlap(*(_words(text, TOKENIZERS.get(language, "13a")) for text in (output, *golds)))
+    counts = overlap(*(_words(text, TOKENIZERS.get(language, "13a")) for text in (output, *golds)))
     parts["bleu"] = _bleu(*counts, effective_order=True) / 100
     parts |= {f"bleu_hits_{n}": hits for n, hits in enumerate(counts.hits, 1)}
     parts |= {f"bleu_found_{n}": found for n, found in enumerate(counts.found, 1)}
@@ -64,7 +64,7 @@ def translation(
         for what, row in zip(("found", "gold", "hits"), best):
             parts |= {f"{name}_{what}_{n}": float(value) for n, value in enumerate(row, 1)}
     if "nltk_bleu" in score:
-        parts["nltk_bleu"] = _nltk_bleu(_overlap(*(_jieba_words(text) for text in (output, *golds))))
+        parts["nltk_bleu"] = _nltk_bleu(overlap(*(jieba_words(text) for text in (output, *golds))))
     reason: Reason = "right" if output in golds else "wrong" if output.strip() else "unparsable"
     return Verdict(sum(parts[name] for name in score) / len(score), reason, parts)
 
@@ -81,7 +81,7 @@ class Overlap(NamedTuple):
     gold_length: int
 
 
-def _overlap(found: Text, *golds: Text) -> Overlap:
+def overlap(found: Text, *golds: Text) -> Overlap:
     sizes = range(1, _BLEU_ORDER + 1)
     hits = [_matched(found, reduce(or_, (Counter(_ngrams(g, n)) for g in golds)), n) for n in sizes]
     nearest = min(map(len, golds), key=lambda length: (abs(length - len(found)), length))
@@ -135,14 +135,14 @@ def _jieba() -> Any:
     try:
         import jieba
     except ImportError:
-        raise ValueError("the published BLEU of SNS-TransBench needs jieba: pip install 'redone[benchmarks]'") from None
+        raise ValueError("SNS-Bench and SNS-TransBench need jieba: pip install 'redone[benchmarks]'") from None
     tokenizer = jieba.Tokenizer()
     tokenizer.FREQ, tokenizer.total = tokenizer.gen_pfdict(tokenizer.get_dict_file())
     tokenizer.initialized = True
     return tokenizer
 
 
-def _jieba_words(text: str) -> tuple[str, ...]:
+def jieba_words(text: str) -> tuple[str, ...]:
     """jieba's words, blanks among them.
 
     Its time grows with the square of a run of characters that make no words, so a text of more than 10,000 characters

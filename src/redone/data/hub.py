@@ -17,7 +17,7 @@ def hub_rows(hub: Mapping[str, Any], split: str = "test") -> tuple[str, list[Map
     try:
         import datasets
     except ImportError:
-        raise ValueError("data from the hub need its client: pip install 'redone[benchmarks]'; or give --data") from None
+        raise ValueError("the hub needs its client: pip install 'redone[benchmarks]'; or give --data") from None
     told = {"split": split, **hub}
     rules, named = told.pop("convert", {}), told.pop("named", ())
     where = f"{told['path']} ({told['split']})"

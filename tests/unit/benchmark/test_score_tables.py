@@ -1,10 +1,11 @@
 """Scores, intervals, groups, columns and averages, on made-up benchmarks worked by hand."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from redone.benchmark.definition import read_benchmark, read_records
+from redone.benchmark.definition import definition, read_benchmark, read_records
 from redone.benchmark.predictions import LONGEST, read_predictions
 from redone.benchmark.score import here, item_lines, judge, score
 from redone.benchmark.suite import combined
@@ -173,8 +174,6 @@ def test_an_answer_without_a_verdict_is_an_error_that_names_it(tmp_path):
 def test_a_suite_is_the_mean_over_its_groups_of_their_benchmarks(tmp_path):
     benchmark, records = made(tmp_path, LABELS, labels=ROWS)
     scores, _ = scored(benchmark, records, ["a", "B", "b", "b"])
-    from dataclasses import replace
-
     members = [
         replace(benchmark, name=name, kind=kind)
         for name, kind in (("a", "knowledge"), ("b", "knowledge"), ("c", "code"))
@@ -228,3 +227,43 @@ def test_an_id_that_lacks_a_sample_is_missing(tmp_path):
     with pytest.raises(ValueError, match="missing ids: 1, first b"):
         read_predictions(path, ["a", "b"], False, print)
     assert read_predictions(path, ["a", "b"], True, lambda line: None) == {"a": ["", "1"]}
+
+
+# The half of SNS-Bench's query generation that a model embeds
+
+
+def querygen(tmp_path, cosines):
+    benchmark = definition("sns-bench")
+    rows = [{"content": "A note on flutes.", "answer": "learn xiao"}, {"content": "Tea.", "answer": "green tea"}]
+    (tmp_path / "Note-QueryGen.json").write_text(json.dumps(rows), encoding="utf-8")
+    mine = replace(
+        benchmark, subsets={"note_querygen": benchmark.subsets["note_querygen"]}, columns={"QGen": ["note_querygen"]}
+    )
+    embedded = []
+
+    def embed(model, texts, references):
+        embedded.append((model, list(texts), list(references)))
+        return cosines
+
+    records = read_records(mine, tmp_path)
+    given = {"note_querygen/0": ["learn xiao\nor flute"], "note_querygen/1": ["green"]}
+    scores, _ = score(mine, records, given, here(mine.subsets["note_querygen"]), embed=embed)
+    return scores, embedded
+
+
+def test_without_its_model_the_score_is_open_and_the_other_half_is_given(tmp_path):
+    scores, _ = querygen(tmp_path, None)
+    entry = scores["subsets"]["note_querygen"]
+    # edit distances 9 of 19 and 4 of 9 characters
+    assert entry["score"] is None
+    assert entry["interval"] is None
+    assert entry["parts"] == {"anls": pytest.approx((100 * 10 / 19 + 100 * 5 / 9) / 2)}
+    assert (scores["average"], scores["average_without"]) == (None, ["QGen"])
+
+
+def test_with_its_model_the_score_is_the_mean_of_both_halves_and_the_text_is_cut_for_it(tmp_path):
+    scores, embedded = querygen(tmp_path, [0.5, 1.0])
+    assert embedded[0] == ("BAAI/bge-large-en-v1.5", ["learn xiao", "green"], ["learn xiao", "green tea"])
+    anls = (100 * 10 / 19 + 100 * 5 / 9) / 2
+    assert scores["subsets"]["note_querygen"]["score"] == pytest.approx((75.0 + anls) / 2)
+    assert scores["average"] == scores["subsets"]["note_querygen"]["score"]
