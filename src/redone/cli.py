@@ -77,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--limit", type=_positive, metavar="N", help="at most N items of each subset, a fixed draw")
     evaluate.add_argument("--samples", type=_positive, default=1, metavar="K", help="answers to each item (default: 1)")
     evaluate.add_argument("--temperature", type=float, default=1.0, help="of several samples; one is greedy")
+    evaluate.add_argument("--think", type=_positive, default=0, metavar="N", help="let it reason for N tokens first")
     evaluate.add_argument("--likelihood", action="store_true", help="choose among options by their log-likelihood")
     evaluate.add_argument("--base-url", metavar="URL", help="MODEL is served there (OpenAI-compatible)")
     evaluate.add_argument("--concurrent", type=_positive, default=8, metavar="N", help="requests at a time")
@@ -349,6 +350,7 @@ def check(config: RunConfig, log: Log) -> Checked:
     from redone.data.encode import Encoder
     from redone.data.load import build
     from redone.engine.log import quiet_transformers
+    from redone.engine.models import model_path
     from redone.stages import check as checks
 
     base = model_path(config.model.path)
@@ -430,20 +432,6 @@ def evaluated_texts(config: RunConfig) -> tuple[dict[str, list[str]], list[str]]
         records = [record for mine in read_records(benchmark, root).values() for record in mine]
         found[name] = [text for record in records for text in (record.prompt_text, *texts_in(record.fields))]
     return found, missing
-
-
-def model_path(name: str) -> Path:
-    """The folder of the base model, or its hub id. Raises ValueError where a folder is named that is not there."""
-    if name == "base":
-        return WORLD / "base"
-    path = Path(name).expanduser()
-    if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise ValueError(f"{name}: no model lies there (config.json is missing)")
-        return path
-    if name.startswith((".", "/", "~")) or name.count("/") != 1 or path.exists():
-        raise ValueError(f"{name}: there is no such model folder; give a Hugging Face folder or a hub id (owner/name)")
-    return Path(name)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,8 @@ Records = Mapping[str, Sequence[Record]]  # subset -> records
 
 def command_eval(options: argparse.Namespace) -> int:
     log, out = Log(), options.out
+    if options.likelihood and options.samples > 1:
+        raise ValueError("--likelihood chooses one answer; leave out --samples")
     benchmarks, suites = asked_for(options.benchmark.split(","), options.data)
     records = {b.name: limited(read_records(b, options.data), options.limit) for b in benchmarks}
     prints = {b.name: fingerprint(records[b.name]) for b in benchmarks}
@@ -70,7 +73,11 @@ def command_eval(options: argparse.Namespace) -> int:
                 for source, names in shared_out(benchmark, generating, choosing, options.likelihood):
                     ask(
                         source(),
-                        [question(benchmark.subsets[name], record) for name in names for record in mine[name]],
+                        [
+                            question(benchmark.subsets[name], record, options.think)
+                            for name in names
+                            for record in mine[name]
+                        ],
                         folder / "predictions.jsonl",
                         samples=options.samples,
                         temperature=options.temperature,
@@ -127,10 +134,12 @@ def limited(records: Records, limit: int | None) -> dict[str, list[Record]]:
     return out
 
 
-def question(subset: Subset, record: Record) -> "Question":
+def question(subset: Subset, record: Record, thinking: int) -> "Question":
+    """thinking: tokens that the model may reason for beside the answer's budget; 0: it is asked not to."""
     from redone.benchmark.answers import Question
 
-    return Question(record, subset.task, subset.stop, subset.choices)
+    task = subset.task if not thinking else replace(subset.task, think=True, budget=subset.task.budget + thinking)
+    return Question(record, task, subset.stop, subset.choices)
 
 
 def shared_out(
@@ -188,6 +197,7 @@ def settings(options: argparse.Namespace) -> dict[str, Any]:
         "samples": options.samples,
         "temperature": options.temperature if several else 0.0,
         "seed": options.seed if several else None,
+        "think": options.think,
         "likelihood": options.likelihood,
     }
 

@@ -47,6 +47,8 @@ class Wanted(NamedTuple):
 
 
 class Source(Protocol):
+    chats: bool  # it ends its answers itself: stop texts, which are for a model that completes a text, do not apply
+
     def answers(self, wanted: Sequence[Wanted], *, samples: int, temperature: float, seed: int) -> Made:
         """Lines of the file as they come, in any order; none now and then, so that the caller can stop."""
 
@@ -70,6 +72,7 @@ def ask(
     there = answered(path, samples)
     wanted = []
     for question in questions:
+        question = question._replace(stop=()) if source.chats else question
         if left := [n for n in range(samples) if (question.record.id, n) not in there]:
             wanted.append(Wanted(_clean(question), left))
     total, missing = len(questions) * samples, sum(len(one.samples) for one in wanted)
@@ -122,6 +125,7 @@ class Local:
 
     def __init__(self, policy: Policy, encoder: Encoder, rows: int = 64) -> None:
         self.policy, self.encoder, self.rows = policy, encoder, rows
+        self.chats = encoder.tokenizer.chat_template is not None
         self.context = _context(policy)
         self.room = _room(policy)
 
@@ -184,6 +188,7 @@ class Choosing:
 
     def __init__(self, policy: Policy, encoder: Encoder) -> None:
         self.policy, self.encoder = policy, encoder
+        self.chats = encoder.tokenizer.chat_template is not None
         self.context = _context(policy)
 
     def answers(self, wanted: Sequence[Wanted], *, samples: int, temperature: float, seed: int) -> Made:
@@ -215,12 +220,16 @@ class Choosing:
             yield lines
 
     def _target(self, question: Question, choice: str) -> tuple[int, ...]:
+        if not self.chats:  # the prompt's text goes on
+            return tuple(self.encoder.tokenizer(f" {choice}", add_special_tokens=False)["input_ids"])
         record = replace(question.record, answer=choice, rationale=None)
         return self.encoder.target(record, question.task)[:-1]  # without the end token
 
 
 class Remote:
     """A model that is served elsewhere; `say` is told of outages."""
+
+    chats = True
 
     def __init__(self, service: Service, say: Callable[[str], None]) -> None:
         self.service, self.say = service, say
@@ -292,6 +301,9 @@ def _clean(question: Question) -> Question:
 
 
 def _prompts(encoder: Encoder, questions: Sequence[Question]) -> list[tuple[int, ...]]:
+    """Through the model's chat template; without one the text as it is, for the model to go on with."""
+    if encoder.tokenizer.chat_template is None:
+        return [tuple(ids) for ids in encoder.tokenizer([q.record.prompt_text for q in questions])["input_ids"]]
     tasks = {question.record.task: question.task for question in questions}
     return encoder.prompts([question.record for question in questions], tasks)
 

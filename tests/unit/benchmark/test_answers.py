@@ -222,6 +222,8 @@ def test_the_answer_is_what_follows_the_thinking_up_to_the_first_stop_text(text,
 def test_decoding_ends_soon_after_a_stop_text(loaded, tmp_path, monkeypatch, packed):
     policy, encoder = loaded
     monkeypatch.setattr(policy, "packed", packed)
+    monkeypatch.setattr(encoder, "eos_ids", frozenset())  # it runs on
+    monkeypatch.setattr(encoder.tokenizer, "chat_template", None)
     mine = question(0, budget=100)
     ask(Local(policy, encoder), [mine], tmp_path / "free", seed=0, log=Log(), label="tea")
     [free] = read_jsonl(tmp_path / "free")
@@ -240,6 +242,43 @@ def test_decoding_ends_soon_after_a_stop_text(loaded, tmp_path, monkeypatch, pac
     assert cut["output"] == free["output"].partition(stop)[0]
     assert cut["finished"]
     assert decoded[-1] < 100, "it did not run on to the budget"
+
+
+def test_a_model_that_chats_ends_its_answers_itself(loaded, tmp_path):
+    policy, encoder = loaded
+    mine = question(0, budget=40)
+    ask(Local(policy, encoder), [mine], tmp_path / "free", seed=0, log=Log(), label="tea")
+    [free] = read_jsonl(tmp_path / "free")
+    ask(
+        Local(policy, encoder),
+        [mine._replace(stop=[free["output"][1:3]])],
+        tmp_path / "p",
+        seed=0,
+        log=Log(),
+        label="tea",
+    )
+    assert list(read_jsonl(tmp_path / "p")) == [free]
+
+
+def test_a_model_without_a_chat_template_goes_on_with_the_text_itself(loaded, tmp_path, monkeypatch):
+    policy, encoder = loaded
+    monkeypatch.setattr(encoder.tokenizer, "chat_template", None)
+    mine = question(0, "Q: is it tea\nA:", budget=8, choices=("yes", "no"))
+    text = encoder.tokenizer("Q: is it tea\nA:")["input_ids"]
+    tokens: list[int] = []
+    expected = {}
+    with torch.no_grad():
+        while len(tokens) < 8 and not set(tokens) & encoder.eos_ids:
+            tokens.append(int(policy.model(torch.tensor([[*text, *tokens]])).logits[0, -1].argmax()))
+        for choice in mine.choices:
+            ids = encoder.tokenizer(f" {choice}", add_special_tokens=False)["input_ids"]
+            rows = policy.model(torch.tensor([[*text, *ids]])).logits[0, len(text) - 1 : -1].double().log_softmax(-1)
+            expected[choice] = sum(float(row[token]) for row, token in zip(rows, ids))
+    ask(Local(policy, encoder), [mine], tmp_path / "p", seed=0, log=Log(), label="tea")
+    ask(Choosing(policy, encoder), [mine], tmp_path / "q", seed=0, log=Log(), label="tea")
+    [answer], [chosen] = read_jsonl(tmp_path / "p"), read_jsonl(tmp_path / "q")
+    assert answer["output"] == encoder.decode(tokens, mine.record, mine.task)
+    assert chosen["likelihoods"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_no_more_is_decoded_at_once_than_asked_and_than_there_is_room_for(loaded, tmp_path, monkeypatch):
@@ -373,7 +412,7 @@ def test_answers_of_an_endpoint_are_read_like_those_of_a_local_model(served, tmp
     ask(source, mine, tmp_path / "p.jsonl", seed=0, log=Log(), label="tea")
     found = lines(tmp_path / "p.jsonl")
     assert [found[f"tea/{i}", 0] for i in range(6)] == [
-        {"id": "tea/0", "output": "tea", "finished": True},
+        {"id": "tea/0", "output": "tea\nQuestion: more", "finished": False},
         {"id": "tea/1", "output": "tea", "finished": True, "thinking": "well"},
         {"id": "tea/2", "output": "tea", "finished": True, "thinking": "hm"},
         {"id": "tea/3", "output": "", "finished": False, "thinking": "hm"},

@@ -151,11 +151,19 @@ def test_a_server_of_another_kind_is_an_error_at_once(served, body):
 
 
 def test_a_caller_that_stops_leaves_the_rest_unasked(served):
-    service, asked = served(lambda number, text: text)
-    found = replies(service, prompts(500), 0.0, lambda note: None)
+    """The second reply is held back until the caller has stopped; the thread that waits for it then ends."""
+    stopped = threading.Event()
+    service, asked = served(lambda number, text: text if number == 1 else stopped.wait(20.0) and text, seconds=30.0)
+    before = set(threading.enumerate())
+    found = replies(service, prompts(50), 0.0, lambda note: None)
     next(found)
+    mine = set(threading.enumerate()) - before
     found.close()
-    assert len(asked) < 500
+    stopped.set()
+    for thread in mine:
+        thread.join(20.0)
+        assert not thread.is_alive()
+    assert len(asked) <= 2
 
 
 def test_nothing_to_ask_opens_nothing():
