@@ -253,13 +253,13 @@ def command_score(options: argparse.Namespace) -> int:
         write_jsonl(options.items, items)
     if options.json:
         write_json(options.json, result)
-    if sys.stdout.isatty():
-        for mine in scores:
-            print_table(mine)
-        if suite:
-            print(average_of(result))
-    else:
+    if options.json is None and not sys.stdout.isatty():  # a program reads it
         print(json.dumps(result))
+        return 0
+    for mine in scores:
+        print_table(mine)
+    if suite:
+        print(average_of(result))
     return 0
 
 
@@ -309,7 +309,8 @@ def described(benchmark: Benchmark, data: Path | None) -> dict[str, str]:
 def print_table(scores: Mapping[str, Any]) -> None:
     """A benchmark's scores for people: both readings, interval, items, and the best answer that needs no model."""
     clean = any("clean" in entry for entry in scores["subsets"].values())
-    grid = Table(title=f"{scores['title']}, 0 to 100; {scores['prompts']} prompts", title_justify="left", box=SIMPLE)
+    whose = {"ours": "our"}.get(scores["prompts"], scores["prompts"])
+    grid = Table(title=f"{scores['title']}, 0 to 100; {whose} prompts", title_justify="left", box=SIMPLE)
     grid.add_column("", no_wrap=True)
     for heading in (scores["reading"], "95 %", *(["clean"] if clean else []), "items"):
         grid.add_column(heading, justify="right", no_wrap=True)
@@ -322,7 +323,8 @@ def print_table(scores: Mapping[str, Any]) -> None:
         grid.add_row(name, *cells, f"{shown(trivial[best])} ({best})" if best else "-")
     for name, column in scores.get("columns", {}).items():
         grid.add_row(f"column {name}", shown(column["score"]), "", *([shown(column["clean"])] if clean else []))
-    Console().print(grid)
+    console = Console()
+    console.print(grid, width=max(console.width, 100))
     print(average_of(scores))
 
 
