@@ -10,7 +10,7 @@ import argparse
 import time
 from pathlib import Path
 
-from redone.benchmark import read
+from redone.benchmark.definition import definition, read_records
 from redone.sandbox.isolate import Limits
 from redone.sandbox.jobs import Asserts, called
 from redone.sandbox.pool import Pool
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    records = [record for name in ("humaneval", "mbpp") for record in read(name, options.data / name)]
+    records = [r for name in ("humaneval", "mbpp") for r in read_records(definition(name), options.data)[name]]
     jobs = [
         Asserts(
             r.answer, tests, tuple(r.fields.get("functions") or called(tests, r.fields["setup"])), r.fields["setup"]

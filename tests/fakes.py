@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from redone import cli, pipeline
+from redone import cli, pipeline, prepare
 from redone.config import RunConfig, load_config
 from redone.engine.log import Interrupted, Log
 
@@ -61,7 +61,7 @@ def small_config(*sets: str) -> RunConfig:
 def small_run(out: Path, *sets: str, stop_at: str = "\0") -> tuple[dict[str, Any] | None, list[str]]:
     """The whole method on a little of the embedded world: (results, or None where it stopped; the lines it logged)."""
     log = StoppingLog(stop_at)
-    with cli.prepare(small_config(*sets), out, log) as lab:
+    with prepare.prepare(small_config(*sets), out, log) as lab:
         try:
             return pipeline.run(lab), log.lines
         except Interrupted:

@@ -308,7 +308,7 @@ def described(benchmark: Benchmark, data: Path | None) -> dict[str, str]:
 
 def print_table(scores: Mapping[str, Any]) -> None:
     """A benchmark's scores for people: both readings, interval, items, and the best answer that needs no model."""
-    clean = any("clean" in entry for entry in scores["subsets"].values())
+    clean = any("clean" in entry["readings"] for entry in scores["subsets"].values())
     whose = {"ours": "our"}.get(scores["prompts"], scores["prompts"])
     grid = Table(title=f"{scores['title']}, 0 to 100; {whose} prompts", title_justify="left", box=SIMPLE)
     grid.add_column("", no_wrap=True)

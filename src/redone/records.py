@@ -5,6 +5,7 @@ A new step makes a new type; no field changes its meaning on the way.
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -167,7 +168,7 @@ def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             raise ValueError(f"{path}:{number}: not JSON ({error.msg} at column {error.colno})") from None
         except UnicodeDecodeError as error:
             raise ValueError(f"{path}:{number}: not UTF-8 ({error.reason} at byte {error.start} of the line)") from None
-        except (EOFError, gzip.BadGzipFile) as error:
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path}:{number + 1}: the gzip file is damaged or cut off ({error})") from None
 
 

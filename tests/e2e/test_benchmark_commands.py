@@ -1,23 +1,41 @@
-"""eval, score and compare on a made-up folder of benchmark data, with the embedded base model."""
+"""eval, score and compare on a made-up benchmark, with the embedded base model and with an endpoint."""
 
 import json
 import shutil
 
 import pytest
+from fakes import FakeJudge
 
 from redone import cli
 
-QUESTIONS = [{"question": f"{n} cups and {n} cups ?", "answer": f"{n} + {n} = <<{n}+{n}={2 * n}>>{2 * n}\n#### {2 * n}"}
-             for n in range(2, 8)]  # fmt: skip
+CUPS = """
+title = "Cups"
+about = "Two numbers of cups, and how many there are; made up for this test."
+[readings.flexible]
+extract = [{last = '[0-9]+'}]
+reward = "exact_match"
+[subsets.cups]
+file = "cups.jsonl"
+prompt = "{question}"
+answer = "{answer}"
+budget = 8
+trivial = {"always 4" = "4"}
+"""
+QUESTIONS = [{"question": f"{n} cups and {n} cups ?", "answer": str(2 * n)} for n in range(2, 8)]
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
+    """A benchmark of its own beside its data; the first two questions are GSM8K's too."""
     folder = tmp_path_factory.mktemp("data")
+    (folder / "cups.toml").write_text(CUPS, encoding="utf-8")
     (folder / "gsm8k").mkdir()
-    for name in ("train", "test"):
-        lines = "".join(json.dumps(row) + "\n" for row in QUESTIONS)
-        (folder / "gsm8k" / f"{name}.jsonl").write_text(lines, encoding="utf-8")
+    for path, rows in (
+        ("cups.jsonl", QUESTIONS),
+        ("gsm8k/train.jsonl", QUESTIONS),
+        ("gsm8k/test.jsonl", QUESTIONS[:2]),
+    ):
+        (folder / path).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return folder
 
 
@@ -29,7 +47,17 @@ def made(data, tmp_path_factory):
 
 
 def evaluate(data, out, *more, model="base"):
-    return cli.main(["eval", model, "--benchmark", "gsm8k", "--data", str(data), "--out", str(out), *more])
+    benchmark = str(data / "cups.toml")
+    return cli.main(["eval", model, "--benchmark", benchmark, "--data", str(data), "--out", str(out), *more])
+
+
+def score(data, benchmark, path, *more):
+    return cli.main(["score", "--benchmark", benchmark, "--data", str(data), "--predictions", str(path), *more])
+
+
+def write(path, outputs):
+    path.write_text("".join(json.dumps({"id": i, "output": o}) + "\n" for i, o in outputs.items()), encoding="utf-8")
+    return path
 
 
 def lines(path):
@@ -37,22 +65,22 @@ def lines(path):
 
 
 def test_an_evaluation_leaves_answers_items_scores_and_a_report(made):
-    predictions = {line["id"]: line["output"] for line in lines(made / "gsm8k" / "predictions.jsonl")}
-    assert sorted(predictions) == [f"gsm8k/{i}" for i in range(6)]
-    items = lines(made / "gsm8k" / "items.jsonl")
+    predictions = {line["id"]: line["output"] for line in lines(made / "cups" / "predictions.jsonl")}
+    assert sorted(predictions) == [f"cups/{i}" for i in range(6)]
+    items = lines(made / "cups" / "items.jsonl")
     results = json.loads((made / "results.json").read_text(encoding="utf-8"))
-    entry = results["benchmarks"]["gsm8k"]["subsets"]["gsm8k"]
+    entry = results["benchmarks"]["cups"]["subsets"]["cups"]
     assert entry["n"] == 6
     assert entry["score"] == pytest.approx(100 * sum(item["score"] for item in items) / 6)
     assert results["model"] == "base"
-    assert "GSM8K" in (made / "report.md").read_text(encoding="utf-8")
+    assert "Cups" in (made / "report.md").read_text(encoding="utf-8")
     assert (made / "report.html").exists()
 
 
 def test_the_same_command_goes_on_where_answers_are_missing_and_keeps_those_that_are_there(data, made, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(made, out)
-    path = out / "gsm8k" / "predictions.jsonl"
+    path = out / "cups" / "predictions.jsonl"
     whole = path.read_text(encoding="utf-8")
     first, *rest = whole.splitlines(keepends=True)
     kept = json.dumps({**json.loads(first), "output": "kept"}) + "\n"
@@ -72,44 +100,63 @@ def test_a_folder_made_otherwise_is_refused_by_what_differs(data, made, capsys):
 def test_changed_questions_are_refused(data, made, tmp_path, capsys):
     other = tmp_path / "data"
     shutil.copytree(data, other)
-    path = other / "gsm8k" / "test.jsonl"
+    path = other / "cups.jsonl"
     path.write_text(path.read_text(encoding="utf-8").replace("cups", "mugs"), encoding="utf-8")
     assert evaluate(other, made) == 2
-    assert "the items of gsm8k" in capsys.readouterr().err
+    assert "the items of cups" in capsys.readouterr().err
 
 
 def test_what_eval_wrote_can_be_scored_again(data, made, tmp_path):
     path = tmp_path / "scores.json"
-    command = ["score", "--benchmark", "gsm8k", "--data", str(data), "--json", str(path)]
-    assert cli.main([*command, "--predictions", str(made / "gsm8k" / "predictions.jsonl")]) == 0
-    scores = json.loads((made / "gsm8k" / "scores.json").read_text(encoding="utf-8"))
+    assert score(data, str(data / "cups.toml"), made / "cups" / "predictions.jsonl", "--json", str(path)) == 0
+    scores = json.loads((made / "cups" / "scores.json").read_text(encoding="utf-8"))
     assert json.loads(path.read_text(encoding="utf-8")) == scores
 
 
 def test_two_evaluations_are_compared(data, made, tmp_path, capsys):
     """The other's answers are all right."""
-    other = tmp_path / "items.jsonl"
-    right = tmp_path / "right.jsonl"
-    outputs = [{"id": f"gsm8k/{i}", "output": f"It is {row['answer'].split()[-1]}."} for i, row in enumerate(QUESTIONS)]
-    right.write_text("".join(json.dumps(line) + "\n" for line in outputs), encoding="utf-8")
-    command = ["score", "--benchmark", "gsm8k", "--data", str(data), "--items", str(other)]
-    assert cli.main([*command, "--predictions", str(right)]) == 0
-    assert cli.main(["compare", str(made), str(other), "--json", str(tmp_path / "compared.json")]) == 0
-    before = sum(item["score"] for item in lines(made / "gsm8k" / "items.jsonl"))
-    found = json.loads((tmp_path / "compared.json").read_text(encoding="utf-8"))
-    whole = found["benchmarks"]["gsm8k"]["average"]["score"]
-    assert whole["difference"] == pytest.approx(100 * (6 - before) / 6)
-    assert "gsm8k" in capsys.readouterr().out
+    other, found = tmp_path / "items.jsonl", tmp_path / "compared.json"
+    right = write(tmp_path / "p", {f"cups/{i}": f"It is {row['answer']}." for i, row in enumerate(QUESTIONS)})
+    assert score(data, str(data / "cups.toml"), right, "--items", str(other)) == 0
+    assert cli.main(["compare", str(made), str(other), "--json", str(found)]) == 0
+    before = sum(item["score"] for item in lines(made / "cups" / "items.jsonl"))
+    [mine] = json.loads(found.read_text(encoding="utf-8"))["benchmarks"].values()
+    assert mine["average"]["score"]["difference"] == pytest.approx(100 * (6 - before) / 6)
+    assert "Cups" in capsys.readouterr().out
 
 
-def test_a_suite_reads_what_is_there_and_names_what_is_not(data, made, tmp_path):
+def test_a_suite_reads_what_is_there_and_names_what_is_not(data, tmp_path):
     path = tmp_path / "scores.json"
-    command = ["score", "--benchmark", "general", "--data", str(data), "--json", str(path)]
-    assert cli.main([*command, "--predictions", str(made / "gsm8k" / "predictions.jsonl")]) == 0
+    answers = write(tmp_path / "p", {"gsm8k/0": "4 it is", "gsm8k/1": "5"})
+    assert score(data, "general", answers, "--json", str(path)) == 0
     scores = json.loads(path.read_text(encoding="utf-8"))
     assert list(scores["subsets"]) == ["gsm8k"]
     assert {"mmlu", "wmt22", "ifeval"} <= set(scores["average_without"])
-    assert scores["groups"]["mathematics"] == scores["average"]
+    assert scores["groups"] == {"mathematics": 50.0}
+    assert scores["average"] == 50.0
+
+
+def test_an_endpoint_that_is_down_is_said_and_nothing_is_lost(data, made, tmp_path, capsys, monkeypatch):
+    pytest.importorskip("openai", reason="the endpoint's client is not installed")
+    monkeypatch.setattr("redone.judge.time.sleep", lambda seconds: None)
+    where = ("--base-url", "http://127.0.0.1:9/v1")
+    assert evaluate(data, tmp_path / "out", *where, model="served") == 2
+    said = capsys.readouterr().err
+    assert "the endpoint at http://127.0.0.1:9/v1" in said
+    assert "0 of 6 answers are in" in said
+    assert "go on with the same command" in said
+
+
+def test_answers_of_an_endpoint_are_scored(data, tmp_path):
+    pytest.importorskip("openai", reason="the endpoint's client is not installed")
+    served = FakeJudge(lambda number, text: str(2 * int(text.split()[0])))
+    try:
+        assert evaluate(data, tmp_path / "out", "--base-url", served.url, model="served") == 0
+    finally:
+        served.close()
+    results = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert results["benchmarks"]["cups"]["average"] == 100.0
+    assert results["model"] == "served"
 
 
 @pytest.mark.parametrize(

@@ -52,3 +52,11 @@ def test_train_records_that_a_benchmark_holds_are_left_out_and_counted(
 def test_a_benchmark_that_does_not_exist_is_named(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*command, "--set", 'data.benchmarks=["gsm9k"]']) == 2
     assert "there is no benchmark gsm9k; did you mean gsm8k?" in capsys.readouterr().err
+
+
+def test_a_task_that_names_no_texts_is_said_not_to_be_compared(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pack.toml").write_text(PACK.replace('texts = ["note"]\n', ""), encoding="utf-8")
+    assert cli.main(command) == 0
+    assert "because they name no texts: topic" in " ".join(capsys.readouterr().err.split())

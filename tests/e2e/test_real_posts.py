@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from redone import cli
+from redone import prepare
 from redone.config import load_config
 from redone.engine.log import Log
 
@@ -13,7 +13,7 @@ DATA = os.environ.get("REDONE_DATA")
 
 @pytest.mark.skipif(DATA is None, reason="REDONE_DATA does not name a folder with the real data sets")
 def test_real_posts_pass_every_check() -> None:
-    path = cli.PACKS.parents[2] / "configs" / "real_posts.toml"
-    checked = cli.check(load_config([path], [f'data.root="{DATA}"', "data.limit=300"]), Log())
+    path = prepare.PACKS.parents[2] / "configs" / "real_posts.toml"
+    checked = prepare.check(load_config([path], [f'data.root="{DATA}"', "data.limit=300"]), Log())
     assert set(checked.dataset.tasks) == {"clickbait", "irony", "entities"}
     assert {len(checked.dataset.records[name]["eval"]) for name in checked.dataset.tasks} == {300}

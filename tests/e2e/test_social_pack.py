@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from redone import cli
+from redone import prepare
 from redone.config import load_config
 from redone.engine.log import Log
 from redone.records import SNS_FAMILIES
@@ -14,9 +14,9 @@ DATA = os.environ.get("REDONE_DATA")
 
 @pytest.mark.skipif(DATA is None, reason="REDONE_DATA does not name a folder with the real data sets")
 def test_real_posts_of_six_families_pass_every_check() -> None:
-    path = cli.PACKS.parents[2] / "configs" / "social_posts.toml"
+    path = prepare.PACKS.parents[2] / "configs" / "social_posts.toml"
     sets = [f'data.root="{DATA}"', "data.limit=50", "data.benchmarks=[]"]
-    dataset = cli.check(load_config([path], sets), Log()).dataset
+    dataset = prepare.check(load_config([path], sets), Log()).dataset
     social = [task for task in dataset.tasks.values() if task.part == "sns"]
     assert len(social) == 42
     assert {task.family for task in social} == set(SNS_FAMILIES)

@@ -31,7 +31,8 @@ MAY_IMPORT = {
     "world": {"data", "records", "mistakes"},
     "world.pretrain": {"world", "stages", *BELOW_STAGES},  # a script of its own
     "evaluation": {"benchmark", "report", *BELOW_STAGES},
-    "cli": {"benchmark", "config", "evaluation", "pipeline", "report", "world", "stages", *BELOW_STAGES},
+    "prepare": {"benchmark", "config", "pipeline", "world", "stages", *BELOW_STAGES},
+    "cli": {"benchmark", "config", "evaluation", "pipeline", "prepare", "report", "world", "stages", *BELOW_STAGES},
 }
 HEAVY = {"torch", "transformers", "tokenizers"}
 MAY_BE_HEAVY = ("data/pack.py", "algo/", "engine/", "stages/", "world/pretrain.py")

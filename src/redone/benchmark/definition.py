@@ -6,6 +6,7 @@ A benchmark is a pack of tasks that is only evaluated. Its files are its subsets
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -77,6 +78,7 @@ class Benchmark:
     suite: str = ""
     kind: str = ""  # of General-Bench's groups
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)  # column -> the subsets it is the mean of
+    origin: str = ""  # its file, where that is no part of the package
     prompts: str = ""  # JSON file beside the data that holds the authors' prompts: subset -> system, user
 
 
@@ -86,7 +88,9 @@ def names() -> list[str]:
 
 
 def definition(name: str) -> Benchmark:
-    """Raises ValueError where there is none of this name."""
+    """The benchmark of this name, or that of a file NAME.toml. Raises ValueError where there is none."""
+    if name.endswith(".toml"):
+        return replace(read_benchmark(Path(name)), origin=str(Path(name).resolve()))
     if not (FOLDER / f"{name}.toml").is_file():
         raise ValueError(f"there is no benchmark {name}{nearest(name, names())}; there are {', '.join(names())}")
     return read_benchmark(FOLDER / f"{name}.toml")
@@ -272,7 +276,7 @@ def _json(path: Path) -> Any:
     try:
         with opener(path, "rb") as file:
             return json.loads(file.read().decode("utf-8"))
-    except (EOFError, gzip.BadGzipFile, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path}: the gzip file is damaged or cut off ({error})") from None
     except ValueError as error:
         raise ValueError(f"{path}: not whole JSON in UTF-8 ({error})") from None

@@ -73,7 +73,7 @@ def score(
         verdicts = judge(subset, mine, [outputs[record.id] for record in mine], score_all, embed)
         table[name], draws[name] = summary(subset, mine, verdicts)
         table[name]["trivial"] = _trivial(subset, mine, embed)
-        items += item_lines(benchmark.name, subset, mine, verdicts)
+        items += item_lines(benchmark.origin or benchmark.name, subset, mine, verdicts)
         advance(1)
     return {"benchmark": benchmark.name, "subsets": table, **_averages(benchmark, table, draws)}, items
 
@@ -132,8 +132,15 @@ def summary(
     """A subset's entry, and the draws of each reading's score."""
     if not records:
         readings: dict[str, None] = {reading.name: None for reading in subset.readings}
-        entry: dict[str, Any] = {"score": None, "n": 0, "interval": None, "groups": {}, "readings": readings}
-        return {**entry, **({"clean": None} if "clean" in readings else {})}, {}
+        entry: dict[str, Any] = {
+            "score": None,
+            "clean": None,
+            "n": 0,
+            "interval": None,
+            "groups": {},
+            "readings": readings,
+        }
+        return entry, {}
     groups = _groups(subset, records)
     parts = {
         reading.name: {
@@ -162,7 +169,7 @@ def _entry(measured: Mapping[str, Measured], first: str, n: int) -> dict[str, An
     main = measured[first]
     entry = {
         "score": known(main.score),
-        **({"clean": known(measured["clean"].score)} if "clean" in measured else {}),
+        "clean": known(measured["clean"].score) if "clean" in measured else None,
         "n": n,
         "interval": None if main.interval is None else list(main.interval),
         "parts": _parts(main),

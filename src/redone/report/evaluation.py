@@ -145,7 +145,8 @@ def _row(name: str, entry: Mapping[str, Any]) -> Row:
         for reading, mine in (entry.get("readings") or {}).items()
         if mine
     }
-    clean = readings["clean"][0] if "clean" in readings else Score(entry["clean"]) if "clean" in entry else None
+    has_clean = "clean" in (entry.get("readings") or {}) or entry.get("clean") is not None
+    clean = readings["clean"][0] if "clean" in readings else Score(entry.get("clean")) if has_clean else None
     return Row(
         name=name,
         n=entry["n"],

@@ -132,7 +132,7 @@ def test_a_column_without_a_score_leaves_the_average_open_and_is_named(tmp_path)
     benchmark, records = made(tmp_path, TWO, one=rows, two=rows)
     scores, _ = scored(benchmark, records, ["a", "a", None])
     assert scores["subsets"]["three"] | {"trivial": {}} == {
-        "score": None, "n": 0, "interval": None, "groups": {}, "readings": {"parity": None}, "trivial": {}
+        "score": None, "clean": None, "n": 0, "interval": None, "groups": {}, "readings": {"parity": None}, "trivial": {}
     }  # fmt: skip
     assert scores["average"] is None
     assert scores["average_without"] == ["Second"]

@@ -212,7 +212,7 @@ def test_a_runaway_output_is_scored_and_what_stands_after_100_000_characters_is_
 def test_jieba_that_is_missing_is_said(monkeypatch):
     translations._jieba.cache_clear()
     monkeypatch.setitem(sys.modules, "jieba", None)
-    with pytest.raises(ValueError, match="needs jieba: pip install"):
+    with pytest.raises(ValueError, match="need jieba: pip install"):
         translation(record(EN), EN, language="en", score=["nltk_bleu"])
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from redone import cli
+from redone import prepare
 from redone.data.load import SPLITS, Source, build, make_record, make_task, read_pack
 from redone.data.overlap import keys_of
 from redone.records import SNS_FAMILIES
 from redone.rewards import score
 
-PACK = cli.PACKS / "social_posts.toml"
+PACK = prepare.PACKS / "social_posts.toml"
 TABLES = tomllib.loads(PACK.read_text(encoding="utf-8"))["tasks"]
 TASKS = {
     name: make_task(name, {k: v for k, v in table.items() if k not in Source.__dataclass_fields__}, str(PACK))

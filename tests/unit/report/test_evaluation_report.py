@@ -203,7 +203,14 @@ def test_an_evaluation_beside_the_papers_benchmarks_has_no_place_and_no_such_plo
 
 def test_a_subset_of_which_nothing_was_answered_is_shown_empty(tmp_path: Path):
     made = results()
-    empty = {"score": None, "clean": None, "n": 0, "interval": None, "groups": {}, "readings": {"parity": None}}
+    empty = {
+        "score": None,
+        "clean": None,
+        "n": 0,
+        "interval": None,
+        "groups": {},
+        "readings": {"parity": None, "clean": None},
+    }
     made["benchmarks"]["sns-bench"]["subsets"] = {"note_chlw": empty}
     markdown, page = rewritten(tmp_path, made)
     assert "| note_chlw | 0 | – | – | – |" in markdown

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from redone.data.load import CONVERT
+from redone.data.convert import CONVERT
 from redone.records import Record, Task, read_jsonl
 from redone.rewards import score
 
