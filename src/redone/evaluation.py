@@ -242,7 +242,7 @@ def all_scores(out: Path) -> dict[str, Any]:
 def command_score(options: argparse.Namespace) -> int:
     log = Log()
     benchmarks, missing = members(options.benchmark, options.data)
-    records = {benchmark.name: read_records(benchmark, options.data) for benchmark in benchmarks}
+    records = {benchmark.name: read_records(benchmark, options.data, ask=False) for benchmark in benchmarks}
     ids = [record.id for mine in records.values() for subset in mine.values() for record in subset]
     check_readings(benchmarks, records)
     outputs = read_predictions(options.predictions, ids, options.partial, log.line)

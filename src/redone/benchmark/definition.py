@@ -170,14 +170,19 @@ def folder_of(benchmark: Benchmark, data: Path) -> Path:
     return data / benchmark.folder if (data / benchmark.folder).is_dir() else data
 
 
-def read_records(benchmark: Benchmark, data: Path | None) -> dict[str, list[Record]]:
+def read_records(benchmark: Benchmark, data: Path | None, ask: bool = True) -> dict[str, list[Record]]:
     """Subset to its records in file order, ids "<subset>/<index>"; from the hub where there is no `data`.
 
+    ask: False where outputs are only scored: examples before the questions are then neither needed nor read.
     Raises ValueError naming the file that is missing, cut off or of another kind.
     """
     folder = None if data is None else folder_of(benchmark, data)
     asked = authors_prompts(benchmark, folder)
-    return {name: _records(benchmark, subset, folder, asked.get(name)) for name, subset in benchmark.subsets.items()}
+    found = {}
+    for name, subset in benchmark.subsets.items():
+        mine = subset if ask else replace(subset, shots=None)
+        found[name] = _records(benchmark, mine, folder, asked.get(name))
+    return found
 
 
 def authors_prompts(benchmark: Benchmark, folder: Path | None) -> dict[str, str]:

@@ -69,6 +69,13 @@ def test_examples_come_before_the_question_those_of_its_group_first_ones_first(t
     assert asked(benchmark, tmp_path)[1] == "About y.\n\nQ: r\nA: c\n\nQ: second\nA:"
 
 
+def test_examples_are_not_needed_where_outputs_are_only_scored(tmp_path):
+    benchmark = write(tmp_path, GOOD + 'shots = {file = "dev.jsonl", count = 1}\n', one=ROWS)
+    with pytest.raises(ValueError, match=r"dev\.jsonl"):
+        read_records(benchmark, tmp_path)
+    assert len(read_records(benchmark, tmp_path, ask=False)["one"]) == 2
+
+
 def test_examples_may_be_one_text_for_each_group(tmp_path):
     text = GOOD + 'shots = {file = "texts.json", by = "kind", text = true}\n'
     benchmark = write(tmp_path, text, one=ROWS)

@@ -132,8 +132,14 @@ def test_a_column_without_a_score_leaves_the_average_open_and_is_named(tmp_path)
     benchmark, records = made(tmp_path, TWO, one=rows, two=rows)
     scores, _ = scored(benchmark, records, ["a", "a", None])
     assert scores["subsets"]["three"] | {"trivial": {}} == {
-        "score": None, "clean": None, "n": 0, "interval": None, "groups": {}, "readings": {"parity": None}, "trivial": {}
-    }  # fmt: skip
+        "score": None,
+        "clean": None,
+        "n": 0,
+        "interval": None,
+        "groups": {},
+        "readings": {"parity": None},
+        "trivial": {},
+    }
     assert scores["average"] is None
     assert scores["average_without"] == ["Second"]
     assert scores["average_of_the_rest"] == 100.0
