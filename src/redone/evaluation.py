@@ -55,12 +55,12 @@ def command_eval(options: argparse.Namespace) -> int:
     log, out = Log(), options.out
     if options.likelihood and options.samples > 1:
         raise ValueError("--likelihood chooses one answer; leave out --samples")
-    benchmarks, suites = asked_for(options.benchmark.split(","), options.data)
+    benchmarks, suites = asked_for(options.benchmark.split(","), options.data, log)
     records = {b.name: limited(read_records(b, options.data), options.limit) for b in benchmarks}
     prints = {b.name: fingerprint(records[b.name]) for b in benchmarks}
     check_readings(benchmarks, records)
-    made = same_settings(out / "settings.json", settings(options), prints)
-    generating, choosing = sources(options, log)
+    generating, choosing, weights = sources(options, log)
+    made = same_settings(out / "settings.json", {**settings(options), "weights": weights}, prints)
     from redone.benchmark.answers import ask
     from redone.benchmark.paper import place
     from redone.report.evaluation import write_evaluation_report
@@ -110,13 +110,17 @@ def command_eval(options: argparse.Namespace) -> int:
 
 
 def asked_for(
-    names: Sequence[str], data: Path | None
+    names: Sequence[str], data: Path | None, log: Log
 ) -> tuple[list[Benchmark], dict[str, tuple[list[Benchmark], list[str]]]]:
-    """The benchmarks that names of benchmarks and suites stand for, each once, and the suites' own."""
+    """The benchmarks that names of benchmarks and suites stand for, each once, and the suites' own with the names of
+    those that they have to do without. A suite does without code where there is no sandbox, and says so."""
     found: dict[str, Benchmark] = {}
     suites = {}
     for name in names:
         mine, missing = members(name, data)
+        if name in SUITES and (why := unavailable()) and (code := [b.name for b in mine if runs_code(b)]):
+            log.line(f"{name} without {', '.join(code)}, which run code that a model wrote: {why}")
+            mine, missing = [b for b in mine if b.name not in code], [*missing, *code]
         found |= {benchmark.name: benchmark for benchmark in mine}
         if name in SUITES:
             suites[name] = (mine, missing)
@@ -151,8 +155,9 @@ def shared_out(
     return [(source, names) for source, names in ((generating, generated), (choosing, chosen)) if names]
 
 
-def sources(options: argparse.Namespace, log: Log) -> "tuple[Callable[[], Source], Callable[[], Source]]":
-    """What generates answers and what chooses among some; a model is loaded when it is first asked, and once."""
+def sources(options: argparse.Namespace, log: Log) -> "tuple[Callable[[], Source], Callable[[], Source], str]":
+    """What generates answers and what chooses among some, and the weights' fingerprint; a model is loaded when it is
+    first asked, and once."""
     if options.base_url:
         if options.likelihood:
             raise ValueError("--likelihood needs the model itself; an endpoint only answers")
@@ -160,9 +165,9 @@ def sources(options: argparse.Namespace, log: Log) -> "tuple[Callable[[], Source
         from redone.engine.endpoint import Service
 
         service = Service(options.base_url, options.model_folder, options.concurrent)
-        return lambda: Remote(service, log.line), lambda: Remote(service, log.line)
+        return lambda: Remote(service, log.line), lambda: Remote(service, log.line), ""
     from redone.benchmark.answers import Choosing, Local
-    from redone.engine.models import load, model_place
+    from redone.engine.models import load, model_place, weights_of
 
     place = model_place(options.model_folder)
 
@@ -184,7 +189,7 @@ def sources(options: argparse.Namespace, log: Log) -> "tuple[Callable[[], Source
             raise ValueError(f"{options.model_folder}: no model could be loaded: {said}") from None
         return policy, encoder
 
-    return cache(lambda: Local(*loaded())), cache(lambda: Choosing(*loaded()))
+    return cache(lambda: Local(*loaded())), cache(lambda: Choosing(*loaded())), weights_of(place)
 
 
 def settings(options: argparse.Namespace) -> dict[str, Any]:
@@ -241,14 +246,13 @@ def all_scores(out: Path) -> dict[str, Any]:
 
 def command_score(options: argparse.Namespace) -> int:
     log = Log()
-    benchmarks, missing = members(options.benchmark, options.data)
+    benchmarks, suites = asked_for([options.benchmark], options.data, log)
     records = {benchmark.name: read_records(benchmark, options.data, ask=False) for benchmark in benchmarks}
     ids = [record.id for mine in records.values() for subset in mine.values() for record in subset]
     check_readings(benchmarks, records)
     outputs = read_predictions(options.predictions, ids, options.partial, log.line)
     scores, items = score_all(benchmarks, records, outputs, options.data, log)
-    suite = options.benchmark in SUITES
-    result = combined(options.benchmark, benchmarks, scores, missing) if suite else scores[0]
+    [result] = [combined(name, own, scores, missing) for name, (own, missing) in suites.items()] or scores
     if options.items:
         write_jsonl(options.items, items)
     if options.json:
@@ -258,7 +262,7 @@ def command_score(options: argparse.Namespace) -> int:
         return 0
     for mine in scores:
         print_table(mine)
-    if suite:
+    if suites:
         print(average_of(result))
     return 0
 
@@ -286,13 +290,17 @@ def score_all(
 def check_readings(benchmarks: Sequence[Benchmark], records: Mapping[str, Records]) -> None:
     """Raises ValueError where a package, or the sandbox, that the benchmarks' readings need is not there: found out on
     each subset's first reference, before a model answers for hours."""
-    tasks = [task for benchmark in benchmarks for task in scoring.reading_tasks(benchmark).values()]
-    if any(task.reward in (*SANDBOXED, "completed", "contest") for task in tasks) and (why := unavailable()):
-        raise ValueError(f"code that a model wrote is to be run: {why}")
+    if (code := [b.name for b in benchmarks if runs_code(b)]) and (why := unavailable()):
+        raise ValueError(f"{', '.join(code)}: code that a model wrote is to be run: {why}")
     for benchmark in benchmarks:
         for name, subset in benchmark.subsets.items():
             for record in records[benchmark.name][name][:1]:
                 scoring.judge(subset, [record], [[record.answer]], scoring.here(subset), lambda *_: None)
+
+
+def runs_code(benchmark: Benchmark) -> bool:
+    rewards = {task.reward for task in scoring.reading_tasks(benchmark).values()}
+    return not rewards.isdisjoint((*SANDBOXED, "completed", "contest"))
 
 
 def described(benchmark: Benchmark, data: Path | None) -> dict[str, str]:

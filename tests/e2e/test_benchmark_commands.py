@@ -5,8 +5,10 @@ import shutil
 
 import pytest
 from fakes import FakeJudge
+from safetensors.torch import load_file, save_file
 
 from redone import cli
+from redone.engine.models import EMBEDDED
 
 CUPS = """
 title = "Cups"
@@ -134,6 +136,35 @@ def test_a_suite_reads_what_is_there_and_names_what_is_not(data, tmp_path):
     assert {"mmlu", "wmt22", "ifeval"} <= set(scores["average_without"])
     assert scores["groups"] == {"mathematics": 50.0}
     assert scores["average"] == 50.0
+
+
+def test_a_suite_does_without_code_where_there_is_no_sandbox_and_a_benchmark_of_code_is_refused(
+    data, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("redone.evaluation.unavailable", lambda: "no such thing here")
+    both = tmp_path / "data"
+    shutil.copytree(data, both)
+    (both / "mbpp").mkdir()
+    task = {"prompt": "Add.", "code": "x = 1", "test_imports": [], "test_list": ["assert x"]}
+    (both / "mbpp" / "sanitized_test.jsonl").write_text(json.dumps(task) + "\n", encoding="utf-8")
+    answers = write(tmp_path / "p", {"gsm8k/0": "4", "gsm8k/1": "6"})
+    assert score(both, "general", answers, "--json", str(tmp_path / "scores.json")) == 0
+    assert "general without mbpp" in capsys.readouterr().err
+    scores = json.loads((tmp_path / "scores.json").read_text(encoding="utf-8"))
+    assert scores["average"] == 100.0
+    assert "mbpp" in scores["average_without"]
+    assert score(both, "mbpp", write(tmp_path / "q", {"mbpp/0": "x = 1"})) == 2
+    assert "no such thing here" in capsys.readouterr().err
+
+
+def test_other_weights_under_the_same_name_are_refused(data, tmp_path, capsys):
+    model, out = tmp_path / "model", tmp_path / "out"
+    shutil.copytree(EMBEDDED, model)
+    assert evaluate(data, out, model=str(model)) == 0
+    tensors = load_file(model / "model.safetensors")
+    save_file({name: tensor + 0.01 for name, tensor in tensors.items()}, model / "model.safetensors", {"format": "pt"})
+    assert evaluate(data, out, model=str(model)) == 2
+    assert "weights: " in capsys.readouterr().err
 
 
 def test_an_endpoint_that_is_down_is_said_and_nothing_is_lost(data, made, tmp_path, capsys, monkeypatch):

@@ -1,5 +1,6 @@
 """Where a model lies: a Hugging Face folder, a hub id, or what a run has made so far."""
 
+import hashlib
 import json
 import pickle
 from pathlib import Path
@@ -10,6 +11,7 @@ from redone.records import MODELS
 if TYPE_CHECKING:
     from redone.engine.policy import Policy
 
+_ENDS = 1 << 20  # bytes
 EMBEDDED = Path(__file__).parents[1] / "world" / "base"
 
 
@@ -65,6 +67,20 @@ def _base(run: Path) -> str:
         return json.loads(path.read_text(encoding="utf-8"))["model"]["path"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: cannot be read, so the run's base is not known ({error!r})") from None
+
+
+def weights_of(place: Place) -> str:
+    """A fingerprint of the weights on disk: their files' names, sizes, and first and last mebibytes; "" of a hub id."""
+    digest, found = hashlib.sha256(), False
+    files = sorted(path for kind in ("*.safetensors", "*.bin") for path in place.folder.glob(kind))
+    for path in [*files, *([place.checkpoint] if place.checkpoint else [])]:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            digest.update(f"{path.name} {size}".encode() + file.read(_ENDS))
+            file.seek(max(0, size - _ENDS))
+            digest.update(file.read())
+        found = True
+    return digest.hexdigest()[:16] if found else ""
 
 
 def load(place: Place, dtype: str = "float32", device: str = "cpu") -> "Policy":
