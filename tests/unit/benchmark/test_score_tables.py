@@ -122,6 +122,7 @@ def test_a_column_is_the_mean_of_its_subsets_and_the_average_that_of_the_columns
         "two": 40.0,
         "three": 0.0,
     }
+    assert scores["subsets"]["two"]["parts"] == {"precision": 50.0, "recall": pytest.approx(100 / 3)}
     assert scores["columns"] == {"First": {"score": 70.0, "clean": None}, "Second": {"score": 0.0, "clean": None}}
     assert scores["average"] == 35.0
     assert scores["average_interval"][0] < 35.0 < scores["average_interval"][1]

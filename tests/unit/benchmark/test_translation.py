@@ -129,6 +129,7 @@ def test_several_references_are_used_as_sacrebleu_does():
         "",
         "the the the the",
         "a b c d",
+        "a b c d e f",  # shorter than the nearest reference, longer than the other
     ]
     golds = [
         ["the cat sat on a mat", "a cat was sitting on the mat today"],
@@ -138,6 +139,7 @@ def test_several_references_are_used_as_sacrebleu_does():
         ["nothing", "no"],
         ["the hat", "on the mat"],
         ["a b c d e", "a b c"],
+        ["a b c d e f g", "a b"],
     ]
     verdicts = [
         translation(record(g[0], all=g), o, language="en", references="all")
