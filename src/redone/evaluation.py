@@ -87,9 +87,8 @@ def command_eval(options: argparse.Namespace) -> int:
                     )
                 ids = [record.id for subset in mine.values() for record in subset]
                 outputs = read_predictions(folder / "predictions.jsonl", ids, False, log.line)
-                [scores[benchmark.name]], items = score_all(
-                    [benchmark], {benchmark.name: mine}, outputs, options.data, log
-                )
+                [found], items = score_all([benchmark], {benchmark.name: mine}, outputs, log)
+                scores[benchmark.name] = {**found, "prompts": whose_prompts(benchmark, options.data)}
                 write_jsonl(folder / "items.jsonl", items)
                 write_json(folder / "scores.json", scores[benchmark.name])
                 log.line(average_of(scores[benchmark.name]))
@@ -251,7 +250,7 @@ def command_score(options: argparse.Namespace) -> int:
     ids = [record.id for mine in records.values() for subset in mine.values() for record in subset]
     check_readings(benchmarks, records)
     outputs = read_predictions(options.predictions, ids, options.partial, log.line)
-    scores, items = score_all(benchmarks, records, outputs, options.data, log)
+    scores, items = score_all(benchmarks, records, outputs, log)
     [result] = [combined(name, own, scores, missing) for name, (own, missing) in suites.items()] or scores
     if options.items:
         write_jsonl(options.items, items)
@@ -268,7 +267,7 @@ def command_score(options: argparse.Namespace) -> int:
 
 
 def score_all(
-    benchmarks: Sequence[Benchmark], records: Mapping[str, Records], outputs: Outputs, data: Path | None, log: Log
+    benchmarks: Sequence[Benchmark], records: Mapping[str, Records], outputs: Outputs, log: Log
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Each benchmark's scores and what it says of itself, and the lines of all records."""
     from redone.engine.embedding import cosines
@@ -282,7 +281,7 @@ def score_all(
             found, lines = scoring.score(
                 benchmark, records[benchmark.name], outputs, scorer, embed=cosines, advance=bar.advance
             )
-            scores.append({**found, **described(benchmark, data)})
+            scores.append({**found, **described(benchmark)})
             items += lines
     return scores, items
 
@@ -303,22 +302,21 @@ def runs_code(benchmark: Benchmark) -> bool:
     return not rewards.isdisjoint((*SANDBOXED, "completed", "contest"))
 
 
-def described(benchmark: Benchmark, data: Path | None) -> dict[str, str]:
-    """What a reader of the scores has to know: how it is asked and read, and whose prompts these are."""
-    theirs = authors_prompts(benchmark, folder_of(benchmark, data) if data else None)
-    return {
-        "title": benchmark.title,
-        "about": benchmark.about.strip(),
-        "prompts": "the authors'" if theirs else "ours",
-        "reading": next(iter(benchmark.subsets.values())).readings[0].name,
-    }
+def described(benchmark: Benchmark) -> dict[str, str]:
+    """What a reader of the scores has to know: how it is asked and read."""
+    reading = next(iter(benchmark.subsets.values())).readings[0].name
+    return {"title": benchmark.title, "about": benchmark.about.strip(), "reading": reading}
+
+
+def whose_prompts(benchmark: Benchmark, data: Path | None) -> str:
+    return "the authors'" if authors_prompts(benchmark, folder_of(benchmark, data) if data else None) else "ours"
 
 
 def print_table(scores: Mapping[str, Any]) -> None:
     """A benchmark's scores for people: both readings, interval, items, and the best answer that needs no model."""
     clean = any("clean" in entry["readings"] for entry in scores["subsets"].values())
-    whose = {"ours": "our"}.get(scores["prompts"], scores["prompts"])
-    grid = Table(title=f"{scores['title']}, 0 to 100; {whose} prompts", title_justify="left", box=SIMPLE)
+    prompts = {"ours": "; our prompts", "the authors'": "; the authors' prompts"}.get(scores.get("prompts", ""), "")
+    grid = Table(title=f"{scores['title']}, 0 to 100{prompts}", title_justify="left", box=SIMPLE, pad_edge=False)
     grid.add_column("", no_wrap=True)
     for heading in (scores["reading"], "95 %", *(["clean"] if clean else []), "items"):
         grid.add_column(heading, justify="right", no_wrap=True)
@@ -327,12 +325,17 @@ def print_table(scores: Mapping[str, Any]) -> None:
         trivial = {k: mine["score"] for k, mine in entry.get("trivial", {}).items() if mine["score"] is not None}
         best = max(trivial, key=lambda k: trivial[k], default="")
         between = "-" if entry["interval"] is None else " to ".join(map(shown, entry["interval"]))
-        cells = [shown(entry["score"]), between, *([shown(entry.get("clean"))] if clean else []), str(entry["n"])]
+        half = "".join(f" ({k} {shown(v)})" for k, v in entry.get("parts", {}).items() if entry["score"] is None)
+        cells = [
+            shown(entry["score"]) + half,
+            between,
+            *([shown(entry.get("clean"))] if clean else []),
+            str(entry["n"]),
+        ]
         grid.add_row(name, *cells, f"{shown(trivial[best])} ({best})" if best else "-")
     for name, column in scores.get("columns", {}).items():
         grid.add_row(f"column {name}", shown(column["score"]), "", *([shown(column["clean"])] if clean else []))
-    console = Console()
-    console.print(grid, width=max(console.width, 100))
+    Console(width=max(Console().width, 110)).print(grid)
     print(average_of(scores))
 
 
