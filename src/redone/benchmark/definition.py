@@ -97,13 +97,15 @@ def definition(name: str) -> Benchmark:
 
 
 def members(name: str, data: Path | None) -> tuple[list[Benchmark], list[str]]:
-    """The benchmark, or those of a suite whose files are below `data`, and the names of the suite's others."""
+    """The benchmark, or those of a suite whose files are below `data`, or all on the hub where there is none; and the
+    names of the suite's others."""
     if name not in SUITES:
         return [definition(name)], []
     mine = [b for b in map(definition, names()[: -len(SUITES)]) if b.suite == SUITES[name]]
     if data is None:
-        return mine, []
-    here = [b for b in mine if (data / b.folder).is_dir()]
+        here = [b for b in mine if all(subset.hub for subset in b.subsets.values())]
+    else:
+        here = [b for b in mine if (data / b.folder).is_dir()]
     if not here:
         raise ValueError(
             f"--data {data}: it holds no folder of {name}'s benchmarks ({', '.join(b.folder for b in mine)})"
