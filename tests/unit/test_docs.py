@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from redone.benchmark.definition import SUITES, Benchmark, Shots, Subset, names
+from redone.benchmark.readings import AGGREGATES, READINGS
 from redone.config import known_keys, load_config
 from redone.data.convert import CONVERT
 from redone.data.load import build, read_pack
@@ -51,6 +53,11 @@ def test_the_example_task_loads_and_its_answers_score_1(tmp_path: Path):
         ("data.md", [f.name for f in fields(Task) if f.name != "name"]),
         ("data.md", [f.name for f in [*fields(Finding), *fields(TargetPlan)]]),
         ("rewards.md", [*REWARDS, *METRICS, *RULES]),
+        ("benchmarks.md", [f.name for f in [*fields(Subset), *fields(Shots)] if f.name not in ("name", "task")]),
+        ("benchmarks.md", [f.name for f in fields(Benchmark) if f.name not in ("name", "subsets", "origin")]),
+        ("benchmarks.md", [name for name in READINGS if name not in REWARDS and not name.startswith("sns_clean_")]),
+        ("benchmarks.md", [name for name in AGGREGATES if not name.startswith("sns_")]),
+        ("benchmarks.md", [name for name in names() if name not in SUITES]),
     ],
 )
 def test_every_name_of_an_interface_is_documented(page: str, names: list[str]):
