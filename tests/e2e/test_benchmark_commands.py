@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from fakes import FakeJudge
@@ -125,6 +127,14 @@ def test_two_evaluations_are_compared(data, made, tmp_path, capsys):
     [mine] = json.loads(found.read_text(encoding="utf-8"))["benchmarks"].values()
     assert mine["average"]["score"]["difference"] == pytest.approx(100 * (6 - before) / 6)
     assert "Cups" in capsys.readouterr().out
+
+
+def test_a_reader_that_goes_away_is_no_mistake(made):
+    command = [sys.executable, "-m", "redone.cli", "compare", str(made), str(made)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
 
 
 def test_a_suite_reads_what_is_there_and_names_what_is_not(data, tmp_path):
