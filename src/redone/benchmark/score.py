@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -245,12 +246,21 @@ def _mean_of(measured: Sequence[Measured]) -> Measured:
     return Measured(values, percentile_interval(draws), draws)
 
 
+def trivial_answers(subset: Subset, records: Sequence[Record]) -> dict[str, list[str]]:
+    """What needs no model: name to an answer for each record. {majority} is the most frequent reference among them."""
+    counts = Counter(record.answer for record in records)
+    majority = min(counts, key=lambda answer: (-counts[answer], answer), default="")
+    return {
+        name: [filled(template, {"majority": majority, **record.fields}) for record in records]
+        for name, template in subset.trivial.items()
+    }
+
+
 def _trivial(subset: Subset, records: Sequence[Record], embed: Embed) -> dict[str, dict[str, float | None]]:
     """What answers that need no model score on the same records."""
     out = {}
-    for name, template in subset.trivial.items() if records else ():
-        outputs = [[filled(template, record.fields)] for record in records]
-        verdicts = judge(subset, records, outputs, here(subset), embed)
+    for name, answers in trivial_answers(subset, records).items() if records else ():
+        verdicts = judge(subset, records, [[answer] for answer in answers], here(subset), embed)
         scores = {}
         for reading in subset.readings:
             if reading.name in (subset.readings[0].name, "clean"):

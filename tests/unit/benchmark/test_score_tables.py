@@ -22,7 +22,7 @@ file = "labels.jsonl"
 prompt = "Which? {text}"
 answer = "{label}"
 group = "subject"
-trivial = {"always a" = "a", "text echoed" = "{text}"}
+trivial = {"always a" = "a", "majority" = "{majority}", "text echoed" = "{text}"}
 """
 ROWS = [
     {"text": "one", "label": "a", "subject": "x"},
@@ -62,6 +62,7 @@ def test_both_readings_groups_and_trivial_answers_stand_beside_the_score(tmp_pat
     assert (entry["groups"]["y"]["score"], entry["groups"]["y"]["n"]) == (100.0, 1)
     assert entry["trivial"] == {
         "always a": {"score": 50.0, "clean": 50.0},
+        "majority": {"score": 50.0, "clean": 50.0},  # "a", which comes as often as "b"
         "text echoed": {"score": 25.0, "clean": 25.0},
     }
     assert scores["average"] == 50.0

@@ -16,7 +16,7 @@ from redone.benchmark import sns
 from redone.benchmark.aggregate import Totals
 from redone.benchmark.definition import Subset, definition, read_records
 from redone.benchmark.readings import AGGREGATES, READINGS, read
-from redone.data.convert import filled
+from redone.benchmark.score import trivial_answers
 from redone.records import Record
 
 BENCHMARK = definition("sns-bench")
@@ -102,8 +102,7 @@ def test_lists_of_gold_passages_read_alike_as_python_and_as_json() -> None:
     ],
 )
 def test_answers_that_need_no_model_score_what_the_authors_code_gives(name: str, trivial: str, score: float) -> None:
-    template = BENCHMARK.subsets[name].trivial[trivial]
-    outputs = [filled(template, record.fields) for record in records()[name]]
+    outputs = trivial_answers(BENCHMARK.subsets[name], records()[name])[trivial]
     assert parity(name, outputs)["score"] == pytest.approx(score, abs=0.005 if score != 7.112024 else 1e-6)
 
 
@@ -122,14 +121,15 @@ def test_the_parts_of_an_empty_answer_everywhere_are_the_golden_ones() -> None:
         for record in records()["note_querygen"]
     ]
     assert parity("note_querygen", titles)["anls"] == pytest.approx(16.2, abs=0.05)
+    one = READINGS["sns_query"](records()["note_querygen"][0], "how to choose a flute")
+    assert one.parts["anls"] == pytest.approx(30.0)
 
 
 @NEEDS_DATA
 @pytest.mark.parametrize("name", list(BENCHMARK.subsets))
 def test_every_trivial_answer_equals_the_independent_scorer(name: str) -> None:
     mine = records()[name][::4]
-    for template in BENCHMARK.subsets[name].trivial.values():
-        outputs = [filled(template, record.fields) for record in mine]
+    for outputs in trivial_answers(BENCHMARK.subsets[name], mine).values():
         found = values(BENCHMARK.subsets[name], "parity", mine, outputs)
         wanted = sns_reference.EVALUATORS[name](outputs, [record.fields for record in mine])
         assert {key: found[key] for key in wanted} == pytest.approx(wanted, abs=1e-6)
@@ -263,8 +263,8 @@ def test_no_right_answer_at_all_to_complex_questions_scores_instead_of_stopping(
 
 
 def test_a_query_is_compared_whole_and_embedded_to_its_first_line() -> None:
-    found = rows("note_querygen", ("Which is easier to learn, Xiao or Flute?", "how to choose a flute"))
-    assert found["anls"] == pytest.approx(30.0)
+    found = rows("note_querygen", ("great tea", "green tea"))
+    assert found["anls"] == pytest.approx(100 * 7 / 9)  # two of nine characters differ
     assert np.isnan(found["score"])
     assert "cosine" not in found
     assert sns.embedded_text(" tea > coffee\nmore") == "tea "
