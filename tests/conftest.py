@@ -1,5 +1,6 @@
 """What tests of several folders need: tokenizers and a model that are made on the spot, and a run over a small pack."""
 
+import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -163,3 +164,20 @@ def tiny_run(tmp_path: Path, tiny_model: Path) -> Path:
     path = tmp_path / "run.toml"
     path.write_text(f"{CONFIG}\n[model]\npath = {json.dumps(str(tiny_model))}\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def punkt() -> bool:
+    """Whether NLTK finds its data punkt_tab; the package llama-index-core has a copy."""
+    if importlib.util.find_spec("nltk") is None:
+        return False
+    import nltk
+
+    copies = importlib.util.find_spec("llama_index")
+    for folder in copies.submodule_search_locations or () if copies else ():
+        nltk.data.path.append(str(Path(folder) / "core" / "_static" / "nltk_cache"))
+    try:
+        nltk.data.find("tokenizers/punkt_tab/english/")
+    except LookupError:
+        return False
+    return True

@@ -34,13 +34,13 @@ from redone.benchmark.definition import (
     read_records,
 )
 from redone.benchmark.predictions import Outputs, read_predictions
-from redone.benchmark.readings import read
+from redone.benchmark.readings import RUN_CODE, read
 from redone.benchmark.suite import combined
 from redone.data.mix import uniform
 from redone.engine.log import Interrupted, Log, quiet_transformers
 from redone.engine.scoring import Scorer
 from redone.records import Record, write_json, write_jsonl
-from redone.rewards import SANDBOXED
+from redone.rewards import uses
 from redone.rewards.program import unavailable
 
 if TYPE_CHECKING:
@@ -166,26 +166,22 @@ def sources(options: argparse.Namespace, log: Log) -> "tuple[Callable[[], Source
         service = Service(options.base_url, options.model_folder, options.concurrent)
         return lambda: Remote(service, log.line), lambda: Remote(service, log.line), ""
     from redone.benchmark.answers import Choosing, Local
-    from redone.engine.models import load, model_place, weights_of
+    from redone.engine.models import load, loading, model_place, weights_of
 
     place = model_place(options.model_folder)
 
     @cache
     def loaded() -> tuple[Any, Any]:
         import torch
-        from safetensors import SafetensorError
 
         from redone.data.encode import Encoder
 
         torch.set_num_threads(os.cpu_count() or 1)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         quiet_transformers()
-        try:
+        with loading(options.model_folder):
             encoder = Encoder.load(place.folder)
             policy = load(place, "bfloat16" if device == "cuda" else "float32", device)
-        except (OSError, ValueError, SafetensorError) as error:
-            said = str(error).strip().splitlines()[0]
-            raise ValueError(f"{options.model_folder}: no model could be loaded: {said}") from None
         return policy, encoder
 
     return cache(lambda: Local(*loaded())), cache(lambda: Choosing(*loaded())), weights_of(place)
@@ -294,12 +290,11 @@ def check_readings(benchmarks: Sequence[Benchmark], records: Mapping[str, Record
     for benchmark in benchmarks:
         for name, subset in benchmark.subsets.items():
             for record in records[benchmark.name][name][:1]:
-                scoring.judge(subset, [record], [[record.answer]], scoring.here(subset), lambda *_: None)
+                scoring.verdicts_on(subset, [record], [[record.answer]], scoring.here(subset), lambda *_: None)
 
 
 def runs_code(benchmark: Benchmark) -> bool:
-    rewards = {task.reward for task in scoring.reading_tasks(benchmark).values()}
-    return not rewards.isdisjoint((*SANDBOXED, "completed", "contest"))
+    return any(uses(task, RUN_CODE) for task in scoring.reading_tasks(benchmark).values())
 
 
 def described(benchmark: Benchmark) -> dict[str, str]:

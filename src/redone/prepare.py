@@ -75,7 +75,7 @@ def check(config: RunConfig, log: Log) -> Checked:
     from redone.data.encode import Encoder
     from redone.data.load import build
     from redone.engine.log import quiet_transformers
-    from redone.engine.models import model_path
+    from redone.engine.models import loading, model_path
     from redone.stages import check as checks
 
     base = model_path(config.model.path)
@@ -107,17 +107,6 @@ def check(config: RunConfig, log: Log) -> Checked:
     for note in notes:
         log.line(note)
     return Checked(dataset, notes, base, encoder, max_context)
-
-
-@contextmanager
-def loading(model: str) -> Iterator[None]:
-    """Raises ValueError naming the model where its files are missing or broken."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (OSError, ValueError, SafetensorError) as error:
-        raise ValueError(f"{model}: no model could be loaded: {str(error).strip().splitlines()[0]}") from None
 
 
 def read_packs(config: RunConfig) -> list[Pack]:
@@ -168,6 +157,7 @@ def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Iterat
 
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     checked = check(config, log)
+    from redone.engine.models import loading
     from redone.engine.policy import Policy
     from redone.engine.scoring import Scorer
     from redone.pipeline import Lab

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from redone.data.convert import check_rules, converted, filled
+from redone.data.convert import check_rules, converted, filled_at
 from redone.data.hub import hub_rows
 from redone.data.load import make_record, make_task
 from redone.mistakes import nearest, read_toml
@@ -201,7 +201,8 @@ def authors_prompts(benchmark: Benchmark, folder: Path | None) -> dict[str, str]
 
 def _records(benchmark: Benchmark, subset: Subset, folder: Path | None, prompt: str | None) -> list[Record]:
     where, found = _source(subset.file, subset.hub, folder, f"{benchmark.name}: {subset.name}")
-    rows = [converted(row, subset.convert, f"{where}: item {i}") for i, row in enumerate(found)]
+    needed = (subset.group, subset.drop, subset.shots.by if subset.shots else "")
+    rows = [_row(row, subset.convert, needed, f"{where}: item {i}") for i, row in enumerate(found)]
     task = subset.task if prompt is None else replace(subset.task, prompt=prompt)
     before = _shots(subset, rows, folder, where)
     records = []
@@ -209,13 +210,21 @@ def _records(benchmark: Benchmark, subset: Subset, folder: Path | None, prompt: 
         if subset.drop and row[subset.drop]:
             continue
         record = make_record(task, "eval", i, f"{where}: item {i}", row)
-        lead = filled(subset.description, row) + before[i]
+        lead = filled_at(subset.description, row, f"{where}: item {i}") + before[i]
         [message] = record.messages
         messages = ({**message, "content": lead + message["content"]},)
         records.append(replace(record, id=f"{subset.name}/{i}", messages=messages))
     if not records:
         raise ValueError(f"{where}: there are no items in it")
     return records
+
+
+def _row(row: Mapping[str, Any], rules: Mapping[str, Any], needed: Iterable[str], where: str) -> Mapping[str, Any]:
+    """The row with the fields that the rules make. Raises ValueError where it then lacks one that is needed."""
+    made = converted(row, rules, where)
+    if lacking := [field for field in needed if field and field not in made]:
+        raise ValueError(f"{where}: no field {lacking[0]}")
+    return made
 
 
 def _shots(subset: Subset, rows: Sequence[Mapping[str, Any]], folder: Path | None, where: str) -> list[str]:
@@ -237,10 +246,10 @@ def _shots(subset: Subset, rows: Sequence[Mapping[str, Any]], folder: Path | Non
     template = shots.prompt or f"{subset.task.prompt} {subset.task.answer}"
     examples: dict[Any, list[str]] = {}
     for i, row in enumerate(found):
-        row = converted(row, shots.convert or subset.convert, f"{place}: item {i}")
+        row = _row(row, shots.convert or subset.convert, (shots.by,), f"{place}: item {i}")
         own = examples.setdefault(row[shots.by] if shots.by else None, [])
         if len(own) < shots.count:
-            own.append(filled(template, row) + shots.separator)
+            own.append(filled_at(template, row, f"{place}: item {i}") + shots.separator)
     return ["".join(examples.get(row[shots.by] if shots.by else None, ())) for row in rows]
 
 

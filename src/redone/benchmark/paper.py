@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from redone.benchmark.definition import definition
+from redone.benchmark.score import mean_or_none
 from redone.mistakes import read_toml
 
 BENCHMARKS = {"SNS": "sns-bench", "Trans": "sns-transbench", "General": "general"}  # average -> whose it is
@@ -118,14 +119,14 @@ def _average(average: str, scores: Mapping[str, Any], columns: Sequence[Place]) 
         parts = [column.trivial for column in columns]
         if average == "Trans":
             parts = _trivials(scores["subsets"].values())
-        return [_place(average, value, clean, scores.get("average_interval"), _mean(parts))]
+        return [_place(average, value, clean, scores.get("average_interval"), mean_or_none(parts))]
     have = [column.name for column in columns]
     if average == "General" or not have:
         return []
     without = tuple(column for column in tables()["averages"][average] if column not in have)
     published = tuple((row.name, fmean(row.columns[column] for column in have)) for row in rows())
-    mean, trivial = fmean(c.score for c in columns), _mean([c.trivial for c in columns])
-    return [Place(average, without, mean, _mean([c.clean for c in columns]), None, trivial, _sorted(published))]
+    mean, trivial = fmean(c.score for c in columns), mean_or_none([c.trivial for c in columns])
+    return [Place(average, without, mean, mean_or_none([c.clean for c in columns]), None, trivial, _sorted(published))]
 
 
 def _place(name: str, score: float, clean: float | None, interval: Any, trivial: float | None) -> Place:
@@ -137,11 +138,6 @@ def _sorted(published: Any) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(published, key=lambda row: -row[1]))
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    found = [value for value in values if value is not None]
-    return fmean(found) if found and len(found) == len(values) else None
-
-
 def _sns_columns(scores: Mapping[str, Any]) -> list[Place]:
     members, found = definition(BENCHMARKS["SNS"]).columns, scores.get("columns", {})
     made = []
@@ -150,7 +146,7 @@ def _sns_columns(scores: Mapping[str, Any]) -> list[Place]:
         if mine.get("score") is not None:
             subsets = [scores["subsets"][name] for name in members[column]]
             interval = subsets[0].get("interval") if len(subsets) == 1 else None
-            made.append(_place(column, mine["score"], mine.get("clean"), interval, _mean(_trivials(subsets))))
+            made.append(_place(column, mine["score"], mine.get("clean"), interval, mean_or_none(_trivials(subsets))))
     return made
 
 

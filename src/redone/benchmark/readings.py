@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from redone.benchmark import aggregate, sns, sns_clean, translation
 from redone.benchmark.harness import choice, contest
 from redone.records import Record, Task, Verdict
-from redone.rewards import REWARDS
+from redone.rewards import REWARDS, SANDBOXED
 from redone.rewards.extract import extracted
 from redone.rewards.program import asserts, code_of
 
@@ -83,6 +83,7 @@ READINGS: Mapping[str, Callable[..., Verdict]] = {
     **sns.READINGS,
     **sns_clean.READINGS,
 }
+RUN_CODE = (*SANDBOXED, "completed", "contest")
 # reading -> what of an output is embedded, where the score has such a half
 EMBEDDED: Mapping[str, Callable[[str], str]] = {"sns_query": sns.embedded_text, "sns_clean_query": sns_clean.line_of}
 AGGREGATES: Mapping[str, aggregate.Aggregate] = {

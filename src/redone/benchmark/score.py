@@ -15,9 +15,9 @@ from redone.benchmark.aggregate import Aggregate, Totals, Values, resamples
 from redone.benchmark.definition import Benchmark, Reading, Subset
 from redone.benchmark.predictions import Outputs
 from redone.benchmark.readings import AGGREGATES, EMBEDDED, read
-from redone.data.convert import filled
+from redone.data.convert import filled_at
 from redone.data.mix import derive_seed
-from redone.engine.scoring import Asked, ScoreAll
+from redone.engine.scoring import Asked, ScoreAll, in_process
 from redone.records import Record, Task, Verdict
 
 DRAWS = 1000
@@ -71,7 +71,7 @@ def score(
     table, items, draws = {}, [], {}
     for name, subset in benchmark.subsets.items():
         mine = [record for record in records[name] if record.id in outputs]
-        verdicts = judge(subset, mine, [outputs[record.id] for record in mine], score_all, embed)
+        verdicts = verdicts_on(subset, mine, [outputs[record.id] for record in mine], score_all, embed)
         table[name], draws[name] = summary(subset, mine, verdicts)
         table[name]["trivial"] = _trivial(subset, mine, embed)
         items += item_lines(benchmark.origin or benchmark.name, subset, mine, verdicts)
@@ -79,7 +79,7 @@ def score(
     return {"benchmark": benchmark.name, "subsets": table, **_averages(benchmark, table, draws)}, items
 
 
-def judge(
+def verdicts_on(
     subset: Subset, records: Sequence[Record], outputs: Sequence[Sequence[str]], score_all: ScoreAll, embed: Embed
 ) -> dict[str, Samples]:
     """Reading to its verdicts on the outputs, each record's samples."""
@@ -123,8 +123,7 @@ def _with_cosines(
 
 def here(subset: Subset) -> ScoreAll:
     """Scoring in this process and without bounds, for answers that no model wrote."""
-    tasks = {task.name: task for task in _tasks(subset).values()}
-    return lambda asked: [[read(tasks[r.task], r, *answer) for answer in answers] for r, answers in asked]
+    return in_process({task.name: task for task in _tasks(subset).values()}, read)
 
 
 def summary(
@@ -251,7 +250,10 @@ def trivial_answers(subset: Subset, records: Sequence[Record]) -> dict[str, list
     counts = Counter(record.answer for record in records)
     majority = min(counts, key=lambda answer: (-counts[answer], answer), default="")
     return {
-        name: [filled(template, {"majority": majority, **record.fields}) for record in records]
+        name: [
+            filled_at(template, {"majority": majority, **record.fields}, f"{record.id}, answer {name}")
+            for record in records
+        ]
         for name, template in subset.trivial.items()
     }
 
@@ -260,7 +262,7 @@ def _trivial(subset: Subset, records: Sequence[Record], embed: Embed) -> dict[st
     """What answers that need no model score on the same records."""
     out = {}
     for name, answers in trivial_answers(subset, records).items() if records else ():
-        verdicts = judge(subset, records, [[answer] for answer in answers], here(subset), embed)
+        verdicts = verdicts_on(subset, records, [[answer] for answer in answers], here(subset), embed)
         scores = {}
         for reading in subset.readings:
             if reading.name in (subset.readings[0].name, "clean"):

@@ -177,7 +177,7 @@ def passages(record: Record, output: str) -> Verdict:
         return _unread(str(error))
     gold = "".join(record.fields["answer"])
     if not found or not gold:
-        return _existence(bool(found), bool(gold))
+        return existence(bool(found), bool(gold))
     similar = similarity(found, gold)
     score = sum(similar.values()) / len(similar)
     return Verdict(score, "right" if score > 0.999999 else "wrong", {"tp": 1.0, **similar})
@@ -187,7 +187,7 @@ def _joined(value: Any) -> str:
     return "\n".join(sorted(value) if isinstance(value, (set, frozenset)) else value).strip()
 
 
-def _existence(found: bool, gold: bool) -> Verdict:
+def existence(found: bool, gold: bool) -> Verdict:
     """Of an item that has nothing on one side, or on both."""
     if found or gold:
         return Verdict(0.0, "wrong", {"fp" if found else "fn": 1.0})
@@ -219,7 +219,7 @@ def options(record: Record, output: str) -> Verdict:
         return _unread(str(error))
     gold = _options(record.fields["answer"])
     if not found or not gold:
-        verdict = _existence(bool(found), bool(gold))
+        verdict = existence(bool(found), bool(gold))
         both = {"option_f1": verdict.score, "option_em": verdict.score}
         return Verdict(verdict.score, verdict.reason, {**verdict.parts, **both})
     wanted = [(text, _TOKEN.findall(text)) for text in map(_plain, gold)]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from redone.benchmark.aggregate import Aggregate, Totals, Values, ratio
-from redone.benchmark.sns import LEVELS, literal
+from redone.benchmark.sns import LEVELS, existence, literal
 from redone.records import Reason, Record, Verdict
 from redone.rewards import LONGEST, extract
 from redone.rewards.distance import common_subsequence
@@ -168,7 +168,7 @@ def passages(record: Record, output: str) -> Verdict:
         return Verdict(0.0, "unparsable", {"fn": 1.0, "pairs": 1.0} if gold else {"fp": 1.0}, "no list of texts")
     found = "\n".join(passages).strip()
     if not found or not gold:
-        return _existence(bool(found), bool(gold))
+        return existence(bool(found), bool(gold))
     wanted = replace(record, answer=gold)
     if extract.tokens(extract.fold(gold)):
         similar = {name: measure(wanted, found).score for name, measure in _SIMILAR.items()}
@@ -176,13 +176,6 @@ def passages(record: Record, output: str) -> Verdict:
         similar = dict.fromkeys(_SIMILAR, exact(wanted, found).score)
     score = sum(similar.values()) / len(similar)
     return Verdict(score, "right" if score == 1 else "wrong", {"tp": 1.0, "pairs": 1.0, **similar})
-
-
-def _existence(found: bool, gold: bool) -> Verdict:
-    """Of an item that has nothing on one side, or on both."""
-    if found or gold:
-        return Verdict(0.0, "wrong", {"fp" if found else "fn": 1.0})
-    return Verdict(1.0, "right", {"tn": 1.0})
 
 
 def passages_mean(totals: Totals) -> Mapping[str, Values]:
@@ -211,7 +204,7 @@ def options(record: Record, output: str) -> Verdict:
     if found is None:
         return Verdict(0.0, "unparsable", {"fn" if gold else "fp": 1.0}, "no list of options")
     if not found or not gold:
-        verdict = _existence(bool(found), bool(gold))
+        verdict = existence(bool(found), bool(gold))
         both = {"option_f1": verdict.score, "option_em": verdict.score}
         return replace(verdict, parts={**verdict.parts, **both})
     f1 = sum(max(_subsequence_f1(mine, other) for other in gold) for mine in found) / len(found)

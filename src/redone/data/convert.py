@@ -40,15 +40,28 @@ def _steps(rules: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def filled(template: str, row: Row) -> str:
-    """The template with each {field} replaced by that field's text."""
+    """The template with each {field} replaced by that field's text. Raises KeyError where the row has none, or null,
+    and TypeError where it is a list or a table."""
 
     def text(match: re.Match[str]) -> str:
-        value = row[match[1]]
-        if isinstance(value, (list, dict)) or value is None:
+        value = row.get(match[1])
+        if value is None:
+            raise KeyError(match[1])
+        if isinstance(value, (list, dict)):
             raise TypeError(f"field {match[1]} is {value!r:.40}, no text")
         return str(value)
 
     return FIELD.sub(text, template)
+
+
+def filled_at(template: str, row: Row, where: str) -> str:
+    """`filled`. Raises ValueError naming place and field."""
+    try:
+        return filled(template, row)
+    except KeyError as error:
+        raise ValueError(f"{where}: no field {error.args[0]}") from None
+    except TypeError as error:
+        raise ValueError(f"{where}: {error}; see convert") from None
 
 
 def _join(row: Row, field: str, argument: str | list[str]) -> str:

@@ -8,13 +8,12 @@ Of a task that names its own `texts` this holds of the texts as well, and of tho
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from redone.data.convert import FIELD
+from redone.data.convert import FIELD, filled_at
 from redone.data.dedupe import normalised_prompt
 from redone.data.overlap import evaluated_keys, first_sharing, keys_of
 from redone.data.source import SPLITS, Source, make_source, rows_of, unlike
@@ -161,13 +160,9 @@ def make_record(task: Task, split: Split, number: int, source: str, row: Mapping
         return row[field]
 
     def fill(template: str, what: str) -> str:
-        def text(match: re.Match[str]) -> str:
-            found = value(match[1], what)
-            if isinstance(found, (list, dict)):
-                raise ValueError(f"{source}: field {match[1]} of task {task.name} is no text; see convert")
-            return str(found)
-
-        return FIELD.sub(text, template)
+        for name in FIELD.findall(template):
+            value(name, what)
+        return filled_at(template, row, f"{source}: task {task.name}")
 
     if task.candidates and not (isinstance(listed := value(task.candidates, "candidates"), (list, tuple)) and listed):
         raise ValueError(f"{source}: field {task.candidates} of task {task.name} is not a list of candidates")

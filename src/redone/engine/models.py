@@ -3,6 +3,8 @@
 import hashlib
 import json
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -81,6 +83,17 @@ def weights_of(place: Place) -> str:
             digest.update(file.read())
         found = True
     return digest.hexdigest()[:16] if found else ""
+
+
+@contextmanager
+def loading(model: str) -> Iterator[None]:
+    """Raises ValueError naming the model where its files are missing or broken."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ValueError(f"{model}: no model could be loaded: {str(error).strip().splitlines()[0]}") from None
 
 
 def load(place: Place, dtype: str = "float32", device: str = "cpu") -> "Policy":

@@ -45,7 +45,7 @@ def failed(note: str) -> Verdict:
     return Verdict(0.0, "error", {}, note)
 
 
-def in_process(tasks: Mapping[str, Task]) -> ScoreAll:
+def in_process(tasks: Mapping[str, Task], score: Score = score) -> ScoreAll:
     """Scoring without processes and without bounds, for answers that nobody has optimised against a reward."""
     return lambda asked: [list(_verdicts(score, tasks[one.record.task], *one)) for one in asked]
 

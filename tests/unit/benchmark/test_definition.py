@@ -130,6 +130,22 @@ def test_a_row_without_a_field_is_named(tmp_path):
         read_records(write(tmp_path, GOOD, one=[ROWS[0], {"label": "b"}]), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('group = "subject"', r"one\.jsonl: item 0: no field subject"),
+        ('drop = "bad"', r"one\.jsonl: item 0: no field bad"),
+        ('description = "About {topic}."', r"one\.jsonl: item 0: no field topic"),
+        ('shots = {file = "dev.jsonl", count = 1, by = "kind"}', r"dev\.jsonl: item 0: no field kind"),
+        ('shots = {file = "dev.jsonl", count = 1, prompt = "{hint}"}', r"dev\.jsonl: item 0: no field hint"),
+    ],
+)
+def test_a_field_that_is_missing_anywhere_is_named_with_its_place(tmp_path, more, said):
+    benchmark = write(tmp_path, f"{GOOD}{more}\n", one=ROWS, dev=[{"text": "p", "label": "c"}])
+    with pytest.raises(ValueError, match=said):
+        read_records(benchmark, tmp_path)
+
+
 def test_rows_come_from_the_hub_where_there_is_no_folder(tmp_path):
     """A folder is a hub repository to the client."""
     (tmp_path / "hub").mkdir()

@@ -27,19 +27,12 @@ pytestmark = pytest.mark.skipif(not DATA, reason="REDONE_DATA does not name a fo
 
 
 @pytest.fixture(scope="module")
-def harness():
+def harness(punkt):
     """A function that makes the harness's task of a file of its own, over the given documents by split."""
     for name in ("lm_eval", "datasets", "dill", "immutabledict", "langdetect", "nltk"):
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"needs {name}, which the harness imports")
-    import nltk
-
-    copies = importlib.util.find_spec("llama_index")
-    for folder in copies.submodule_search_locations if copies else ():
-        nltk.data.path.append(str(Path(folder) / "core" / "_static" / "nltk_cache"))
-    try:
-        nltk.data.find("tokenizers/punkt_tab/english/")
-    except LookupError:
+    if not punkt:
         pytest.skip("needs NLTK's data punkt_tab")
     before = set(sys.modules)
     if importlib.util.find_spec("requests") is None:

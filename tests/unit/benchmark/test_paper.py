@@ -174,4 +174,7 @@ def test_an_evaluation_of_none_of_the_papers_benchmarks_has_no_place():
 
 
 def test_a_place_is_json():
-    json.dumps(place({"sns-bench": sns(without=["QGen"]), "sns-transbench": trans()}), allow_nan=False)
+    found = place({"sns-bench": sns(without=["QGen"]), "sns-transbench": trans()})
+    again = json.loads(json.dumps(found, allow_nan=False))
+    assert [one["name"] for one in again["places"]] == [one["name"] for one in found["places"]]
+    assert again["cautions"] == found["cautions"]

@@ -7,7 +7,7 @@ import pytest
 
 from redone.benchmark.definition import definition, read_benchmark, read_records
 from redone.benchmark.predictions import LONGEST, read_predictions
-from redone.benchmark.score import here, item_lines, judge, score
+from redone.benchmark.score import here, item_lines, score, verdicts_on
 from redone.benchmark.suite import combined
 
 LABELS = """
@@ -163,7 +163,7 @@ def test_readings_that_compare_alike_share_their_verdicts(tmp_path):
         calls.append(len(asked))
         return here(subset)(asked)
 
-    verdicts = judge(subset, mine, [["a"]] * 4, counted, lambda *_: None)
+    verdicts = verdicts_on(subset, mine, [["a"]] * 4, counted, lambda *_: None)
     assert calls == [4]
     assert verdicts["parity"] == verdicts["clean"]
     lines = item_lines("made", subset, mine, verdicts)

@@ -114,7 +114,7 @@ def test_a_line_that_is_not_json_is_named(tmp_path):
 
 def test_a_list_is_not_written_into_a_prompt_as_python_would_write_it(tmp_path):
     message = refusal(built, topic_pack(tmp_path, train=[{"note": ["so", "good"], "topic": "tea"}]))
-    assert message.startswith("train.jsonl:1: field note of task topic is no text")
+    assert message.startswith("train.jsonl:1: task topic: field note is ")
 
 
 @pytest.mark.parametrize("value", [None, [], "tea, cake"])

@@ -29,21 +29,7 @@ def installed(name):
     return importlib.util.find_spec(name) is not None
 
 
-@pytest.fixture(scope="module", autouse=True)
-def punkt():
-    """Whether NLTK finds its data punkt_tab; the package llama-index-core has a copy."""
-    if not installed("nltk"):
-        return False
-    import nltk
-
-    copies = importlib.util.find_spec("llama_index")
-    for folder in copies.submodule_search_locations if copies else ():
-        nltk.data.path.append(str(Path(folder) / "core" / "_static" / "nltk_cache"))
-    try:
-        nltk.data.find("tokenizers/punkt_tab/english/")
-    except LookupError:
-        return False
-    return True
+pytestmark = pytest.mark.usefixtures("punkt")  # which lets NLTK find its data
 
 
 @pytest.fixture
