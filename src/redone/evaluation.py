@@ -319,19 +319,23 @@ def print_table(scores: Mapping[str, Any]) -> None:
     for name, entry in scores["subsets"].items():
         trivial = {k: mine["score"] for k, mine in entry.get("trivial", {}).items() if mine["score"] is not None}
         best = max(trivial, key=lambda k: trivial[k], default="")
-        between = "-" if entry["interval"] is None else " to ".join(map(shown, entry["interval"]))
         half = "".join(f" ({k} {shown(v)})" for k, v in entry.get("parts", {}).items() if entry["score"] is None)
         cells = [
             shown(entry["score"]) + half,
-            between,
+            between(entry),
             *([shown(entry.get("clean"))] if clean else []),
             str(entry["n"]),
         ]
         grid.add_row(name, *cells, f"{shown(trivial[best])} ({best})" if best else "-")
     for name, column in scores.get("columns", {}).items():
-        grid.add_row(f"column {name}", shown(column["score"]), "", *([shown(column["clean"])] if clean else []))
+        cells = [shown(column["score"]), between(column), *([shown(column["clean"])] if clean else [])]
+        grid.add_row(f"column {name}", *cells, str(column["n"]), shown(column["trivial"]))
     Console(width=max(Console().width, 110)).print(grid)
     print(average_of(scores))
+
+
+def between(entry: Mapping[str, Any]) -> str:
+    return "-" if entry["interval"] is None else " to ".join(map(shown, entry["interval"]))
 
 
 def average_of(scores: Mapping[str, Any]) -> str:

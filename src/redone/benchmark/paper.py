@@ -1,14 +1,13 @@
 """The published tables of RedOne 2.0 (paper.toml), and the place of another model among their 30 rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from redone.benchmark.definition import definition
-from redone.benchmark.score import mean_or_none
+from redone.benchmark.score import best_trivial, mean_or_none
 from redone.mistakes import read_toml
 
 BENCHMARKS = {"SNS": "sns-bench", "Trans": "sns-transbench", "General": "general"}  # average -> whose it is
@@ -118,7 +117,7 @@ def _average(average: str, scores: Mapping[str, Any], columns: Sequence[Place]) 
     if value is not None:
         parts = [column.trivial for column in columns]
         if average == "Trans":
-            parts = _trivials(scores["subsets"].values())
+            parts = [best_trivial(one) for one in scores["subsets"].values()]
         return [_place(average, value, clean, scores.get("average_interval"), mean_or_none(parts))]
     have = [column.name for column in columns]
     if average == "General" or not have:
@@ -139,21 +138,12 @@ def _sorted(published: Any) -> tuple[tuple[str, float], ...]:
 
 
 def _sns_columns(scores: Mapping[str, Any]) -> list[Place]:
-    members, found = definition(BENCHMARKS["SNS"]).columns, scores.get("columns", {})
-    made = []
-    for column in tables()["averages"]["SNS"]:
-        mine = found.get(column, {})
-        if mine.get("score") is not None:
-            subsets = [scores["subsets"][name] for name in members[column]]
-            interval = subsets[0].get("interval") if len(subsets) == 1 else None
-            made.append(_place(column, mine["score"], mine.get("clean"), interval, mean_or_none(_trivials(subsets))))
-    return made
-
-
-def _trivials(subsets: Iterable[Mapping[str, Any]]) -> list[float | None]:
-    """Of each subset the best score of an answer that needs no model."""
-    known = [[mine["score"] for mine in (one.get("trivial") or {}).values()] for one in subsets]
-    return [max((score for score in scores if score is not None), default=None) for scores in known]
+    found = {column: scores.get("columns", {}).get(column, {}) for column in tables()["averages"]["SNS"]}
+    return [
+        _place(column, mine["score"], mine.get("clean"), mine.get("interval"), mine.get("trivial"))
+        for column, mine in found.items()
+        if mine.get("score") is not None
+    ]
 
 
 def _trans_columns(scores: Mapping[str, Any]) -> list[Place]:

@@ -281,8 +281,18 @@ def _averages(
     """The columns, where the benchmark has them, and the average of columns or subsets, None while one is None."""
     first = {name: subset.readings[0].name for name, subset in benchmark.subsets.items()}
     members = benchmark.columns or {name: [name] for name in benchmark.subsets}
+    drawn = {
+        column: np.mean([draws[name][first[name]] for name in names], axis=0)
+        for column, names in members.items()
+        if all(table[name]["score"] is not None for name in names)
+    }
     columns = {
-        column: {key: mean_or_none([table[name].get(key) for name in names]) for key in ("score", "clean")}
+        column: {
+            **{key: mean_or_none([table[name][key] for name in names]) for key in ("score", "clean")},
+            "interval": _interval_of(column, names, table, drawn),
+            "n": sum(table[name]["n"] for name in names),
+            "trivial": mean_or_none([best_trivial(table[name]) for name in names]),
+        }
         for column, names in members.items()
     }
     without = [column for column, mine in columns.items() if mine["score"] is None]
@@ -297,9 +307,24 @@ def _averages(
     elif len(table) == 1:
         out["average_interval"] = next(iter(table.values()))["interval"]
     else:
-        drawn = [np.mean([draws[name][first[name]] for name in names], axis=0) for names in members.values()]
-        out["average_interval"] = list(percentile_interval(np.mean(drawn, axis=0)))  # type: ignore[arg-type]
+        whole = np.mean(list(drawn.values()), axis=0)
+        out["average_interval"] = list(percentile_interval(whole))  # type: ignore[arg-type]
     return out
+
+
+def _interval_of(
+    column: str, names: Sequence[str], table: Mapping[str, Mapping[str, Any]], drawn: Mapping[str, Values]
+) -> list[float] | None:
+    """A column's: its subset's, or that of the mean of its subsets, each resampled by itself."""
+    if column not in drawn:
+        return None
+    return table[names[0]]["interval"] if len(names) == 1 else list(percentile_interval(drawn[column]))  # type: ignore[arg-type]
+
+
+def best_trivial(entry: Mapping[str, Any]) -> float | None:
+    """The best score of an answer that needs no model, of a subset's entry."""
+    found = [mine["score"] for mine in (entry.get("trivial") or {}).values() if mine["score"] is not None]
+    return max(found, default=None)
 
 
 def mean_or_none(values: Sequence[float | None]) -> float | None:

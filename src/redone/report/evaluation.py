@@ -131,7 +131,10 @@ def _benchmark(name: str, scores: Mapping[str, Any]) -> dict[str, Any]:
         "reading": scores.get("reading", "score"),
         "subsets": subsets,
         "has_clean": any(row.clean for row in subsets),
-        "columns": scores.get("columns", {}),
+        "columns": {
+            column: {**mine, "shown": Score(mine["score"], mine["interval"])}
+            for column, mine in scores.get("columns", {}).items()
+        },
         "average": Score(scores.get("average"), scores.get("average_interval")),
         "clean": scores.get("clean_average"),
         "without": scores.get("average_without", []),

@@ -71,7 +71,8 @@ def sns(without=(), **scores):
         name: {"score": of[column], "n": 10, "interval": [40.0, 60.0], "trivial": trivial}
         for name, column in SUBSETS.items()
     }
-    columns = {column: {"score": score, "clean": score and score + 1} for column, score in of.items()}
+    about = {"interval": [40.0, 60.0], "n": 10, "trivial": 7.0}
+    columns = {column: {"score": score, "clean": score and score + 1, **about} for column, score in of.items()}
     average = None if without else fmean(of.values())
     more = {"average_without": list(without)} if without else {"average_interval": [average - 10, average + 10]}
     clean = None if without else average + 1
@@ -120,12 +121,14 @@ def test_without_a_column_the_published_rows_are_averaged_without_it_too():
     assert any("no score for QGen" in line for line in found["cautions"])
 
 
-def test_the_best_answer_without_a_model_is_meant_over_subsets_and_columns():
+def test_the_best_answer_without_a_model_is_meant_over_columns():
     found = by_name(place({"sns-bench": sns()}))
     assert (found["Taxon"]["trivial"], found["NER"]["trivial"], found["SNS"]["trivial"]) == (7.0, 7.0, 7.0)
     scores = sns()
-    scores["subsets"]["note_taxonomy_single"]["trivial"] = {"one": {"score": 9.0}}
-    scores["subsets"]["note_ner"]["trivial"] = {}
+    scores["columns"]["Taxon"]["trivial"] = 8.0
+    found = by_name(place({"sns-bench": scores}))
+    assert (found["Taxon"]["trivial"], found["SNS"]["trivial"]) == (8.0, 57.0 / 8)
+    scores["columns"]["NER"]["trivial"] = None
     found = by_name(place({"sns-bench": scores}))
     assert (found["Taxon"]["trivial"], found["NER"]["trivial"], found["SNS"]["trivial"]) == (8.0, None, None)
 

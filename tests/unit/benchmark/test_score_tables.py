@@ -124,9 +124,24 @@ def test_a_column_is_the_mean_of_its_subsets_and_the_average_that_of_the_columns
         "three": 0.0,
     }
     assert scores["subsets"]["two"]["parts"] == {"precision": 50.0, "recall": pytest.approx(100 / 3)}
-    assert scores["columns"] == {"First": {"score": 70.0, "clean": None}, "Second": {"score": 0.0, "clean": None}}
+    first, second = scores["columns"]["First"], scores["columns"]["Second"]
+    assert (first["score"], first["clean"], first["n"], first["trivial"]) == (70.0, None, 4, None)
+    assert first["interval"][0] < 70.0 < first["interval"][1]
+    assert (second["score"], second["interval"]) == (0.0, scores["subsets"]["three"]["interval"])
     assert scores["average"] == 35.0
     assert scores["average_interval"][0] < 35.0 < scores["average_interval"][1]
+
+
+def test_a_column_has_the_mean_of_the_best_answers_that_need_no_model(tmp_path):
+    text = TWO.replace("[subsets.one]\n", '[subsets.one]\ntrivial = {"c" = "c", "a, b" = "a, b", "x" = "x"}\n').replace(
+        "[subsets.two]\n", '[subsets.two]\ntrivial = {"x" = "x"}\n'
+    )
+    rows = [{"text": "", "label": "a, b"}, {"text": "", "label": "c"}]
+    benchmark, records = made(tmp_path, text, one=rows, two=rows)
+    scores, _ = scored(benchmark, records, [""] * 6)
+    # "a, b" everywhere: 2 hits of 4 predicted and 3 wanted: 4 / 7, more than "c": 2 / 5; "x" has nothing
+    assert scores["columns"]["First"]["trivial"] == pytest.approx((400 / 7 + 0) / 2)
+    assert scores["columns"]["Second"]["trivial"] is None
 
 
 def test_a_column_without_a_score_leaves_the_average_open_and_is_named(tmp_path):
@@ -267,6 +282,7 @@ def test_without_its_model_the_score_is_open_and_the_other_half_is_given(tmp_pat
     assert entry["interval"] is None
     assert entry["parts"] == {"anls": pytest.approx((100 * 10 / 19 + 100 * 5 / 9) / 2)}
     assert (scores["average"], scores["average_without"]) == (None, ["QGen"])
+    assert scores["columns"]["QGen"]["interval"] is None
 
 
 def test_with_its_model_the_score_is_the_mean_of_both_halves_and_the_text_is_cut_for_it(tmp_path):

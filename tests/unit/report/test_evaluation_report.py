@@ -50,8 +50,9 @@ def results() -> dict[str, Any]:
             "note_ner": entry(44.5, 45.0, trivial={"empty": {"score": 0.0, "clean": 0.0}}, groups=groups),
             "note_querygen": entry(None, None, trivial={"empty": {"score": None}}),
         },
-        "columns": {"CHLW": {"score": 28.2, "clean": 33.3}, "NER": {"score": 44.5, "clean": 45.0},
-                    "QGen": {"score": None, "clean": None}},
+        "columns": {"CHLW": {"score": 28.2, "clean": 33.3, "interval": [25.2, 31.2], "n": 100, "trivial": 67.6},
+                    "NER": {"score": 44.5, "clean": 45.0, "interval": [41.5, 47.5], "n": 100, "trivial": 0.0},
+                    "QGen": {"score": None, "clean": None, "interval": None, "n": 100, "trivial": None}},
         "average": None, "average_without": ["QGen"], "average_of_the_rest": 36.0,
     }  # fmt: skip
     choice = {
@@ -121,6 +122,12 @@ def test_the_best_answer_without_a_model_may_be_another_in_the_clean_reading(tmp
     made["benchmarks"]["sns-bench"]["subsets"]["note_ner"]["trivial"] = trivial
     markdown, page = rewritten(tmp_path, made)
     assert "| 5.0 (9.0): all (clean: none) |" in markdown
+
+
+def test_a_columns_line_has_items_both_readings_interval_and_what_needs_no_model(markdown: str, page: str):
+    assert "| CHLW | 100 | 28.2 [25.2, 31.2] | 33.3 | 67.6 |" in markdown
+    assert '<td class="n">28.2 [25.2, 31.2]</td>' in page
+    assert '<tr><td>no model</td><td class="n">67.6</td>' in page
 
 
 def test_a_benchmark_without_a_clean_reading_has_no_column_for_it(markdown: str):
