@@ -242,7 +242,16 @@ def _mean_of(measured: Sequence[Measured]) -> Measured:
     """The mean of groups, each resampled by itself."""
     values = {name: fmean(mine.values[name] for mine in measured) for name in measured[0].values}
     draws = np.mean([mine.draws for mine in measured], axis=0)
-    return Measured(values, percentile_interval(draws), draws)
+    return Measured(values, _interval_of_mean(draws, [mine.interval for mine in measured]), draws)
+
+
+def _interval_of_mean(draws: Values, parts: Sequence[Any]) -> tuple[float, float]:
+    """That of the mean's draws; of a single part its own, and where the draws are all alike, so that it would have no
+    width, the mean of the parts' ends."""
+    if len(parts) > 1 and draws.min() < draws.max():
+        return percentile_interval(draws)  # type: ignore[arg-type]
+    low, high = (fmean(part[end] for part in parts) for end in (0, 1))
+    return low, high
 
 
 def trivial_answers(subset: Subset, records: Sequence[Record]) -> dict[str, list[str]]:
@@ -289,7 +298,9 @@ def _averages(
     columns = {
         column: {
             **{key: mean_or_none([table[name][key] for name in names]) for key in ("score", "clean")},
-            "interval": _interval_of(column, names, table, drawn),
+            "interval": list(_interval_of_mean(drawn[column], [table[name]["interval"] for name in names]))
+            if column in drawn
+            else None,
             "n": sum(table[name]["n"] for name in names),
             "trivial": mean_or_none([best_trivial(table[name]) for name in names]),
         }
@@ -304,21 +315,10 @@ def _averages(
         out["average_without"] = without
         left = [mine["score"] for column, mine in columns.items() if column not in without]
         out["average_of_the_rest"] = mean_or_none(left)
-    elif len(table) == 1:
-        out["average_interval"] = next(iter(table.values()))["interval"]
     else:
         whole = np.mean(list(drawn.values()), axis=0)
-        out["average_interval"] = list(percentile_interval(whole))  # type: ignore[arg-type]
+        out["average_interval"] = list(_interval_of_mean(whole, [mine["interval"] for mine in columns.values()]))
     return out
-
-
-def _interval_of(
-    column: str, names: Sequence[str], table: Mapping[str, Mapping[str, Any]], drawn: Mapping[str, Values]
-) -> list[float] | None:
-    """A column's: its subset's, or that of the mean of its subsets, each resampled by itself."""
-    if column not in drawn:
-        return None
-    return table[names[0]]["interval"] if len(names) == 1 else list(percentile_interval(drawn[column]))  # type: ignore[arg-type]
 
 
 def best_trivial(entry: Mapping[str, Any]) -> float | None:

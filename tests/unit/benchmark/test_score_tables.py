@@ -132,6 +132,15 @@ def test_a_column_is_the_mean_of_its_subsets_and_the_average_that_of_the_columns
     assert scores["average_interval"][0] < 35.0 < scores["average_interval"][1]
 
 
+def test_a_column_of_which_nothing_is_right_has_an_interval_with_a_width(tmp_path):
+    rows = [{"text": "", "label": "a"}, {"text": "", "label": "b"}]
+    benchmark, records = made(tmp_path, TWO, one=rows, two=rows)
+    scores, _ = scored(benchmark, records, ["x"] * 6)
+    ends = pytest.approx([0.0, 65.7620], abs=1e-3)  # Wilson's for 0 of 2, by hand, of every subset
+    assert [scores["columns"][name]["interval"] for name in ("First", "Second")] == [ends, ends]
+    assert scores["average_interval"] == ends
+
+
 def test_a_column_has_the_mean_of_the_best_answers_that_need_no_model(tmp_path):
     text = TWO.replace("[subsets.one]\n", '[subsets.one]\ntrivial = {"c" = "c", "a, b" = "a, b", "x" = "x"}\n').replace(
         "[subsets.two]\n", '[subsets.two]\ntrivial = {"x" = "x"}\n'
