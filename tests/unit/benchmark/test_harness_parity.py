@@ -160,10 +160,16 @@ def test_mmlu_is_asked_and_scored_as_by_the_harness(harness):
         each += zip(places, own)
         sizes.append(len(places))
         scores.append(over["exact_match"])
-    total = importlib.import_module("lm_eval.api.metrics").aggregate_subtask_metrics(scores, sizes, weight_by_size=True)
-    their = [one for _, one in sorted(each, key=lambda pair: pair[0])], {"exact_match": total}
+    their = overall(each, sizes, scores)
     agree(their, ours(benchmark.subsets["mmlu"], "generative", records, outputs), "exact_match")
     assert len(subjects) == 57
+
+
+def overall(each, sizes, scores):
+    """The harness's verdicts on all items, given with their places, and its score over all of a group's tasks."""
+    metrics = importlib.import_module("lm_eval.api.metrics")
+    total = metrics.aggregate_subtask_metrics(scores, sizes, weight_by_size=True)
+    return [one for _, one in sorted(each, key=lambda pair: pair[0])], {"exact_match": total}
 
 
 def placed(row):
@@ -193,8 +199,7 @@ def test_bbh_is_asked_and_scored_as_by_the_harness(harness):
         each += zip(places, own)
         sizes.append(len(places))
         scores.append(over["exact_match"])
-    total = importlib.import_module("lm_eval.api.metrics").aggregate_subtask_metrics(scores, sizes, weight_by_size=True)
-    their = [one for _, one in sorted(each, key=lambda pair: pair[0])], {"exact_match": total}
+    their = overall(each, sizes, scores)
     agree(their, ours(benchmark.subsets["bbh"], "harness", records, outputs), "exact_match")
     assert len(tasks) == 27
     assert same == MADE
