@@ -10,7 +10,7 @@ import argparse
 import time
 from pathlib import Path
 
-from redone.benchmark.definition import definition, read_records
+from redone.measure.definitions import definition, read_records
 from redone.sandbox.isolate import Limits
 from redone.sandbox.jobs import Asserts, called
 from redone.sandbox.pool import Pool

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from redone.benchmark.definition import SUITES, definition, names, read_records
+from redone.measure.definitions import SUITES, definition, names, read_records
 
 
 def answers(name: str, data: Path) -> list[dict[str, str]]:

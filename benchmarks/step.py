@@ -35,12 +35,12 @@ from transformers.utils import logging
 from redone.config import RL
 from redone.data.encode import Encoder
 from redone.data.mix import Mix, Stratum
-from redone.engine.policy import Policy
-from redone.engine.scoring import in_process
+from redone.model.policy import Policy
 from redone.records import Record, Task, Verdict
 from redone.rewards import REWARDS
-from redone.stages.rl import Trainer, rl_step
-from redone.stages.steps import make_optimizer
+from redone.run.scoring import in_process
+from redone.train.rl import Trainer, rl_step
+from redone.train.steps import make_optimizer
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -7,9 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from redone import cli, pipeline, prepare
+from redone import cli
+from redone.cli import prepare
 from redone.config import RunConfig, load_config
-from redone.engine.log import Interrupted, Log
+from redone.method import pipeline
+from redone.run.log import Interrupted, Log
 
 SMALL = (
     "threads=1",

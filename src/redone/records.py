@@ -3,12 +3,8 @@
 A new step makes a new type; no field changes its meaning on the way.
 """
 
-import gzip
-import json
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 Split = Literal["train", "probe", "eval"]
@@ -81,6 +77,32 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is asked, whoever it is and wherever it runs."""
+
+    key: str  # the caller's name for it, given back with every answer
+    messages: Sequence[Mapping[str, str]]
+    budget: int  # most tokens of an answer, its reasoning included
+    think: bool = False  # the model reasons before it answers, where it can be told so
+    stop: Sequence[str] = ()  # an answer ends before the first of these texts
+    choices: Sequence[str] = ()  # the answers among which log-likelihood chooses
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One answer to a prompt."""
+
+    key: str
+    sample: int  # which of the answers to this prompt, from 0
+    text: str  # as the model wrote it, thinking tags and all
+    finished: bool  # False: cut off by the budget
+    logprobs: tuple[float, ...] = ()  # of its tokens, where the sampler knows them
+    thinking: str = ""  # what an endpoint gives apart as reasoning
+    cut: int = 0  # tokens of the prompt's beginning that the model's context had no room for
+    likelihoods: Mapping[str, float] = field(default_factory=dict)  # of the prompt's choices
+
+
+@dataclass(frozen=True, slots=True)
 class Rollout:
     """One sampled answer."""
 
@@ -142,51 +164,6 @@ class TargetPlan:
     general: Mapping[str, int]  # general task -> number of records with soft labels
     why: Mapping[str, str]  # task -> reason, for every SNS task, chosen or not
     prose: str
-
-
-def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON Lines file, as `numbered_jsonl` reads them."""
-    return (row for _, row in numbered_jsonl(path))
-
-
-def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, object) pairs of a JSON Lines file, gzip if it ends in .gz; empty lines are passed over.
-
-    Raises ValueError naming file and line where a line is not a JSON object.
-    """
-    opener = gzip.open if path.suffix == ".gz" else open
-    number = 0
-    with opener(path, "rb") as lines:
-        try:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    row = json.loads(line.decode("utf-8"))
-                    if not isinstance(row, dict):
-                        raise ValueError(f"{path}:{number}: expected a JSON object, found {type(row).__name__}")
-                    yield number, row
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}:{number}: not JSON ({error.msg} at column {error.colno})") from None
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path}:{number}: not UTF-8 ({error.reason} at byte {error.start} of the line)") from None
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"{path}:{number + 1}: the gzip file is damaged or cut off ({error})") from None
-
-
-def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write JSON Lines, gzip if the path ends in .gz; the file appears whole or not at all, equal rows, equal bytes."""
-    data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
-    part.replace(path)
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
 
 
 def group_to_json(group: Group) -> dict[str, Any]:

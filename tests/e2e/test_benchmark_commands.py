@@ -10,7 +10,7 @@ from fakes import FakeJudge
 from safetensors.torch import load_file, save_file
 
 from redone import cli
-from redone.engine.models import EMBEDDED
+from redone.model.places import EMBEDDED
 
 CUPS = """
 title = "Cups"
@@ -151,7 +151,7 @@ def test_a_suite_reads_what_is_there_and_names_what_is_not(data, tmp_path):
 def test_a_suite_does_without_code_where_there_is_no_sandbox_and_a_benchmark_of_code_is_refused(
     data, tmp_path, capsys, monkeypatch
 ):
-    monkeypatch.setattr("redone.evaluation.unavailable", lambda: "no such thing here")
+    monkeypatch.setattr("redone.cli.evaluation.unavailable", lambda: "no such thing here")
     both = tmp_path / "data"
     shutil.copytree(data, both)
     (both / "mbpp").mkdir()
@@ -179,7 +179,7 @@ def test_other_weights_under_the_same_name_are_refused(data, tmp_path, capsys):
 
 def test_an_endpoint_that_is_down_is_said_and_nothing_is_lost(data, made, tmp_path, capsys, monkeypatch):
     pytest.importorskip("openai", reason="the endpoint's client is not installed")
-    monkeypatch.setattr("redone.judge.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("redone.served.judge.time.sleep", lambda seconds: None)
     where = ("--base-url", "http://127.0.0.1:9/v1")
     assert evaluate(data, tmp_path / "out", *where, model="served") == 2
     said = capsys.readouterr().err

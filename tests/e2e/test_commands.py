@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from redone import cli
-from redone.engine.log import Log
-from redone.records import read_jsonl
+from redone.files import read_jsonl
 from redone.rewards.program import unavailable
+from redone.run.log import Log
 
 
 def test_eval_writes_outputs_and_scores_of_the_chosen_split(tiny_run: Path, tiny_model: Path, tmp_path: Path) -> None:

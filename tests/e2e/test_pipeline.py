@@ -7,7 +7,7 @@ import pytest
 from fakes import small_config, small_run
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from redone.records import read_jsonl
+from redone.files import read_jsonl
 
 TASKS = 15 + 16  # of the support and the general pack
 

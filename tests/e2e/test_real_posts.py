@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from redone import prepare
+from redone.cli import prepare
 from redone.config import load_config
-from redone.engine.log import Log
+from redone.run.log import Log
 
 DATA = os.environ.get("REDONE_DATA")
 

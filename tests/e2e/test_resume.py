@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fakes import small_run
 
-from redone.records import read_jsonl
+from redone.files import read_jsonl
 
 STOPS = ("explore    1/4", "explore    3/4", "target    1/", "target    2/", "refine    2/4", "refine    3/4")
 

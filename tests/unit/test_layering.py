@@ -8,34 +8,37 @@ import pytest
 ROOT = Path(__file__).parents[2] / "src" / "redone"
 FILES = sorted(ROOT.rglob("*.py"))
 
-PURE = {"algo", "rewards", "diagnosis"}
-OUTSIDE_HELP = {"judge", "sandbox"}  # what two rewards ask: a model elsewhere, and a place to run code
-BELOW_STAGES = {"engine", "data", "records", "mistakes", *OUTSIDE_HELP, *PURE}
+PURE = {"algo", "rewards"}
+FLOOR = {"records", "files", "mistakes"}
+BELOW_SAMPLE = {"served", "sandbox", "rewards", "algo", "data", "model", "benchmark", *FLOOR}
+BELOW_METHOD = {"sample", "run", "measure", "train", "report", *BELOW_SAMPLE}
 # part -> what it may import besides itself
 MAY_IMPORT = {
     "records": set(),
     "mistakes": set(),
-    "config": {"mistakes"},
-    "algo": set(),
-    "judge": set(),
-    "sandbox": {"records", "mistakes"},
-    "rewards": {"records", "mistakes", *OUTSIDE_HELP},
-    "diagnosis": {"algo", "records"},
-    "data": {"records", "mistakes"},
-    "engine": {"data", "records", "mistakes", "judge", *PURE},
-    "stages": {"config", *BELOW_STAGES},
-    "report": {"stages", *BELOW_STAGES},
-    "pipeline": {"config", "report", "stages", *BELOW_STAGES},
-    "benchmark": set(BELOW_STAGES),
+    "files": set(),
     "packs": set(),
-    "world": {"data", "records", "mistakes"},
-    "world.pretrain": {"world", "stages", *BELOW_STAGES},  # a script of its own
-    "evaluation": {"benchmark", "report", *BELOW_STAGES},
-    "prepare": {"benchmark", "config", "pipeline", "world", "stages", *BELOW_STAGES},
-    "cli": {"benchmark", "config", "evaluation", "pipeline", "prepare", "report", "world", "stages", *BELOW_STAGES},
+    "algo": set(),
+    "config": {"mistakes"},
+    "served": {"files", "records"},
+    "sandbox": FLOOR,
+    "rewards": {"served", "sandbox", *FLOOR},
+    "data": FLOOR,
+    "model": {"data", *FLOOR},
+    "benchmark": {"rewards", "data", "algo", *FLOOR},
+    "sample": {"model", "data", *FLOOR},
+    "run": {"model", "data", "rewards", "served", *FLOOR},
+    "measure": {"sample", "run", *BELOW_SAMPLE},
+    "train": {"config", "sample", "run", *BELOW_SAMPLE},
+    "report": {"measure", "train", "sample", "run", *BELOW_SAMPLE},
+    "method": {"config", *BELOW_METHOD},
+    "checks": {"measure", "sample", "run", *BELOW_SAMPLE},
+    "world": {"data", *FLOOR},
+    "world.pretrain": {"world", "measure", "train", "sample", "run", *BELOW_SAMPLE},  # a script of its own
+    "cli": {"config", "method", "checks", "world", *BELOW_METHOD},
 }
 HEAVY = {"torch", "transformers", "tokenizers"}
-MAY_BE_HEAVY = ("data/pack.py", "algo/", "engine/", "stages/", "world/pretrain.py")
+MAY_BE_HEAVY = ("algo/", "model/", "sample/", "train/", "run/store.py", "method/targeted.py", "world/pretrain.py")
 OUTSIDE = {"os", "sys", "io", "pathlib", "time", "random", "shutil", "tempfile", "subprocess", "socket", "logging"}
 
 

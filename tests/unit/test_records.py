@@ -5,18 +5,8 @@ from typing import Any
 
 import pytest
 
-from redone.records import (
-    Group,
-    Record,
-    Rollout,
-    Verdict,
-    group_from_json,
-    group_to_json,
-    numbered_jsonl,
-    read_jsonl,
-    write_json,
-    write_jsonl,
-)
+from redone.files import numbered_jsonl, read_jsonl, write_json, write_jsonl
+from redone.records import Group, Record, Rollout, Verdict, group_from_json, group_to_json
 
 ROWS: list[dict[str, Any]] = [
     {"id": "ner/train/0", "score": 0.1, "parts": {"hits": 2}, "note": None},

@@ -4,6 +4,8 @@ That makes an interval cheap: a resample is a row of weights, and its sums are o
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,3 +70,14 @@ def resamples(n: int, draws: int, seed: int) -> Values:
     """[draws, n]: how often each of n records is in a sample of n drawn with replacement (Efron 1979)."""
     random = np.random.default_rng(seed)
     return np.stack([np.bincount(random.integers(n, size=n), minlength=n) for _ in range(draws)]).astype(np.float64)
+
+
+def best_trivial(entry: Mapping[str, Any]) -> float | None:
+    """The best score of an answer that needs no model, of a subset's entry."""
+    found = [mine["score"] for mine in (entry.get("trivial") or {}).values() if mine["score"] is not None]
+    return max(found, default=None)
+
+
+def mean_or_none(values: Sequence[float | None]) -> float | None:
+    found = [value for value in values if value is not None]
+    return fmean(found) if found and len(found) == len(values) else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from redone.benchmark.score import best_trivial, mean_or_none
+from redone.benchmark.aggregate import best_trivial, mean_or_none
 from redone.mistakes import read_toml
 
 BENCHMARKS = {"SNS": "sns-bench", "Trans": "sns-transbench", "General": "general"}  # average -> whose it is

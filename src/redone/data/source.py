@@ -9,7 +9,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from redone.data.convert import check_rules, converted
 from redone.data.hub import hub_rows
 from redone.data.overlap import others
-from redone.records import Split, numbered_jsonl
+from redone.files import numbered_jsonl
+from redone.records import Split
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 _KINDS = {

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from redone.records import MODELS, read_jsonl
+from redone.files import read_jsonl
+from redone.records import MODELS
 
 STAGES = MODELS[1:]
 RL_STAGES = ("explore", "refine")

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from redone import judge
 from redone.records import Record, Verdict
+from redone.served import judge
 
 
 def graded(record: Record, answer: str, *, rubric: str) -> Verdict:

@@ -24,12 +24,14 @@ from redone.algo.schedules import cosine_with_warmup
 from redone.data.encode import Encoder
 from redone.data.load import build
 from redone.data.mix import derive_seed
-from redone.engine.log import Interrupted, Log, quiet_transformers
-from redone.engine.policy import Policy
-from redone.engine.scoring import in_process
-from redone.engine.store import Store
-from redone.records import Record, Task, write_json
-from redone.stages import evaluate, sft
+from redone.files import write_json
+from redone.measure import tasks as evaluate
+from redone.model.policy import Policy
+from redone.records import Record, Task
+from redone.run.log import Interrupted, Log, quiet_transformers
+from redone.run.scoring import in_process
+from redone.run.store import Store
+from redone.train import sft
 from redone.world import world_pack
 from redone.world.catalogue import Catalogue, read_catalogue
 from redone.world.domain import World

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from redone.benchmark.definition import definition, read_records
 from redone.benchmark.readings import read
-from redone.records import write_jsonl
+from redone.files import write_jsonl
+from redone.measure.definitions import definition, read_records
 from redone.rewards.program import unavailable
 
 DATA = os.environ.get("REDONE_DATA")

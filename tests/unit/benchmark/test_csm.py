@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from redone.benchmark.aggregate import Totals
-from redone.benchmark.definition import definition, read_records
 from redone.benchmark.readings import AGGREGATES, read
 from redone.benchmark.translation import slang
+from redone.measure.definitions import definition, read_records
 from redone.records import Record
 
 DATA = os.environ.get("REDONE_DATA")

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from redone import cli
-from redone.benchmark.definition import definition, read_records
 from redone.benchmark.harness import chosen
 from redone.benchmark.readings import read
-from redone.records import Record, read_jsonl, write_jsonl
+from redone.files import read_jsonl, write_jsonl
+from redone.measure.definitions import definition, read_records
+from redone.records import Record
 
 DATA = os.environ.get("REDONE_DATA")
 needs_data = pytest.mark.skipif(not DATA, reason="REDONE_DATA does not name a folder with the real data sets")

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from redone.benchmark.aggregate import Totals
-from redone.benchmark.definition import definition, read_records
 from redone.benchmark.readings import AGGREGATES, read
-from redone.records import read_jsonl
+from redone.files import read_jsonl
+from redone.measure.definitions import definition, read_records
 from redone.rewards.ifeval import SEED
 
 DATA = os.environ.get("REDONE_DATA")

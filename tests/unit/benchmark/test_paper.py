@@ -5,8 +5,8 @@ from statistics import fmean
 
 import pytest
 
-from redone.benchmark.definition import definition
 from redone.benchmark.paper import TRANSLATED, place, rows, tables
+from redone.measure.definitions import definition
 
 AVERAGES = {"SNS": ("Taxon", "Hash", "QCorr", "MRC", "NER", "Gender", "CHLW", "QGen"),
             "Trans": ("ZE-BLEU", "ZE-chrF++", "EZ-BLEU", "EZ-chrF++")}  # fmt: skip

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from redone.benchmark.aggregate import Totals
-from redone.benchmark.definition import definition, read_records
 from redone.benchmark.readings import AGGREGATES, EMBEDDED, read
 from redone.benchmark.sns_clean import line_of, listed
+from redone.measure.definitions import definition, read_records
 from redone.records import Record, Verdict
 
 BENCHMARK = definition("sns-bench")

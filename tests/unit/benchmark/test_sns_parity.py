@@ -14,9 +14,9 @@ import sns_reference
 
 from redone.benchmark import sns
 from redone.benchmark.aggregate import Totals
-from redone.benchmark.definition import Subset, definition, read_records
 from redone.benchmark.readings import AGGREGATES, READINGS, read
-from redone.benchmark.score import trivial_answers
+from redone.measure.definitions import Subset, definition, read_records
+from redone.measure.score import trivial_answers
 from redone.records import Record
 
 BENCHMARK = definition("sns-bench")

@@ -9,8 +9,8 @@ import pytest
 from sacrebleu.metrics import BLEU, CHRF
 
 from redone.benchmark.aggregate import Totals
-from redone.benchmark.definition import definition, read_records
 from redone.benchmark.readings import AGGREGATES, read
+from redone.measure.definitions import definition, read_records
 
 DATA = os.environ.get("REDONE_DATA")
 pytestmark = pytest.mark.skipif(not DATA, reason="REDONE_DATA names no folder of real data")

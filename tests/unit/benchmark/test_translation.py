@@ -13,9 +13,9 @@ from sacrebleu.metrics import BLEU, CHRF
 
 from redone.benchmark import translation as translations
 from redone.benchmark.aggregate import Totals
-from redone.benchmark.definition import definition, read_records
 from redone.benchmark.readings import AGGREGATES, read
 from redone.benchmark.translation import translation
+from redone.measure.definitions import definition, read_records
 from redone.records import Record
 
 EN = "The wind is strong today, so let's meet at Nan's (the café) at 3.30 - bring a hat!!"

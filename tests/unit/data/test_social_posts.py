@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from redone import prepare
+from redone.cli import prepare
 from redone.data.load import SPLITS, Source, build, make_record, make_task, read_pack
 from redone.data.overlap import keys_of
 from redone.records import SNS_FAMILIES

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from redone.records import write_json, write_jsonl
+from redone.files import write_json, write_jsonl
 from redone.report import write_report
 
 SCRIPT = "<script>alert(1)</script>"  # what a model might write

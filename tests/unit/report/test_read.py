@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from redone.records import write_jsonl
+from redone.files import write_jsonl
 from redone.report.read import read_run
 
 

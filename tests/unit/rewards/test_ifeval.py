@@ -12,7 +12,8 @@ from types import ModuleType
 
 import pytest
 
-from redone.records import Record, read_jsonl
+from redone.files import read_jsonl
+from redone.records import Record
 from redone.rewards.ifeval import INSTRUCTIONS, LONGEST, NEEDS, ifeval
 
 module = sys.modules["redone.rewards.ifeval"]  # the package gives the function of the same name

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from redone.data.convert import CONVERT
-from redone.records import Record, Task, read_jsonl
+from redone.files import read_jsonl
+from redone.records import Record, Task
 from redone.rewards import score
 
 DATA = os.environ.get("REDONE_DATA")

@@ -7,7 +7,7 @@ import torch
 
 from redone.data.load import build
 from redone.rewards import score
-from redone.stages.steps import set_rate
+from redone.train.steps import set_rate
 from redone.world import pretrain, world_pack
 from redone.world.catalogue import read_catalogue
 from redone.world.generate import row

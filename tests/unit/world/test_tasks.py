@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import redone.world
+from redone.checks.check import check_lengths
+from redone.checks.stress import stress
 from redone.data.encode import Encoder
 from redone.data.load import Dataset, build
+from redone.measure.tasks import baselines
 from redone.records import GENERAL_GROUPS, SNS_FAMILIES
 from redone.rewards import score
-from redone.stages.check import check_lengths
-from redone.stages.evaluate import baselines
-from redone.stages.stress import stress
 from redone.world import PACKS, world_pack
 from redone.world.catalogue import HOME, read_catalogue
 from redone.world.generate import row

@@ -1,0 +1,127 @@
+"""Everything that can be known to be wrong before training starts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+
+from redone.algo.dapo import overlong_cache
+from redone.data.encode import Encoder
+from redone.data.load import SPLITS, Dataset
+from redone.records import Record, Task
+from redone.rewards import JUDGED, SANDBOXED, score, uses, validate_options
+from redone.rewards.program import unavailable
+from redone.served.judge import INSTALL
+
+_SHOWN = 20
+
+
+def check_rewards(dataset: Dataset, advance: Callable[[int], None] = lambda tasks: None) -> tuple[Dataset, list[str]]:
+    """The dataset without records whose gold answer their own reward does not score 1, and a note for each task
+    that lost some.
+
+    Raises ValueError listing them where a task does not say on_bad_gold = "drop", or is left without data by it.
+    """
+    refused: list[str] = []
+    notes = []
+    records = dict(dataset.records)
+    for name, task in dataset.tasks.items():
+        if uses(task, JUDGED):
+            notes.append(f"{name}: a judge decides, so its reference answers were not checked")
+            advance(1)
+            continue
+        bad = {record.id: flaw for record in _all(dataset, name) if (flaw := _gold_flaw(task, record))}
+        if bad and task.on_bad_gold == "drop":
+            records[name] = {s: tuple(r for r in dataset.records[name][s] if r.id not in bad) for s in SPLITS}
+            notes.append(f"{name}: {len(bad)} records left out, whose reference answer their reward does not score 1")
+            if empty := [split for split in SPLITS if not records[name][split]]:
+                raise ValueError(f"{notes[-1]}; that leaves no data in {' and '.join(empty)}: mend its answers")
+        else:
+            refused += bad.values()
+        advance(1)
+    if refused:
+        raise ValueError(
+            f"{len(refused)} reference answers do not score 1 under their own reward; mend them, or set "
+            f'on_bad_gold = "drop" in their task:\n{_listed(refused)}'
+        )
+    return replace(dataset, records=records), notes
+
+
+def check_options(tasks: Mapping[str, Task]) -> None:
+    """Raises ValueError naming the task whose reward, options, metric or pass_at cannot be."""
+    for task in tasks.values():
+        validate_options(task)
+
+
+def check_sandbox(dataset: Dataset, missing: str) -> tuple[Dataset, list[str]]:
+    """The dataset and no note, where no task runs code or the sandbox can be had. Where it cannot: with `missing`
+    "leave_out" the dataset without those tasks and a note that says so; otherwise raises ValueError with what to do."""
+    running = [name for name, task in dataset.tasks.items() if uses(task, SANDBOXED)]
+    why = unavailable() if running else ""
+    if not why:
+        return dataset, []
+    named = f"{', '.join(running)} run{'s' if len(running) == 1 else ''} code that a model wrote"
+    if missing != "leave_out":
+        raise ValueError(f'{named}: {why}. Without it nothing is run; scoring.sandbox_missing = "leave_out" goes on')
+    kept = {name: task for name, task in dataset.tasks.items() if name not in running}
+    return replace(dataset, tasks=kept), [f"{named} and stay out of this run: {why}"]
+
+
+def check_judge(tasks: Mapping[str, Task], base_url: str | None, model: str) -> None:
+    """Raises ValueError where a task asks a judge and the configuration names none, or its client is not installed."""
+    asking = [name for name, task in tasks.items() if uses(task, JUDGED)]
+    if not asking:
+        return
+    if not base_url or not model:
+        raise ValueError(f"task {asking[0]} asks a judge; name one: judge.base_url and judge.model")
+    if find_spec("openai") is None:
+        raise ValueError(f"task {asking[0]} asks a judge; install the client of its endpoint: {INSTALL}")
+
+
+def _gold_flaw(task: Task, record: Record) -> str:
+    """The line that says what is wrong with the record's reference answer, or nothing."""
+    try:
+        verdict = score(task, record, record.gold_text)
+    except ValueError as error:  # the reward cannot read its own record
+        return f"{record.source}: {error}"
+    if verdict.score == 1.0:
+        return ""
+    why = verdict.note or verdict.reason
+    return f"{record.source} ({record.id}): {record.answer!r} scores {verdict.score:g}: {why}"
+
+
+def check_lengths(
+    dataset: Dataset, encoder: Encoder, max_context: int, advance: Callable[[int], None] = lambda tasks: None
+) -> None:
+    """Raises ValueError naming records whose prompt does not fit the context, or whose reference answer does not
+    fit the budget or lies in the zone that the overlong penalty punishes."""
+    problems: list[str] = []
+    for name, task in dataset.tasks.items():
+        room = max_context - task.budget
+        most = task.budget - overlong_cache(task.budget)
+        records = _all(dataset, name)
+        targets = [encoder.target_text(r, task) for r in records]
+        answers = encoder.tokenizer(targets, add_special_tokens=False)["input_ids"]
+        advance(1)
+        for record, prompt, answer in zip(records, encoder.prompts(records, dataset.tasks), answers):
+            if len(prompt) > room:
+                problems.append(
+                    f"{record.source} ({record.id}): the prompt's {len(prompt)} tokens and the answer's budget of "
+                    f"{task.budget} exceed the context of {max_context}; shorten the record, or raise "
+                    "model.max_context as far as the model goes"
+                )
+            if len(answer) + 1 > most:
+                problems.append(
+                    f"{record.source} ({record.id}): the reference answer has {len(answer) + 1} tokens with its end, "
+                    f"but task {name} rewards at most {most} in full; raise its budget of {task.budget}"
+                )
+    if problems:
+        raise ValueError(f"{len(problems)} records do not fit:\n{_listed(problems)}")
+
+
+def _all(dataset: Dataset, task: str) -> list[Record]:
+    return [record for split in SPLITS for record in dataset.records[task][split]]
+
+
+def _listed(lines: Sequence[str]) -> str:
+    more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+    return "\n".join(f"  {line}" for line in [*lines[:_SHOWN], *more])

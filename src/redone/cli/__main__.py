@@ -1,0 +1,5 @@
+import sys
+
+from redone.cli import main
+
+sys.exit(main())

@@ -1,0 +1,228 @@
+"""Before a run: everything read and checked, the folder's files, and the lab that the pipeline works in.
+
+Nothing heavy is imported before it is needed, so that mistakes in a configuration answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from redone.config import RunConfig
+    from redone.data.encode import Encoder
+    from redone.data.load import Dataset, Pack
+    from redone.method.pipeline import Lab
+    from redone.run.log import Log
+    from redone.served.judge import Endpoint
+
+PACKS = Path(__file__).parents[1] / "packs"
+
+
+def same_configuration(out: Path, config: RunConfig) -> None:
+    """Raises ValueError showing the differing keys when the folder was made with another configuration."""
+    from redone.config import differing
+
+    path = out / "config.json"
+    if path.exists():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise ValueError(f"{path} is damaged, so the run cannot be matched; give another --out") from None
+        lines = differing(before, config.model_dump(mode="json"))
+        if lines:
+            raise ValueError(
+                f"{out} was made with another configuration; give another --out, or remove it. Differing:\n  "
+                + "\n  ".join(lines)
+            )
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"{out} exists and is not a run's folder; give another --out")
+
+
+def same_data(out: Path, dataset: Dataset) -> None:
+    """Raises ValueError naming the tasks whose records are not those that the run began with."""
+    before = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["data"]
+    changed = [
+        name for name, now in dataset.fingerprint().items() if before.get(name, {}).get("sha256") != now["sha256"]
+    ]
+    if changed:
+        raise ValueError(
+            f"{out} was begun with other data: the records of {', '.join(changed)} have changed since. Put the files "
+            "back, or give another --out"
+        )
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found good before anything is trained."""
+
+    dataset: Dataset
+    notes: list[str]
+    base: Path
+    encoder: Encoder
+    max_context: int
+
+
+def check(config: RunConfig, log: Log) -> Checked:
+    """Read and check everything a run needs. Raises ValueError with what is wrong and what to do."""
+    from transformers import AutoConfig
+
+    from redone.checks import check as checks
+    from redone.data.encode import Encoder
+    from redone.data.load import build
+    from redone.model.places import loading, model_path
+    from redone.run.log import quiet_transformers
+
+    base = model_path(config.model.path)
+    packs = read_packs(config)
+    quiet_transformers()
+    with loading(config.model.path):
+        architecture = AutoConfig.from_pretrained(base)
+        encoder = Encoder.load(base)
+    own = getattr(architecture.get_text_config(), "max_position_embeddings", None) or config.model.max_context
+    max_context = min(config.model.max_context, own)
+    passes = 3 * sum(len(pack.tasks) for pack in packs)
+    with log.bar(f"reading and checking {', '.join(config.data.packs)}", passes) as bar:
+        shares = {"probe": config.data.probe, "evaluation": config.data.eval}
+        evaluated, missing = evaluated_texts(config)
+        dataset = build(packs, limit=config.data.limit, **shares, evaluated=evaluated, advance=bar.advance)
+        checks.check_options(dataset.tasks)
+        dataset, left_out = checks.check_sandbox(dataset, config.scoring.sandbox_missing)
+        checks.check_judge(dataset.tasks, config.judge.base_url, config.judge.model)
+        dataset, notes = checks.check_rewards(dataset, bar.advance)
+        checks.check_lengths(dataset, encoder, max_context, bar.advance)
+    if dataset.overlap:
+        counts = ", ".join(f"{name} {count}" for name, count in dataset.overlap.items())
+        notes = [f"train and probe records left out because a benchmark holds their text: {counts}", *notes]
+    if missing:
+        notes = [f"not compared with {', '.join(missing)}: their data are not in {config.data.root}", *notes]
+    if config.data.benchmarks and (untold := [t for pack in packs for t, fields in pack.texts.items() if not fields]):
+        notes = [f"not compared with any benchmark, because they name no texts: {', '.join(untold)}", *notes]
+    notes = [*left_out, *notes]
+    for note in notes:
+        log.line(note)
+    return Checked(dataset, notes, base, encoder, max_context)
+
+
+def read_packs(config: RunConfig) -> list[Pack]:
+    from redone.data.load import read_pack
+    from redone.mistakes import nearest
+    from redone.world import PACKS as EMBEDDED
+    from redone.world import world_pack
+
+    root = Path(config.data.root) if config.data.root else None
+    if root is not None and not root.is_dir():
+        raise ValueError(f"--data {root}: there is no such folder")
+    packs = []
+    for name in config.data.packs:
+        if name.partition("@")[0] in EMBEDDED:
+            packs.append(world_pack(name))
+        elif name.endswith(".toml"):
+            packs.append(read_pack(Path(name), root))
+        elif (PACKS / f"{name}.toml").is_file():
+            packs.append(read_pack(PACKS / f"{name}.toml", root))
+        else:
+            known = [*EMBEDDED, *sorted(path.stem for path in PACKS.glob("*.toml"))]
+            raise ValueError(f"data.packs: there is no pack {name}{nearest(name, known)}; give a .toml file or {known}")
+    return packs
+
+
+def evaluated_texts(config: RunConfig) -> tuple[dict[str, list[str]], list[str]]:
+    """The texts of the items of each of data.benchmarks, prompts and fields, and the names of those without data."""
+    from redone.data.overlap import texts_in
+    from redone.measure.definitions import definition, read_records
+
+    root = Path(config.data.root) if config.data.root else None
+    found: dict[str, list[str]] = {}
+    missing = []
+    for name in config.data.benchmarks:
+        benchmark = definition(name)
+        if root is not None and not (root / benchmark.folder).is_dir():
+            missing.append(name)
+            continue
+        records = [record for mine in read_records(benchmark, root).values() for record in mine]
+        found[name] = [text for record in records for text in (record.prompt_text, *texts_in(record.fields))]
+    return found, missing
+
+
+@contextmanager
+def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Iterator[Lab]:
+    """Everything read and checked, and the run's config.json and manifest.json written if they are not there."""
+    import torch
+
+    torch.set_num_threads(config.threads or os.cpu_count() or 1)
+    checked = check(config, log)
+    from redone.files import write_json
+    from redone.method.pipeline import Lab
+    from redone.model.places import loading
+    from redone.model.policy import Policy
+    from redone.run.scoring import Scorer
+
+    device = config.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    elif device == "cuda" and not torch.cuda.is_available():
+        raise ValueError('device = "cuda", but torch sees no such device; set device = "cpu"')
+    with loading(config.model.path):
+        policy = Policy.load(checked.base, config.model.dtype, device, checked.max_context)
+    log.line(policy.note or "Every prompt is computed once for all of its answers.")
+    if keep and (out / "manifest.json").exists():
+        same_data(out, checked.dataset)
+    if keep and not (out / "config.json").exists():
+        write_json(out / "manifest.json", manifest(config, checked, policy, device))
+        write_json(out / "config.json", config.model_dump(mode="json"))
+    bounds = config.scoring
+    tasks = checked.dataset.tasks
+    scorer = Scorer(
+        tasks,
+        workers=bounds.workers,
+        seconds=bounds.seconds,
+        memory=bounds.memory,
+        court=court(config, out, log),
+        say=log.line,
+    )
+    with scorer:
+        yield Lab(config, checked.dataset, checked.encoder, checked.base, out, log, device, checked.max_context, scorer)
+
+
+def court(config: RunConfig, out: Path, log: Log) -> Endpoint | None:
+    """Where the run's judge is, if it has one; this process asks it too."""
+    from redone.served import judge
+
+    asked = config.judge
+    if asked.base_url is None:
+        return None
+    endpoint = judge.Endpoint(asked.base_url, asked.model, str(out / "judge"), asked.key, asked.seconds)
+    judge.use(endpoint, lambda seconds, note: log.line(note) if note else None)
+    return endpoint
+
+
+def manifest(config: RunConfig, checked: Checked, policy: Any, device: str) -> dict[str, Any]:
+    """What the run was made with: versions, data, seed, device."""
+    import datetime
+    import platform
+    from importlib.metadata import version
+
+    import torch
+
+    packages = ("redone", "torch", "transformers", "tokenizers", "numpy", "sacrebleu")
+    return {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "seed": config.seed,
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "parameters": sum(p.numel() for p in policy.model.parameters()),
+        "model": type(policy.model).__name__,
+        "packed_engine": policy.packed,
+        "engine_note": policy.note,
+        "max_context": checked.max_context,
+        "judge": "embedded",
+        "data": checked.dataset.fingerprint(),
+        "data_notes": checked.notes,
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }

@@ -1,0 +1,67 @@
+"""Predictions: JSON lines {"id": "<subset>/<index in file order, from 0>", "output": "..."}, made here or elsewhere.
+
+A null output is an empty answer. Where there are several samples of an answer, "sample" numbers them from 0.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from redone.files import numbered_jsonl
+
+LONGEST = 1_000_000  # characters of an output
+
+Outputs = dict[str, list[str]]  # id -> its samples, equally many for all
+
+
+def read_predictions(path: Path, ids: Sequence[str], partial: bool, say: Callable[[str], None]) -> Outputs:
+    """The outputs, in the order of `ids`.
+
+    Raises ValueError naming line and id where a line is no prediction, and where ids are unknown, doubled or missing;
+    with `partial` those are said and left out, of a doubled one all but the first.
+    """
+    known = set(ids)
+    found: dict[str, dict[int, str]] = {}
+    unknown, doubled = [], []
+    for line, row in numbered_jsonl(path):
+        where = f"{path}:{line}"
+        name, output, sample = row.get("id"), row.get("output"), row.get("sample", 0)
+        if not isinstance(name, str) or not isinstance(output, (str, type(None))) or "output" not in row:
+            raise ValueError(f'{where}: not {{"id": text, "output": text or null}}')
+        if type(sample) is not int or sample < 0:
+            raise ValueError(f"{where}: sample is {sample!r}, not a number from 0")
+        if name not in known:
+            unknown.append(f"{name} (line {line})")
+        elif sample in found.setdefault(name, {}):
+            doubled.append(f"{name} (line {line})")
+        else:
+            found[name][sample] = _checked(output or "", f"{where}: the output of {name}")
+    samples = 1 + max((sample for mine in found.values() for sample in mine), default=0)
+    missing = [name for name in ids if len(found.get(name, ())) < samples]
+    wrong = [
+        f"{what} ids: {len(names)}, first {names[0]}"
+        for what, names in (("unknown", unknown), ("doubled", doubled), ("missing", missing))
+        if names
+    ]
+    if wrong and not partial:
+        raise ValueError(
+            f"{path}: {'; '.join(wrong)}. Ids run from {ids[0]} to {ids[-1]}; --partial scores what is there"
+        )
+    if wrong:
+        say(f"{path}: {'; '.join(wrong)}: left out")
+    left_out = set(missing)
+    whole = {name: [found[name][sample] for sample in range(samples)] for name in ids if name not in left_out}
+    if not whole:
+        raise ValueError(f"{path}: it holds no prediction of this benchmark; ids run from {ids[0]} to {ids[-1]}")
+    return whole
+
+
+def _checked(output: str, what: str) -> str:
+    if len(output) > LONGEST:
+        raise ValueError(f"{what} has {len(output):,} characters, more than {LONGEST:,}; cut it, or give null")
+    try:
+        output.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{what} holds half of a surrogate pair at character {error.start}, which is no text; replace it by U+FFFD"
+        ) from None
+    return output

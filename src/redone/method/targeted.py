@@ -1,0 +1,167 @@
+"""The data of stage 2: train records of weak tasks, and general records with soft labels against forgetting."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from redone.data.dedupe import drop_near_duplicates, normalised_prompt
+from redone.data.encode import Encoder
+from redone.data.load import Dataset
+from redone.data.mix import uniform
+from redone.measure.tasks import Judged
+from redone.records import Record, TargetPlan, Task, Verdict
+from redone.sample.local import Answer
+
+
+@dataclass(frozen=True)
+class Teach:
+    """One record of the targeted set. target: what the model should write, without the end token."""
+
+    record: Record
+    target: str
+    source: str  # "gold", "best of n", or "distribution": along the best of n
+    why: str
+
+
+def choose(plan: TargetPlan, dataset: Dataset, *, threshold: float, seed: int) -> tuple[list[Record], dict[str, int]]:
+    """The plan's SNS records, near-duplicates removed within each task, and how many were removed by task.
+
+    A task whose records have few answers, or one very common answer, is spread over its answers (`spread`).
+    """
+    chosen: list[Record] = []
+    removed = {}
+    for task, quota in plan.quotas.items():
+        pool = sorted(dataset.records[task]["train"], key=lambda r: uniform(seed, "target", r.id))
+        pool = spread(pool, quota)
+        fresh, removed[task] = drop_near_duplicates(pool, threshold, template=dataset.tasks[task].prompt, most=quota)
+        chosen += fresh
+    return chosen, removed
+
+
+def spread(pool: Sequence[Record], quota: int) -> list[Record]:
+    """The pool in its order, without what one answer has beyond a quarter of the quota, or beyond its even share where
+    there are fewer than four answers: who is taught the commonest answer most of the time learns to give it always.
+    """
+    counts = Counter(record.answer for record in pool)
+    rest = len(pool) - max(counts.values(), default=0)
+    if not rest:  # one answer alone
+        return list(pool)
+    share = max(0.25, 1.0 / len(counts))
+    most = max(1, round(min(share * quota, share / (1.0 - share) * rest)))
+    seen: Counter[str] = Counter()
+    kept = []
+    for record in pool:
+        if seen[record.answer] < most:
+            seen[record.answer] += 1
+            kept.append(record)
+    return kept
+
+
+def choose_general(plan: TargetPlan, dataset: Dataset, seed: int, spare: float) -> list[Record]:
+    """Train records of general tasks for soft labels, and the share `spare` of them besides for those that fail."""
+    chosen: list[Record] = []
+    for task, quota in plan.general.items():
+        pool = sorted(dataset.records[task]["train"], key=lambda r: uniform(seed, "general", r.id))
+        chosen += pool[: ceil(quota * (1.0 + spare))]
+    return chosen
+
+
+def gold_targets(
+    records: Sequence[Record], encoder: Encoder, tasks: Mapping[str, Task], why: Mapping[str, str]
+) -> list[Teach]:
+    return [Teach(r, encoder.target_text(r, tasks[r.task]), "gold", why.get(r.task, "general")) for r in records]
+
+
+def best_of_n(
+    judged: Sequence[Judged],
+    encoder: Encoder,
+    tasks: Mapping[str, Task],
+    quotas: Mapping[str, int],
+    source: str = "best of n",
+) -> tuple[list[Teach], int]:
+    """Soft labels: each record's best candidate by the embedded judge; and how many records had none that passes.
+
+    The judge ranks by verifiable reward first, then format, then the model's own mean log-probability. A candidate that
+    does not pass, or is cut off, is never taken. Source: RedOne 2.0 section 3.3.1; the judge's order is ours.
+    """
+    taught: list[Teach] = []
+    failed = 0
+    left = dict(quotas)
+    for item in judged:
+        task = tasks[item.record.task]
+        if not left[task.name]:
+            continue
+        passing = [
+            (verdict, answer, text)
+            for verdict, answer, text in zip(item.verdicts, item.answers, item.texts)
+            if verdict.score >= task.pass_at and answer.finished
+        ]
+        if passing:
+            target = encoder.target_text(item.record, task, max(passing, key=_rank)[2])
+            taught.append(Teach(item.record, target, source, f"general, {task.family}: against forgetting"))
+            left[task.name] -= 1
+        else:
+            failed += 1
+    return taught, failed
+
+
+def _rank(candidate: tuple[Verdict, Answer, str]) -> tuple[float, float, float]:
+    verdict, answer, _ = candidate
+    return verdict.score, verdict.parts.get("parsed", 1.0), fmean(answer.logprobs)
+
+
+def save_distributions(path: Path, made: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Token ids and shares [N, k] of all examples one after another; the file appears whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        ids, shares = (torch.cat(parts).numpy() for parts in zip(*made))
+        np.savez(file, ids=ids.astype(np.int32), shares=shares)
+    part.replace(path)
+
+
+def load_distributions(path: Path, lengths: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+    """What was saved, cut into examples of n target tokens each. Raises ValueError if they do not fit the file."""
+    with np.load(path) as file:
+        ids, shares = torch.from_numpy(file["ids"].astype(np.int64)), torch.from_numpy(file["shares"])
+    if len(ids) != sum(lengths):
+        raise ValueError(f"{path} has {len(ids)} tokens, its records {sum(lengths)}; delete it, and it is made again")
+    return list(zip(ids.split(list(lengths)), shares.split(list(lengths))))
+
+
+def refuse_eval(taught: Sequence[Teach], dataset: Dataset) -> None:
+    """Raises ValueError naming every record of the set that is an eval record or repeats one's prompt."""
+    held_out = {normalised_prompt(record): record.id for record in dataset.split("eval")}
+    leaked = [
+        f"{teach.record.id} ({held_out.get(normalised_prompt(teach.record), teach.record.id)})"
+        for teach in taught
+        if teach.record.split != "train" or normalised_prompt(teach.record) in held_out
+    ]
+    if leaked:
+        raise ValueError(
+            f"the targeted set holds {len(leaked)} records that are not for training: {', '.join(leaked[:5])}; "
+            "results on the eval split would mean nothing. Remove them from the train split"
+        )
+
+
+def rows(taught: Sequence[Teach]) -> list[dict[str, Any]]:
+    """The lines of target/data.jsonl.gz."""
+    return [
+        {
+            "id": teach.record.id,
+            "task": teach.record.task,
+            "split": teach.record.split,
+            "source": f"{teach.record.source}, {teach.source}",
+            "why": teach.why,
+            "messages": list(teach.record.messages),
+            "target": teach.target,
+        }
+        for teach in taught
+    ]

@@ -1,0 +1,113 @@
+"""Where a model lies: a Hugging Face folder, a hub id, or what a run has made so far."""
+
+import hashlib
+import json
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from redone.records import MODELS
+
+if TYPE_CHECKING:
+    from redone.model.policy import Policy
+
+_ENDS = 1 << 20  # bytes
+EMBEDDED = Path(__file__).parents[1] / "world" / "base"
+
+
+class Place(NamedTuple):
+    folder: Path  # config, tokenizer and weights; or a hub id
+    checkpoint: Path | None = None  # of a stage that is not done, whose weights take their place
+
+
+def model_path(name: str) -> Path:
+    """The folder of a base model, or its hub id. Raises ValueError where a folder is named that is not there."""
+    if name == "base":
+        return EMBEDDED
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ValueError(f"{name}: no model lies there (config.json is missing)")
+        return path
+    if name.startswith((".", "/", "~")) or name.count("/") != 1 or path.exists():
+        raise ValueError(f"{name}: there is no such model folder; give a Hugging Face folder or a hub id (owner/name)")
+    return Path(name)
+
+
+def model_place(name: str) -> Place:
+    """Where the model is that a folder, a hub id, a run, or a stage of a run names.
+
+    A run's is that of its last stage that has one; a stage's is its finished model, or else its newest checkpoint.
+    Raises ValueError where there is none.
+    """
+    path = Path(name).expanduser()
+    if (path / "manifest.json").is_file():  # a run
+        for stage in reversed(MODELS[1:]):
+            if (place := _stage(path / stage)) is not None:
+                return place
+        raise ValueError(f"{name}: this run has no model yet; its base is {_base(path)}")
+    if path.name in MODELS[1:] and (path.parent / "manifest.json").is_file():
+        if (place := _stage(path)) is None:
+            raise ValueError(f"{name}: this stage has no model and no checkpoint yet")
+        return place
+    return Place(model_path(name))
+
+
+def _stage(folder: Path) -> Place | None:
+    if (folder / "DONE").is_file():
+        return Place(model_path(str(folder / "model")))
+    checkpoints = sorted((folder / "checkpoints").glob("step-*.pt"))
+    return Place(model_path(_base(folder.parent)), checkpoints[-1]) if checkpoints else None
+
+
+def _base(run: Path) -> str:
+    """What the run began with."""
+    path = run / "config.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["model"]["path"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: cannot be read, so the run's base is not known ({error!r})") from None
+
+
+def weights_of(place: Place) -> str:
+    """A fingerprint of the weights on disk: their files' names, sizes, and first and last mebibytes; "" of a hub id."""
+    digest, found = hashlib.sha256(), False
+    files = sorted(path for kind in ("*.safetensors", "*.bin") for path in place.folder.glob(kind))
+    for path in [*files, *([place.checkpoint] if place.checkpoint else [])]:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            digest.update(f"{path.name} {size}".encode() + file.read(_ENDS))
+            file.seek(max(0, size - _ENDS))
+            digest.update(file.read())
+        found = True
+    return digest.hexdigest()[:16] if found else ""
+
+
+@contextmanager
+def loading(model: str) -> Iterator[None]:
+    """Raises ValueError naming the model where its files are missing or broken."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ValueError(f"{model}: no model could be loaded: {str(error).strip().splitlines()[0]}") from None
+
+
+def load(place: Place, dtype: str = "float32", device: str = "cpu") -> "Policy":
+    """The model as a policy. Raises ValueError where the checkpoint is none of this model, and what a broken folder
+    makes transformers raise."""
+    import torch
+
+    from redone.model.policy import Policy
+
+    policy = Policy.load(place.folder, dtype, device)
+    if place.checkpoint is not None:
+        try:
+            saved = torch.load(place.checkpoint, weights_only=True, map_location=device)
+            policy.model.load_state_dict(saved["model"])
+        except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
+            raise ValueError(f"{place.checkpoint}: no checkpoint of {place.folder} ({error!s:.200})") from None
+    return policy

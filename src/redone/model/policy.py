@@ -1,0 +1,264 @@
+"""Policy: a Hugging Face causal language model with the log-probabilities and the decoder that training needs.
+
+Two paths compute the same numbers. The *packed* one runs every prompt once (`model.trees`, `model.attention`).
+The *ordinary* one repeats the prompt for each answer and works with any causal language model. Which one a model
+takes is decided when it is loaded, by comparing both on two short trees.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from redone.model import attention, llama
+from redone.model.trees import PackedBatch, Tokens, pack
+
+_AGREE = {torch.float32: 1e-4, torch.bfloat16: 0.15}  # largest gap of a log-probability between the two paths
+_CHUNK = 1 << 24  # logits held at once, in numbers
+
+
+Reader = Callable[..., tuple[Tensor, ...]]  # logits [n, V] and columns' rows [n, ...] -> tensors [n, ...]
+
+# what a model's own code may raise on a row of trees; the line that is shown says how it broke
+_BREAKS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
+class Policy:
+    """A model and how it is run.
+
+    packed: whether the prefix-tree path serves this model; note: the line that says why not, or "".
+    by_hand: whether that path runs the layers itself (`model.llama`) rather than through transformers.
+    """
+
+    def __init__(self, model: PreTrainedModel, context: int | None = None) -> None:
+        """context: most tokens of a prompt and its answer that this run has; the model's own limit if not given."""
+        self.model = model
+        model.eval()  # dropout off, also in updates: the ratio of DAPO needs the policy, not a thinned copy of it
+        model.requires_grad_(True)
+        self.packed = False
+        self.by_hand = llama.fits(model)
+        self.note = self._why_not_packed(context)
+        if self.note and self.by_hand:
+            self.by_hand = False
+            self.note = self._why_not_packed(context)
+        self.packed = not self.note
+
+    @classmethod
+    def load(
+        cls, path: str | Path, dtype: str = "float32", device: str = "cpu", context: int | None = None
+    ) -> "Policy":
+        """A model from a Hugging Face folder or hub id."""
+        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype))
+        return cls(model.to(device), context)
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    @property
+    def vocabulary(self) -> int:
+        embeddings: Any = self.model.get_input_embeddings()
+        return embeddings.weight.shape[0]
+
+    def save(self, folder: Path) -> None:
+        self.model.save_pretrained(folder)
+
+    def token_logprobs(
+        self, batch: PackedBatch, temperature: float = 1.0, packed: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Log-probabilities of the batch's trained tokens [K] and their entropies [K], in float32.
+
+        Log-probabilities are differentiable when gradients are enabled; entropies never carry a gradient.
+        """
+        return self._read(batch, partial(_from_logits, temperature), batch.targets, packed=packed)  # type: ignore[return-value]
+
+    def expected_logprobs(self, batch: PackedBatch, ids: Tensor, shares: Tensor) -> Tensor:
+        """Log-probabilities of the tokens ids [K, k] at each trained token's place, summed with weights shares [K, k].
+
+        Minus this is the cross-entropy against a distribution over k tokens; differentiable.
+        """
+        [expected] = self._read(batch, _expected, ids, shares)
+        return expected
+
+    def top_tokens(self, batch: PackedBatch, k: int) -> tuple[Tensor, Tensor]:
+        """The k likeliest tokens [K, k] at each trained token's place, and their shares [K, k] of what they sum to."""
+        return self._read(batch, partial(_top, min(k, self.vocabulary)))  # type: ignore[return-value]
+
+    def _read(
+        self, batch: PackedBatch, read: Reader, *columns: Tensor, packed: bool | None = None
+    ) -> tuple[Tensor, ...]:
+        """What `read` makes of the logits [n, V] that predict n trained tokens and of the columns' rows for them;
+        chunk after chunk, so that never more than a chunk's logits are held."""
+        if not (self.packed if packed is None else packed):
+            pairs = self._ordinary_parts(batch)
+            counts = [sum(len(answer) for _, answer in part) for part in pairs]
+            cut = zip(*(column.split(counts) for column in columns)) if columns else [()] * len(pairs)
+            parts = [read(self._sequence_logits(part), *rows) for part, rows in zip(pairs, cut)]
+        else:
+            hidden = self.packed_hidden(batch.input_ids, batch.position_ids, batch.layout, batch.outputs)
+            # a prompt's last position is picked once for every answer: indexing would add up their gradients in the
+            # order in which threads come, and a run would not repeat to the last bit
+            hidden = hidden.index_select(0, batch.predict_from)
+            head = self.model.get_output_embeddings()
+
+            def from_hidden(hidden: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
+                return read(head(hidden).float(), *rows)
+
+            most = max(1, _CHUNK // self.vocabulary)
+            if len(hidden) <= most:
+                return from_hidden(hidden, *columns)
+            chunks = zip(*(column.split(most) for column in (hidden, *columns)))
+            parts = [checkpoint(from_hidden, *chunk, use_reentrant=False) for chunk in chunks]
+        return tuple(torch.cat(part) for part in zip(*parts))
+
+    def num_forwarded(self, batch: PackedBatch) -> int:
+        """Tokens that `token_logprobs` runs through the model, padding included."""
+        if self.packed:
+            return batch.num_tokens
+        return sum(len(part) * max(len(p) + len(a) for p, a in part) for part in self._ordinary_parts(batch))
+
+    def packed_hidden(
+        self,
+        input_ids: Tensor,
+        position_ids: Tensor,
+        tree: Any,
+        rows: Tensor | None = None,
+        layers: list[llama.Layer] | None = None,
+    ) -> Tensor:
+        """Last hidden states of a row [1, T] under prefix-tree attention, at some of its places. -> [rows or T, d]
+
+        layers: from `layers`, for callers that run many rows with the same weights.
+        """
+        if self.by_hand:
+            layers = layers or llama.layers(self.model)
+            return llama.hidden(self.model, layers, input_ids, position_ids, tree, rows)
+        with self._attention(attention.NAME):
+            out = self.model.base_model(input_ids=input_ids, position_ids=position_ids, use_cache=False, tree=tree)
+        hidden = out.last_hidden_state[0]
+        return hidden if rows is None else hidden.index_select(0, rows)
+
+    def layers(self) -> list[llama.Layer] | None:
+        return llama.layers(self.model) if self.by_hand else None
+
+    def next_logits(self, hidden: Tensor) -> Tensor:  # [rows, d] -> [rows, V] in float32
+        return self.model.get_output_embeddings()(hidden).float()
+
+    @contextmanager
+    def _attention(self, name: str) -> Iterator[None]:
+        before = self.model.config._attn_implementation
+        self.model.config._attn_implementation = name
+        try:
+            yield
+        finally:
+            self.model.config._attn_implementation = before
+
+    def _ordinary_parts(self, batch: PackedBatch) -> list[list[tuple[Tokens, Tokens]]]:
+        """(prompt, answer) pairs, cut so that the logits of a part, padded, are `_CHUNK` numbers or one pair's."""
+        parts: list[list[tuple[Tokens, Tokens]]] = []
+        width = 0
+        for pair in ((prompt, answer) for prompt, answers in batch.trees for answer in answers):
+            wider = max(width, len(pair[0]) + len(pair[1]))
+            if parts and (len(parts[-1]) + 1) * wider * self.vocabulary <= _CHUNK:
+                parts[-1].append(pair)
+                width = wider
+            else:
+                parts.append([pair])
+                width = len(pair[0]) + len(pair[1])
+        return parts
+
+    def _sequence_logits(self, pairs: Sequence[tuple[Tokens, Tokens]]) -> Tensor:
+        """Logits [n, V] that predict the pairs' answers, token after token, in float32."""
+        width = max(len(prompt) + len(answer) for prompt, answer in pairs)
+        ids = torch.zeros(len(pairs), width, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        rows: list[int] = []
+        columns: list[int] = []
+        for row, (prompt, answer) in enumerate(pairs):
+            length = len(prompt) + len(answer)
+            ids[row, :length] = torch.tensor([*prompt, *answer])
+            mask[row, :length] = 1
+            rows += [row] * len(answer)
+            columns += range(len(prompt) - 1, length - 1)
+        device = self.device
+        logits = self.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
+        return logits[torch.tensor(rows, device=device), torch.tensor(columns, device=device)].float()
+
+    def _why_not_packed(self, context: int | None) -> str:
+        """Nothing if both paths agree on two short trees, else the line that says why the ordinary one is taken.
+
+        A sliding window as wide as the longest text hides nothing and is no obstacle.
+        """
+        model = self.model
+        because = f"{type(model).__name__}: prompts are repeated for every answer (slower, same result), because "
+        config = model.config.get_text_config()
+        window = getattr(config, "sliding_window", None)
+        most = context or getattr(config, "max_position_embeddings", None)
+        if window is not None and (most is None or window < most):
+            return because + f"its attention reaches back {window} tokens and texts may have {most or 'more'}"
+        parameters = inspect.signature(model.base_model.forward).parameters.values()
+        if model.base_model is model or not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return because + "the model does not pass keywords on to its attention"
+        random = torch.Generator().manual_seed(0)
+        tokens = torch.randint(0, self.vocabulary, (40,), generator=random).tolist()
+        trees = [(tokens[:9], [tokens[9:14], tokens[14:17]]), (tokens[17:23], [tokens[23:24], tokens[24:31]])]
+        batch = pack(trees, self.device)
+        with torch.no_grad():
+            ordinary, _ = self.token_logprobs(batch, packed=False)
+            try:
+                tree, _ = self.token_logprobs(batch, packed=True)
+            except attention.UnsupportedAttention as error:
+                return because + str(error)
+            except _BREAKS as error:
+                return because + f"prefix-tree attention fails in it ({type(error).__name__}: {error})"
+        gap = float((ordinary - tree).abs().max())
+        if not gap <= _AGREE[model.dtype]:  # also when it is nan
+            return because + f"prefix-tree attention is off by {gap:.2g} on it"
+        return ""
+
+
+def _expected(logits: Tensor, ids: Tensor, shares: Tensor) -> tuple[Tensor]:
+    return ((shares * logits.gather(1, ids)).sum(-1) - shares.sum(-1) * logits.logsumexp(-1),)
+
+
+def _top(k: int, logits: Tensor) -> tuple[Tensor, Tensor]:
+    best, ids = logits.topk(k, -1)
+    return ids, best.softmax(-1)
+
+
+def _from_logits(temperature: float, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    logprobs, entropy = _LogProb.apply(logits / temperature if temperature != 1.0 else logits, targets)
+    return logprobs, entropy
+
+
+class _LogProb(torch.autograd.Function):
+    """Log-probability of the target and entropy [K] of logits [K, V], from one pass of exponentials.
+
+    The gradient of the log-probability is (1 at the target, else 0) - probability; the entropy has none.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        probs = torch.softmax(logits, -1)
+        norm = logits.amax(-1) - probs.amax(-1).log()  # log-sum-exp: the largest logit has probability 1 / sum
+        entropy = norm - torch.einsum("kv,kv->k", probs, logits)
+        ctx.save_for_backward(probs, targets)
+        ctx.mark_non_differentiable(entropy)
+        return logits.gather(1, targets[:, None])[:, 0] - norm, entropy
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        probs, targets = ctx.saved_tensors
+        into = probs * -grad[:, None]
+        into[torch.arange(len(targets), device=grad.device), targets] += grad
+        return into, None
+
+
+def flatten(values: Sequence[Sequence[float]], device: torch.device) -> Tensor:
+    return torch.tensor([x for row in values for x in row], dtype=torch.float32, device=device)

@@ -1,0 +1,276 @@
+"""One stage of DAPO (stages 1 and 3): sample, score, filter, update.
+
+A rollout step samples `prompts` informative groups and makes `updates` optimiser steps of them. Every optimiser
+step's loss is a sum over its tokens, weighted by shares that were fixed for the whole step before it was cut into
+passes that fit into memory.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from redone.algo import dapo
+from redone.algo.schedules import constant_with_warmup
+from redone.config import RL
+from redone.data.encode import Encoder
+from redone.data.mix import Mix, derive_seed, uniform
+from redone.model.policy import Policy, flatten
+from redone.model.trees import pack, split_by_tokens
+from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
+from redone.run.log import Log
+from redone.run.scoring import Asked, ScoreAll, refuse_errors
+from redone.run.store import Store
+from redone.sample.local import Answer, Request, make_decoder
+from redone.train.rollouts import Collected, by_task, collect, reached, rollout_rows, with_old_logprobs
+from redone.train.steps import Taken, make_optimizer, optimizer_step, run_steps, set_rate
+
+
+@dataclass
+class Trainer:
+    """What every step needs; nothing of it changes identity during a stage."""
+
+    stage: str
+    policy: Policy
+    encoder: Encoder
+    tasks: Mapping[str, Task]
+    score_all: ScoreAll
+    most_errors: float  # share of a step's answers that may go without a verdict
+    mix: Mix
+    settings: RL
+    seed: int
+    tokens_per_pass: int
+
+
+def train(trainer: Trainer, store: Store, log: Log) -> float:
+    """Run the stage to its end, going on from the store's checkpoint if there is one; the seconds it took in all.
+
+    Raises Interrupted after ctrl-C, with a checkpoint of the last whole step saved.
+    """
+    settings = trainer.settings
+    optimizer = make_optimizer(trainer.policy, settings.learning_rate, settings.weight_decay)
+    surplus: list[Group] = []
+
+    def take(step: int) -> Taken:
+        nonlocal surplus
+        metrics, rows, surplus = rl_step(trainer, optimizer, step, surplus)
+        return Taken(metrics, _said(metrics), rows)
+
+    def state() -> dict[str, Any]:
+        return {"surplus": [group_to_json(group) for group in surplus], "mix": trainer.mix.state()}
+
+    def restore(saved: Mapping[str, Any]) -> None:
+        nonlocal surplus
+        surplus = [group_from_json(row) for row in saved["surplus"]]
+        trainer.mix.restore(saved["mix"])
+
+    return run_steps(
+        trainer.stage,
+        trainer.policy,
+        optimizer,
+        store,
+        log,
+        steps=settings.steps,
+        save_every=settings.save_every,
+        take=take,
+        state=state,
+        restore=restore,
+    )
+
+
+def rl_step(
+    trainer: Trainer, optimizer: torch.optim.Optimizer, step: int, carried: Sequence[Group]
+) -> tuple[dict[str, Any], list[dict[str, Any]], list[Group]]:
+    """One rollout step and its updates: (metrics, rollout lines, surplus groups)."""
+    settings = trainer.settings
+    collected = sample_groups(trainer, step, carried)
+    refuse_errors(((g.record.task, g.verdicts) for g in collected.fresh), trainer.most_errors)
+    order = sorted(collected.groups, key=lambda group: uniform(trainer.seed, trainer.stage, step, group.record.id))
+    size = settings.prompts // settings.updates
+    minibatches = [order[start : start + size] for start in range(0, len(order), size)]
+    later = [group for part in minibatches[1:] for group in part]
+    known, scored = add_old_logprobs(trainer, [g for g in [*later, *collected.surplus] if g.old_logprobs is None])
+    rate = settings.learning_rate * constant_with_warmup(step, settings.warmup)
+    set_rate(optimizer, rate)
+    parts, rows = [], []
+    for part in minibatches:
+        part = [known.get(id(group), group) for group in part]
+        shaped = shaped_rewards(part, trainer.tasks, settings.length_penalty)
+        advantages = dapo.advantages(shaped, settings.advantage_floor)
+        parts.append(update(trainer, optimizer, part, advantages))
+        for group, values in zip(part, advantages.tolist()):
+            rows += rollout_rows(step + 1, group, values)
+    for group in [*collected.dropped, *collected.errors]:
+        rows += rollout_rows(step + 1, group, None)
+    metrics = _metrics(trainer, step + 1, collected, parts, rate, scored)
+    return metrics, rows, [known.get(id(group), group) for group in collected.surplus]
+
+
+def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group]) -> Collected:
+    settings, encoder, tasks = trainer.settings, trainer.encoder, trainer.tasks
+    decoder = make_decoder(
+        trainer.policy,
+        group=settings.group,
+        temperature=settings.temperature,
+        seed=derive_seed(trainer.seed, trainer.stage, "rollouts", step),
+        eos_ids=encoder.eos_ids,
+    )
+
+    def request(record: Record) -> Request:
+        [prompt] = encoder.prompts([record], tasks)
+        return Request(record, prompt, tasks[record.task].budget)
+
+    def rollout(record: Record, answer: Answer) -> Rollout:
+        text = encoder.decode(answer.tokens, record, tasks[record.task])
+        return Rollout(record.id, answer.tokens, answer.logprobs, text, answer.finished, step)
+
+    def scored(completed: Sequence[tuple[Request, Sequence[Answer]]]) -> list[list[tuple[Rollout, Verdict]]]:
+        written = [[rollout(asked.key, answer) for answer in answers] for asked, answers in completed]
+        verdicts = trainer.score_all(
+            [Asked(asked.key, [(r.text, r.finished) for r in mine]) for (asked, _), mine in zip(completed, written)]
+        )
+        return [list(zip(mine, theirs)) for mine, theirs in zip(written, verdicts)]
+
+    return collect(
+        decoder,
+        trainer.mix.draw,
+        request,
+        scored,
+        prompts=settings.prompts,
+        pool=len(trainer.mix),
+        refill=settings.refill,
+        in_flight=settings.in_flight,
+        min_spread=settings.min_spread,
+        carried=carried,
+    )
+
+
+def shaped_rewards(groups: Sequence[Group], tasks: Mapping[str, Task], factor: float) -> Tensor:  # -> [P, G]
+    """Outcome scores plus the soft overlong penalty; the penalty joins after filtering and is not stored."""
+
+    def shaped(group: Group, index: int) -> float:
+        budget = tasks[group.record.task].budget
+        penalty = dapo.overlong_penalty(len(group.rollouts[index].tokens), budget, dapo.overlong_cache(budget))
+        return group.verdicts[index].score + factor * penalty
+
+    return torch.tensor([[shaped(group, i) for i in range(len(group.rollouts))] for group in groups])
+
+
+def add_old_logprobs(trainer: Trainer, groups: Sequence[Group]) -> tuple[dict[int, Group], int]:
+    """id(group) -> the group with the trainer's log-probabilities, before the weights that sampled it change; and the
+    tokens that were run forward for it."""
+    known, forwarded = {}, 0
+    trees = group_trees(groups)
+    with torch.no_grad():
+        for part in split_by_tokens(trees, trainer.tokens_per_pass, repeated=not trainer.policy.packed):
+            batch = pack([trees[i] for i in part], trainer.policy.device)
+            forwarded += trainer.policy.num_forwarded(batch)
+            logprobs, _ = trainer.policy.token_logprobs(batch, trainer.settings.temperature)
+            values = iter(logprobs.tolist())
+            for i in part:
+                rows = [[next(values) for _ in answer] for answer in trees[i][1]]
+                known[id(groups[i])] = with_old_logprobs(groups[i], rows)
+    return known, forwarded
+
+
+def group_trees(groups: Sequence[Group]) -> list[tuple[Sequence[int], list[Sequence[int]]]]:
+    return [(group.prompt, [rollout.tokens for rollout in group.rollouts]) for group in groups]
+
+
+def update(
+    trainer: Trainer, optimizer: torch.optim.Optimizer, groups: Sequence[Group], advantages: Tensor
+) -> dict[str, float]:
+    """One optimiser step on some groups; its statistics."""
+    settings, policy = trainer.settings, trainer.policy
+    trees = group_trees(groups)
+    lengths = [len(rollout.tokens) for group in groups for rollout in group.rollouts]
+    owners = [i for i, group in enumerate(groups) for _ in group.rollouts]
+    weights = list(dapo.token_weights(lengths, owners, settings.averaging).split([sum(map(len, t[1])) for t in trees]))
+    totals = {"loss": 0.0, "clip_fraction": 0.0, "entropy": 0.0, "sampler_gap": 0.0}
+    forwarded = 0
+    for part in split_by_tokens(trees, trainer.tokens_per_pass, repeated=not policy.packed):
+        batch = pack([trees[i] for i in part], policy.device)
+        forwarded += policy.num_forwarded(batch)
+        logprobs, entropy = policy.token_logprobs(batch, settings.temperature)
+        mine = [groups[i] for i in part]
+        share = torch.cat([weights[i] for i in part]).to(policy.device)
+        each = torch.cat([advantages[i] for i in part]).to(policy.device)
+        spread = each.repeat_interleave(torch.tensor(batch.lengths, device=policy.device))
+        sampler = flatten([r.sampler_logprobs for group in mine for r in group.rollouts], policy.device)
+        old = _old_logprobs(mine, logprobs)
+        loss, statistics = dapo.dapo_loss(logprobs, old, spread, share, settings.clip_low, settings.clip_high)
+        loss.backward()
+        totals["loss"] += float(loss.detach())
+        totals["clip_fraction"] += statistics["clip_fraction"]
+        totals["entropy"] += float((entropy * share).sum())
+        totals["sampler_gap"] = max(totals["sampler_gap"], float((old - sampler).abs().max()))
+    totals["grad_norm"] = optimizer_step(policy, optimizer, settings.max_grad_norm, totals["loss"])
+    return {**totals, "forwarded": forwarded, "answer_tokens": sum(lengths)}
+
+
+def _old_logprobs(groups: Sequence[Group], logprobs: Tensor) -> Tensor:
+    """Stored ones where a group has them; elsewhere the current ones, whose ratio is one with a gradient."""
+    pieces = []
+    place = 0
+    for group in groups:
+        count = sum(len(rollout.tokens) for rollout in group.rollouts)
+        if group.old_logprobs is None:
+            pieces.append(logprobs.detach()[place : place + count])
+        else:
+            pieces.append(flatten(group.old_logprobs, logprobs.device))
+        place += count
+    return torch.cat(pieces)
+
+
+def _metrics(
+    trainer: Trainer, step: int, collected: Collected, parts: Sequence[Mapping[str, float]], rate: float, scored: int
+) -> dict[str, Any]:
+    fresh = collected.fresh
+    verdicts = reached(fresh)
+    thinking = [trainer.tasks[group.record.task].think for group in collected.groups]
+
+    def mean(name: str) -> float | None:
+        return fmean(part[name] for part in parts) if parts else None
+
+    return {
+        "step": step,
+        "reward": fmean(v.score for v in verdicts) if verdicts else None,
+        "pass_rate": fmean(v.reason == "right" for v in verdicts) if verdicts else None,
+        "loss": mean("loss"),
+        "entropy": mean("entropy"),
+        "clip_fraction": mean("clip_fraction"),
+        "grad_norm": mean("grad_norm"),
+        "sampler_gap": max((part["sampler_gap"] for part in parts), default=None),
+        "learning_rate": rate,
+        "groups": len(collected.groups),
+        "generated": len(fresh),
+        "dropped": len(collected.dropped),
+        "errors": len(collected.errors),
+        "carried": collected.carried,
+        "surplus": len(collected.surplus),
+        "starved": collected.starved,
+        "rationale_share": fmean(thinking) if thinking else None,
+        "updates": len(parts),
+        "forwarded_tokens": sum(part["forwarded"] for part in parts),  # of the updates, forward and backward
+        "scored_tokens": scored,  # forward only, for old log-probabilities
+        "answer_tokens": sum(part["answer_tokens"] for part in parts),
+        "tasks": by_task(fresh, trainer.tasks, trainer.settings.min_spread),
+    }
+
+
+def _said(metrics: Mapping[str, Any]) -> str:
+    parts = []
+    if metrics["reward"] is not None:
+        parts.append(f"reward {metrics['reward']:.3f}  pass {100 * metrics['pass_rate']:3.0f} %")
+    parts.append(f"groups {metrics['groups']} of {metrics['generated'] + metrics['carried']}")
+    if metrics["entropy"] is not None:
+        parts.append(f"entropy {metrics['entropy']:.2f}")
+    if metrics["errors"]:
+        parts.append(f"{metrics['errors']} groups could not be scored")
+    if metrics["starved"]:
+        none = "" if metrics["groups"] else " (none: no update)"
+        parts.append(f"the pool holds too few prompts of middling difficulty: trained on those there are{none}")
+    return "  ".join(parts)

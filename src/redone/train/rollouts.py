@@ -1,0 +1,123 @@
+"""Dynamic sampling: fill a step with informative groups (DAPO, equation 11).
+
+Refill is one for one: a group without spread is replaced by one new group, never by a batch. Groups that are
+informative but not needed (where `refill` > 1 generated a few more at once) are kept for the next step and used
+there first. After one full pass over the pool the step makes do with what it has; it never raises.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+from redone.algo.dapo import is_informative
+from redone.records import Group, Record, Rollout, Task, Verdict
+from redone.sample.local import Answer, Decoder, Request
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The groups of one step and what it cost to get them."""
+
+    groups: list[Group]  # informative, at most the prompts of a step
+    surplus: list[Group]  # informative, for the next step
+    dropped: list[Group]  # without spread
+    errors: list[Group]  # with a verdict that could not be reached
+    fresh: list[Group]  # every group generated in this step
+    carried: int  # of `groups`, those left over from earlier steps
+    starved: bool  # the pool ran dry before the step was full
+
+
+def collect(
+    decoder: Decoder,
+    draw: Callable[[], Record],
+    request: Callable[[Record], Request],  # its key is the record
+    score: Callable[[Sequence[tuple[Request, Sequence[Answer]]]], Sequence[Sequence[tuple[Rollout, Verdict]]]],
+    *,
+    prompts: int,
+    pool: int,  # most prompts drawn in this step
+    refill: int = 1,
+    in_flight: int = 1 << 30,
+    min_spread: float = 1e-3,
+    carried: Sequence[Group] = (),
+) -> Collected:
+    """Groups for one step: the carried ones first, then new ones until `prompts` are informative."""
+    ready, dropped, errors = list(carried), [], []
+    drawn = 0
+    while True:
+        missing = prompts - len(ready) - decoder.in_flight
+        room = min(in_flight - decoder.in_flight, pool - drawn)
+        if missing > 0 and room > 0 and (missing >= refill or decoder.in_flight == 0):
+            count = min(max(missing, refill), room)
+            decoder.admit([request(draw()) for _ in range(count)])
+            drawn += count
+        if decoder.in_flight == 0:
+            break
+        completed = decoder.step()
+        for (asked, _), judged in zip(completed, score(completed)):
+            group = Group(asked.key, asked.prompt, tuple(r for r, _ in judged), tuple(v for _, v in judged))
+            if any(verdict.reason == "error" for verdict in group.verdicts):
+                errors.append(group)
+            elif is_informative(group.scores, min_spread):
+                ready.append(group)
+            else:
+                dropped.append(group)
+    return Collected(
+        groups=ready[:prompts],
+        surplus=ready[prompts:],
+        dropped=dropped,
+        errors=errors,
+        fresh=[*ready[len(carried) :], *dropped, *errors],
+        carried=min(len(carried), prompts),
+        starved=len(ready) < prompts,
+    )
+
+
+def reached(groups: Sequence[Group]) -> list[Verdict]:
+    """The verdicts of all answers, without those that could not be reached: these are counted apart."""
+    return [verdict for group in groups for verdict in group.verdicts if verdict.reason != "error"]
+
+
+def by_task(groups: Sequence[Group], tasks: Mapping[str, Task], min_spread: float) -> dict[str, dict[str, Any]]:
+    """Reward and pass rate of the answers that were scored (None without any), share of groups filtered out, answer
+    length in tokens, share of answers that could not be scored, number of groups, for each task."""
+    table = {}
+    for name in sorted({group.record.task for group in groups}):
+        mine = [group for group in groups if group.record.task == name]
+        verdicts = reached(mine)
+        answers = sum(len(group.verdicts) for group in mine)
+        whole = [group for group in mine if len(reached([group])) == len(group.verdicts)]
+        table[name] = {
+            "reward": fmean(v.score for v in verdicts) if verdicts else None,
+            "pass_rate": fmean(v.score >= tasks[name].pass_at for v in verdicts) if verdicts else None,
+            "filtered": sum(not is_informative(group.scores, min_spread) for group in whole) / len(mine),
+            "length": fmean(len(rollout.tokens) for group in mine for rollout in group.rollouts),
+            "errors": 1 - len(verdicts) / answers,
+            "groups": len(mine),
+        }
+    return table
+
+
+def with_old_logprobs(group: Group, values: Sequence[Sequence[float]]) -> Group:
+    return replace(group, old_logprobs=tuple(tuple(row) for row in values))
+
+
+def rollout_rows(step: int, group: Group, advantages: Sequence[float] | None) -> list[dict[str, Any]]:
+    """The lines of rollouts.jsonl.gz: advantages are None for groups that were not trained on in this step."""
+    return [
+        {
+            "step": step,
+            "id": group.record.id,
+            "task": group.record.task,
+            "prompt": group.record.prompt_text,
+            "text": rollout.text,
+            "score": round(verdict.score, 6),
+            "reason": verdict.reason,
+            "parts": dict(verdict.parts),
+            "note": verdict.note,
+            "advantage": None if advantages is None else round(advantages[i], 6),
+            "length": len(rollout.tokens),
+            "policy_step": rollout.step,
+        }
+        for i, (rollout, verdict) in enumerate(zip(group.rollouts, group.verdicts))
+    ]

@@ -1,0 +1,205 @@
+from dataclasses import replace
+
+import pytest
+
+from redone.checks import check
+from redone.checks.check import check_judge, check_lengths, check_options, check_rewards, check_sandbox
+from redone.data.encode import Encoder
+from redone.data.load import SPLITS, Dataset
+from redone.records import Record, Task
+
+NUMBER = Task("price", "sns", "dialogue", "", "", "exact", {"kind": "number"})
+WORD = Task("word", "sns", "dialogue", "", "", "exact", budget=8)
+
+
+def record(task, number, answer, split="train", prompt=None, **changes):
+    prompt = prompt or f"what is {number} ?"
+    made = Record(
+        f"{task.name}/{split}/{number}",
+        task.name,
+        ({"role": "user", "content": prompt},),
+        answer,
+        split,
+        f"{task.name}.{split}.jsonl:{number + 1}",
+    )
+    return replace(made, **changes)
+
+
+def dataset(*tasks_and_answers, **extra):
+    """A dataset of (task, train answers), with one good record in each other split."""
+    records = {}
+    for task, train in tasks_and_answers:
+        good = "7" if task.options.get("kind") == "number" else "ok"
+        mine = {split: (record(task, 0, good, split),) for split in SPLITS}
+        mine["train"] = tuple(a if isinstance(a, Record) else record(task, i, a) for i, a in enumerate(train))
+        records[task.name] = mine
+    return Dataset({t.name: t for t, _ in tasks_and_answers}, records, {t.name: 0 for t, _ in tasks_and_answers})
+
+
+def refusal(action, *arguments):
+    with pytest.raises(ValueError) as error:
+        action(*arguments)
+    return str(error.value)
+
+
+# Rewards
+
+
+def test_a_dataset_whose_gold_answers_score_1_is_left_as_it_is():
+    given = dataset((NUMBER, ["7", "8 $"]), (WORD, ["tea"]))
+    assert check_rewards(given) == (given, [])
+
+
+def test_every_gold_answer_that_does_not_score_1_is_listed_with_file_line_and_record():
+    title = Task("title", "sns", "dialogue", "", "", "pattern")
+    rules = [{"rule": "words", "min": 2}, {"rule": "contains", "text": "tea"}]
+    good = record(title, 0, "good tea", fields={"rules": rules})
+    bad = record(title, 1, "good cake", fields={"rules": rules})
+    given = dataset((NUMBER, ["7", "seven"]), (title, [good, bad]))
+    given = replace(
+        given, records={**given.records, "title": {**given.records["title"], "probe": (good,), "eval": (good,)}}
+    )
+    lines = refusal(check_rewards, given).splitlines()
+    assert lines[0].startswith("2 reference answers do not score 1")
+    assert 'on_bad_gold = "drop"' in lines[0]
+    assert lines[1].startswith("  price.train.jsonl:2: price/train/1: ")
+    assert lines[2] == "  title.train.jsonl:2 (title/train/1): 'good cake' scores 0.5: broken: contains"
+    assert len(lines) == 3
+
+
+def test_gold_answers_of_every_split_are_looked_at():
+    for split in SPLITS:
+        given = dataset((NUMBER, ["7"]))
+        records = {"price": {**given.records["price"], split: (record(NUMBER, 3, "x", split),)}}
+        assert f"price.{split}.jsonl:4" in refusal(check_rewards, replace(given, records=records))
+
+
+def test_a_long_list_is_cut_and_counted():
+    lines = refusal(check_rewards, dataset((NUMBER, ["x"] * 25))).splitlines()
+    assert lines[0].startswith("25 reference answers")
+    assert len(lines) == 1 + 20 + 1
+    assert lines[-1] == "  and 5 more"
+
+
+def test_a_task_may_say_that_bad_gold_is_dropped_and_the_notes_say_so():
+    given = dataset((replace(NUMBER, on_bad_gold="drop"), ["7", "x", "y", "8"]), (WORD, ["tea"]))
+    kept, notes = check_rewards(given)
+    assert [r.answer for r in kept.records["price"]["train"]] == ["7", "8"]
+    assert kept.records["word"] == given.records["word"]
+    assert notes == ["price: 2 records left out, whose reference answer their reward does not score 1"]
+
+
+def test_one_task_that_drops_does_not_excuse_another():
+    given = dataset((replace(NUMBER, on_bad_gold="drop"), ["7", "x"]), (replace(NUMBER, name="cost"), ["8", "y"]))
+    lines = refusal(check_rewards, given).splitlines()
+    assert lines[0].startswith("1 reference answers")
+    assert "cost.train.jsonl:2" in lines[1]
+
+
+def test_a_task_that_dropping_leaves_without_data_is_refused():
+    message = refusal(check_rewards, dataset((replace(NUMBER, on_bad_gold="drop"), ["x", "y"])))
+    assert "price: 2 records left out" in message
+    assert "no data in train" in message
+
+
+def test_the_rationale_belongs_to_the_gold_answer_of_a_task_that_thinks():
+    task = replace(NUMBER, think=True, rationale="{why}")
+    gold = [record(task, i, "7", rationale=why) for i, why in enumerate(("so", "it says 7 </think> so"))]
+    others = {split: (record(task, 0, "7", split, rationale="so"),) for split in ("probe", "eval")}
+    given = Dataset({"price": task}, {"price": {"train": tuple(gold), **others}}, {"price": 0})
+    lines = refusal(check_rewards, given).splitlines()
+    assert len(lines) == 2  # a rationale that holds the closing tag ends too early
+    assert "price/train/1" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [({"reward": "exakt"}, "exact"), ({"metric": "maen"}, "mean"), ({"options": {"knd": "text"}}, "kind")],
+)
+def test_a_task_with_an_unknown_reward_metric_or_option_is_refused(change, part):
+    message = refusal(check_options, {"word": replace(WORD, **change)})
+    assert "task word" in message
+    assert part in message
+
+
+# Lengths: every byte is a token, and so are <|user|>, <|assistant|>, <think>, </think> and the end
+
+
+@pytest.fixture(scope="module")
+def encoder(make_tokenizer):
+    return Encoder(make_tokenizer())
+
+
+def test_a_prompt_fits_where_it_leaves_room_for_the_answers_budget(encoder):
+    given = dataset((WORD, [record(WORD, 0, "tea", prompt="x" * 40)]))
+    check_lengths(given, encoder, 2 + 40 + 8)
+    message = refusal(check_lengths, given, encoder, 2 + 40 + 8 - 1)
+    assert message.splitlines()[0] == "1 records do not fit:"
+    assert "word.train.jsonl:1 (word/train/0): the prompt's 42 tokens and the answer's budget of 8 " in message
+    assert "context of 49" in message
+
+
+def test_an_answer_fits_where_its_budget_holds_its_end_too(encoder):
+    check_lengths(dataset((WORD, ["x" * 7])), encoder, 100)
+    message = refusal(check_lengths, dataset((WORD, ["x" * 8])), encoder, 100)
+    assert "has 9 tokens with its end" in message
+    assert "raise its budget of 8" in message
+
+
+def test_an_answer_may_not_lie_where_the_overlong_penalty_begins(encoder):
+    task = replace(WORD, budget=40)  # the last quarter is penalised
+    check_lengths(dataset((task, ["x" * 29])), encoder, 100)
+    message = refusal(check_lengths, dataset((task, ["x" * 30])), encoder, 100)
+    assert "rewards at most 30 in full" in message
+
+
+def test_the_rationale_counts_towards_the_answer(encoder):
+    task = replace(WORD, think=True, rationale="{why}")
+
+    def thinking(why):
+        records = {split: (record(task, 0, "ok", split, rationale=why),) for split in SPLITS}
+        return Dataset({"word": task}, {"word": records}, {"word": 0})
+
+    check_lengths(thinking("abcd"), encoder, 100)  # 4, the closing tag, 2 and the end
+    assert "has 9 tokens" in refusal(check_lengths, thinking("abcde"), encoder, 100)
+
+
+def test_everything_that_does_not_fit_is_listed(encoder):
+    given = dataset((WORD, [record(WORD, i, "x" * 9, prompt="x" * 60) for i in range(12)]))
+    lines = refusal(check_lengths, given, encoder, 50).splitlines()
+    assert lines[0] == "24 records do not fit:"
+    assert len(lines) == 1 + 20 + 1
+    assert lines[-1] == "  and 4 more"
+
+
+# The sandbox
+
+CODE = Task("code", "general", "code", "", "", "product", {"of": [{"reward": "expression"}]})
+
+
+def test_without_a_sandbox_a_run_refuses_to_start_or_leaves_out_what_runs_code(monkeypatch):
+    monkeypatch.setattr(check, "unavailable", lambda: "user namespaces are off: set this")
+    given = dataset((WORD, ["tea"]), (CODE, ["x"]))
+    message = refusal(check_sandbox, given, "refuse")
+    assert "code runs code that a model wrote: user namespaces are off: set this" in message
+    kept, notes = check_sandbox(given, "leave_out")
+    assert list(kept.tasks) == ["word"]
+    assert len(notes) == 1
+    assert "user namespaces are off" in notes[0]
+
+
+def test_a_run_without_code_needs_no_sandbox(monkeypatch):
+    monkeypatch.setattr(check, "unavailable", lambda: pytest.fail("it was tried"))
+    given = dataset((WORD, ["tea"]))
+    assert check_sandbox(given, "refuse") == (given, [])
+
+
+def test_a_task_that_asks_a_judge_needs_one_and_its_reference_answers_are_not_checked():
+    asks = replace(WORD, reward="judge", options={"rubric": "Is it a drink?"})
+    given = dataset((asks, ["tea"]))
+    assert "task word asks a judge" in refusal(check_judge, given.tasks, None, "")
+    assert "task word asks a judge" in refusal(check_judge, given.tasks, "http://localhost:1/v1", "")
+    kept, notes = check_rewards(given)
+    assert kept == given
+    assert "a judge decides" in notes[0]
+    assert check_judge({"word": WORD}, None, "") is None

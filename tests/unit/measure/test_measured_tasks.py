@@ -1,0 +1,371 @@
+from dataclasses import replace
+from statistics import fmean
+
+import pytest
+
+from redone.data.encode import Encoder
+from redone.data.load import Dataset
+from redone.measure import tasks as evaluate
+from redone.measure.tasks import average, baselines, best_trivial, chance, output_rows, sample, summarise, task_score
+from redone.records import GENERAL_GROUPS, SNS_FAMILIES, Record, Task, Verdict
+from redone.run.log import Log
+from redone.run.scoring import in_process
+from redone.sample.local import Answer
+
+WORD = Task("word", "sns", "dialogue", "{q}", "{a}", "exact")
+
+
+def sns(name, family=SNS_FAMILIES[0], **changes):
+    return replace(WORD, name=name, family=family, **changes)
+
+
+def general(name, group):
+    return replace(WORD, name=name, part="general", family=group)
+
+
+def records(task, answers, split="eval", **fields):
+    """One record per answer; `fields` are lists of as many values."""
+    return tuple(
+        Record(
+            f"{task.name}/{split}/{i}",
+            task.name,
+            ({"role": "user", "content": f"{split} {i} ?"},),
+            answer,
+            split,
+            "x",
+            fields={name: values[i] for name, values in fields.items()},
+        )
+        for i, answer in enumerate(answers)
+    )
+
+
+def dataset(*tasks, **eval_answers):
+    made = {
+        task.name: {
+            "train": records(task, ["yes"], "train"),
+            "probe": records(task, ["yes"], "probe"),
+            "eval": records(task, eval_answers.get(task.name, ["yes"] * 4)),
+        }
+        for task in tasks
+    }
+    return Dataset({task.name: task for task in tasks}, made, dict.fromkeys(made, 0))
+
+
+def verdicts(*scores):
+    return [Verdict(float(score), "right" if score == 1 else "wrong") for score in scores]
+
+
+def summary(given, scores, **options):
+    """The summary of {task: scores of its eval records}."""
+    pairs = [
+        pair for name, mine in scores.items() for pair in zip(given.records[name]["eval"], verdicts(*mine), strict=True)
+    ]
+    return summarise(given, pairs, baselines(given, "eval", None), seed=1, **{"resamples": 200, **options})
+
+
+# The three averages
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        sns("ner", "information extraction"),
+        sns("tags", "information extraction"),
+        sns("reply", "dialogue"),
+        sns("zh_en", "translation"),
+        sns("en_zh", "translation"),
+        general("sum", "mathematics"),
+        general("times", "mathematics"),
+        general("country", "knowledge"),
+        general("general_zh_en", "translation"),
+    )
+}
+SCORES = {
+    "ner": 10.0,
+    "tags": 20.0,
+    "reply": 60.0,
+    "zh_en": 40.0,
+    "en_zh": 44.0,
+    "sum": 100.0,
+    "times": 50.0,
+    "country": 30.0,
+    "general_zh_en": 0.0,
+}
+
+
+def test_sns_is_the_plain_mean_over_tasks_outside_the_translation_family():
+    assert average(TASKS, SCORES, "sns") == pytest.approx(30.0)  # of 10, 20, 60: by task, not by family
+
+
+def test_translation_is_the_plain_mean_over_that_family_of_the_sns_tasks():
+    assert average(TASKS, SCORES, "translation") == pytest.approx(42.0)
+
+
+def test_general_is_the_mean_over_groups_of_the_mean_over_each_groups_tasks():
+    assert average(TASKS, SCORES, "general") == pytest.approx((75.0 + 30.0 + 0.0) / 3)
+
+
+@pytest.mark.parametrize("kind", ["sns", "translation", "general"])
+def test_there_is_no_average_over_no_task(kind):
+    assert average(TASKS, {}, kind) is None
+
+
+def test_every_family_and_group_counts_in_exactly_one_average():
+    tasks = {family: sns(family, family) for family in SNS_FAMILIES}
+    tasks |= {f"general {group}": general(f"general {group}", group) for group in GENERAL_GROUPS}
+    for name in tasks:
+        kinds = [kind for kind in ("sns", "translation", "general") if average(tasks, {name: 7.0}, kind) is not None]
+        assert len(kinds) == 1
+
+
+def test_a_summary_holds_the_averages_of_its_own_task_scores():
+    given = dataset(*TASKS.values())
+    found = summary(given, {name: [1, 0, 0, i % 2] for i, name in enumerate(TASKS)})
+    scores = {name: row["score"] for name, row in found["tasks"].items()}
+    assert scores["ner"] == 25.0
+    assert scores["tags"] == 50.0
+    assert found["averages"] == {kind: average(TASKS, scores, kind) for kind in ("sns", "translation", "general")}
+
+
+def test_tasks_that_were_not_measured_are_left_out():
+    found = summary(dataset(*TASKS.values()), {"ner": [1, 1, 0, 0], "reply": [1, 1, 1, 1]})
+    assert list(found["tasks"]) == ["ner", "reply"]
+    assert found["averages"] == {"sns": 75.0, "translation": None, "general": None}
+    assert list(found["average_intervals"]) == ["sns"]
+
+
+# Scores and intervals
+
+
+def test_a_tasks_score_is_its_metric_over_all_records_and_not_the_mean_of_scores():
+    task = sns("tags", reward="set_f1", metric="micro_f1")
+    counts = [
+        Verdict(1.0, "right", {"hits": 1.0, "predicted": 1.0, "gold": 1.0}),
+        Verdict(0.0, "wrong", {"hits": 0.0, "predicted": 4.0, "gold": 4.0}),
+    ]
+    assert task_score(task, counts) == pytest.approx(20.0)  # 2 hits of 5 and 5, where the mean would say 50
+
+
+def test_a_share_of_right_answers_has_wilsons_interval():
+    row = summary(dataset(WORD), {"word": [1, 0, 0, 0]})["tasks"]["word"]
+    # 1 of 4: centre (1 + 1.9207) / (4 + 3.8415), half 1.95996 / 7.8415 * sqrt(0.75 + 0.9604)
+    assert row["interval"] == pytest.approx([100 * (0.37247 - 0.32689), 100 * (0.37247 + 0.32689)], abs=0.01)
+
+
+def test_graded_scores_have_a_bootstrap_interval_around_their_mean():
+    given = dataset(WORD, word=["yes"] * 64)
+    scores = [i / 63 for i in range(64)]
+    low, high = summary(given, {"word": scores}, resamples=2000)["tasks"]["word"]["interval"]
+    error = 100 * (fmean((s - 0.5) ** 2 for s in scores) / 64) ** 0.5
+    assert low == pytest.approx(50 - 1.96 * error, abs=1.0)
+    assert high == pytest.approx(50 + 1.96 * error, abs=1.0)
+
+
+def test_an_average_of_many_tasks_is_surer_than_each_of_them():
+    tasks = [sns(f"task{i}") for i in range(16)]
+    found = summary(dataset(*tasks), {task.name: [0.2, 0.9, 0.4, 0.7] for task in tasks}, resamples=1000)
+    low, high = found["average_intervals"]["sns"]
+    widths = [row["interval"][1] - row["interval"][0] for row in found["tasks"].values()]
+    assert low < found["averages"]["sns"] < high
+    # 16 independent tasks: a quarter of one task's width
+    assert high - low == pytest.approx(fmean(widths) / 4, rel=0.25)
+
+
+@pytest.mark.parametrize("scores", [[0, 0, 0, 0], [1, 1, 1, 1], [1, 0, 1, 1], [0.5, 0.5, 0.5, 0.5], [0.01, 1, 1, 1]])
+def test_scores_lie_in_their_intervals_and_all_between_0_and_100(scores):
+    found = summary(dataset(*TASKS.values()), dict.fromkeys(TASKS, scores))
+    for row in found["tasks"].values():
+        assert 0 <= row["interval"][0] <= row["score"] <= row["interval"][1] <= 100
+        assert 0 <= row["baseline"] <= 100
+    for low, high in found["average_intervals"].values():
+        assert 0 <= low <= high <= 100
+
+
+def test_an_interval_of_a_metric_that_is_no_mean_is_that_metrics_own():
+    task = sns("tags", reward="set_f1", metric="micro_f1")
+    given = dataset(task, tags=["a"] * 40)
+    # each score is 0 or 1, and the rare long lists decide the metric: near 1 although half of the scores are 0
+    counts = [Verdict(0.0, "wrong", {"hits": 0.0, "predicted": 1.0, "gold": 1.0})] * 20
+    counts += [Verdict(1.0, "right", {"hits": 99.0, "predicted": 99.0, "gold": 99.0})] * 20
+    pairs = list(zip(given.records["tags"]["eval"], counts))
+    found = summarise(given, pairs, baselines(given, "eval", None), seed=1, resamples=300)
+    low, high = found["tasks"]["tags"]["interval"]
+    assert 97 < low < found["tasks"]["tags"]["score"] < high < 100
+    low, high = found["average_intervals"]["sns"]
+    assert 97 < low < found["averages"]["sns"] < high < 100
+
+
+def test_the_same_seed_gives_the_same_intervals():
+    given, scores = dataset(WORD), {"word": [0.2, 0.9, 0.4, 0.7]}
+    assert summary(given, scores) == summary(given, scores)
+
+
+def test_answers_that_could_not_be_scored_are_counted_apart():
+    given = dataset(WORD)
+    said = [Verdict(1.0, "right"), Verdict(0.0, "error", note="broken"), *verdicts(1, 0)]
+    pairs = list(zip(given.records["word"]["eval"], said))
+    row = summarise(given, pairs, baselines(given, "eval", None), seed=1, resamples=200)["tasks"]["word"]
+    assert row["errors"] == 1
+    assert row["reasons"] == {"right": 2, "error": 1, "wrong": 1}
+    assert row["n"] == 4
+
+
+def test_a_row_says_family_or_group_metric_and_reward():
+    given = dataset(WORD, general("sum", "mathematics"))
+    rows = summary(given, {"word": [1] * 4, "sum": [1] * 4})["tasks"]
+    assert (rows["word"]["family"], rows["word"]["metric"], rows["word"]["reward"]) == ("dialogue", "mean", "exact")
+    assert rows["sum"]["group"] == "mathematics"
+    assert "family" not in rows["sum"]
+
+
+# Baselines
+
+
+def trivial(task, train, answers, **fields):
+    """Score and name of the best answer that needs no model."""
+    made = {"train": records(task, train, "train"), "eval": records(task, answers, **fields)}
+    return best_trivial(Dataset({task.name: task}, {task.name: made}, {}), task, "eval")
+
+
+def test_the_majority_label_is_that_of_train():
+    train = ["no", "yes", "yes"]
+    assert trivial(WORD, train, ["no", "no", "yes", "no"]) == (25.0, "majority")
+    assert trivial(WORD, ["no", "yes"], ["no", "yes", "yes"])[0] == pytest.approx(100 / 3)  # a tie: the first by name
+
+
+def test_the_first_candidate_is_a_baseline():
+    task = sns("tag", options={"kind": "choice"}, candidates="candidates")
+    listed = [["a", "b"], ["c", "d"], ["e", "f"]]
+    assert trivial(task, ["z"], ["a", "c", "f"], candidates=listed)[1] == "first candidate"
+
+
+def test_all_candidates_are_a_baseline_of_a_list():
+    task = sns("tags", reward="set_f1", metric="micro_f1", candidates="candidates", options={"separator": ";"})
+    found = trivial(task, ["z"], ["b; a", "c"], candidates=[["a", "b"], ["c", "d"]])
+    assert found == (pytest.approx(100 * 2 * 3 / (4 + 3)), "all candidates")
+
+
+def test_an_empty_answer_is_a_baseline():
+    task = sns("ner", reward="set_f1", metric="mean")
+    assert trivial(task, ["rome"], ["none", "none", "paris"]) == (pytest.approx(200 / 3), "empty")
+
+
+def test_the_echoed_source_is_a_baseline():
+    task = sns("zh_en", "translation", reward="anls", source="text")
+    score, name = trivial(task, ["zzzz"], ["tea", "good tea"], text=["tea", "good te"])
+    assert (score, name) == (pytest.approx(100 * (1 + 7 / 8) / 2), "source echoed")
+
+
+def test_a_baseline_of_a_task_that_thinks_closes_its_thinking():
+    task = sns("sum", think=True, rationale="{why}")
+    assert trivial(task, ["7"], ["7", "7"]) == (100.0, "majority")
+
+
+def test_a_baseline_is_measured_on_the_records_that_the_model_was():
+    given = dataset(WORD, word=["yes", "yes", "no", "no"])
+    pairs = list(zip(given.records["word"]["eval"][:2], verdicts(0, 0)))
+    row = summarise(given, pairs, baselines(given, "eval", 2), seed=1, resamples=100)["tasks"]["word"]
+    assert (row["baseline"], row["baseline_answer"], row["n"]) == (100.0, "majority", 2)
+
+
+def test_averages_of_baselines_stand_beside_those_of_scores():
+    given = dataset(sns("a"), sns("b"), a=["yes"] * 4, b=["yes", "no", "no", "no"])
+    found = summary(given, {"a": [0] * 4, "b": [0] * 4})
+    assert found["baselines"] == {"sns": 62.5, "translation": None, "general": None}
+
+
+def test_chance_is_a_pass_rate_and_not_a_score():
+    # all candidates score 0.67 on each record, yet pass none of them
+    task = sns("tags", reward="set_f1", metric="micro_f1", candidates="candidates")
+    listed = [["a", "b"], ["c", "d"]]
+    made = {"train": records(task, ["z"], "train"), "probe": records(task, ["b", "d"], "probe", candidates=listed)}
+    given = Dataset({"tags": task}, {"tags": made}, {})
+    assert best_trivial(given, task, "probe")[0] == pytest.approx(200 / 3)
+    assert chance(given, task, "probe") == 0.0
+    assert chance(given, replace(task, pass_at=0.6), "probe") == 1.0
+
+
+# Sampling
+
+
+class Scripted:
+    """A decoder that says `says(request)`, a group of texts, one request a step, the last one first."""
+
+    def __init__(self, encoder, says, group):
+        self.encoder, self.says, self.group = encoder, says, group
+        self.waiting = []
+        self.most = 0
+
+    @property
+    def in_flight(self):
+        return len(self.waiting)
+
+    def admit(self, requests):
+        self.waiting += requests
+        self.most = max(self.most, len(self.waiting))
+
+    def step(self):
+        request = self.waiting.pop()
+        end = self.encoder.tokenizer.eos_token_id
+        texts = [self.encoder.tokenizer(text, add_special_tokens=False)["input_ids"] for text in self.says(request)]
+        return [(request, tuple(Answer((*ids, end), (0.0,) * (len(ids) + 1), True) for ids in texts))]
+
+
+@pytest.fixture
+def encoder(make_tokenizer):
+    return Encoder(make_tokenizer())
+
+
+@pytest.fixture
+def scripted(monkeypatch, encoder):
+    """Puts a scripted decoder in the place of the real one: scripted(says, group) -> it."""
+
+    def put(says, group):
+        decoder = Scripted(encoder, says, group)
+        monkeypatch.setattr(evaluate, "make_decoder", lambda policy, **settings: decoder)
+        return decoder
+
+    return put
+
+
+def sampled(encoder, given, *, samples, rows):
+    asked = given.split("eval")
+    score_all = in_process(given.tasks)
+    return asked, sample(
+        None, encoder, given.tasks, score_all, asked, samples=samples, temperature=1.0, seed=1, rows=rows, log=Log(),
+        label="test",
+    )  # fmt: skip
+
+
+def test_answers_come_back_in_the_records_order_with_their_verdicts(encoder, scripted):
+    short, long = sns("short"), sns("long", think=True, rationale="{why}", budget=40)
+    given = dataset(short, long, short=["a", "b", "c"], long=["d", "e"])
+    asked = given.split("eval")
+    scripted(lambda r: [f"so</think>{asked[r.key].answer}" if r.key >= 3 else asked[r.key].answer, "zzz"], 2)
+    asked, judged = sampled(encoder, given, samples=2, rows=6)
+    assert [item.record for item in judged] == asked
+    assert [[v.score for v in item.verdicts] for item in judged] == [[1.0, 0.0]] * 5
+    assert judged[4].texts == ("<think>so</think>e", "<think>zzz")
+    assert judged[4].verdicts[1].reason == "unparsable"
+
+
+@pytest.mark.parametrize(("rows", "most"), [(8, 4), (6, 3), (1, 1), (1000, 20)])
+def test_no_more_rows_are_decoded_at_once_than_were_allowed(encoder, scripted, rows, most):
+    given = dataset(WORD, word=["yes"] * 20)
+    decoder = scripted(lambda request: ["yes", "no"], 2)
+    _, judged = sampled(encoder, given, samples=2, rows=rows)
+    assert len(judged) == 20
+    assert decoder.most == most
+
+
+def test_no_record_is_no_answer(encoder, scripted):
+    scripted(lambda request: [], 1)
+    assert sampled(encoder, Dataset({}, {}, {}), samples=1, rows=4) == ([], [])
+
+
+def test_rows_of_the_eval_file_hold_the_first_answer(encoder, scripted):
+    scripted(lambda request: ["yes", "no"], 2)
+    _, judged = sampled(encoder, dataset(WORD, word=["yes"]), samples=2, rows=4)
+    assert output_rows(judged) == [
+        {"id": "word/eval/0", "task": "word", "output": "yes", "score": 1.0, "reason": "right"}
+    ]

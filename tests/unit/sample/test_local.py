@@ -1,0 +1,226 @@
+import math
+from collections import Counter
+
+import pytest
+import torch
+from tiny import VOCABULARY, reference_logprobs, tiny
+from transformers import GenerationConfig
+
+from redone.model.policy import Policy
+from redone.model.trees import pack
+from redone.sample.local import OrdinaryDecoder, Request, TreeDecoder, make_decoder, sample
+
+LENGTHS = (5, 11, 1, 17, 8, 3, 13)
+BUDGETS = (20, 3, 25, 1, 40, 12, 33)
+
+
+def requests(lengths=LENGTHS, budgets=BUDGETS, seed=0):
+    random = torch.Generator().manual_seed(seed)
+    prompts = [tuple(torch.randint(0, VOCABULARY, (n,), generator=random).tolist()) for n in lengths]
+    return [Request(key, prompt, budget) for key, (prompt, budget) in enumerate(zip(prompts, budgets))]
+
+
+def finish(decoder, *waves, steps_between=0):
+    """key -> answers of every request, the waves admitted a few steps apart."""
+    done = []
+    for wave in waves:
+        decoder.admit(wave)
+        for _ in range(steps_between):
+            done += decoder.step()
+    while decoder.in_flight:
+        done += decoder.step()
+    assert len(done) == sum(map(len, waves))
+    return {request.key: answers for request, answers in done}
+
+
+def greedy_of_transformers(model, request, eos):
+    """The tokens that `model.generate` picks for one prompt alone."""
+    settings = GenerationConfig(
+        max_new_tokens=request.budget, do_sample=False, eos_token_id=sorted(eos) or None, pad_token_id=0
+    )
+    ids = torch.tensor([request.prompt])
+    out = model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=settings)
+    return tuple(out[0, len(request.prompt) :].tolist())
+
+
+def a_common_end(model):
+    """Two tokens at which greedy answers end early, late and not at all."""
+    texts = [greedy_of_transformers(model, request, ()) for request in requests()]
+    counts = Counter(token for text in texts for token in set(text))
+    return [token for token, _ in counts.most_common(2)]
+
+
+@pytest.mark.parametrize("kind", ["Qwen3", "Llama", "GPT2"])
+def test_greedy_tree_decoding_equals_generate_for_prompts_admitted_at_different_times(kind):
+    policy = Policy(tiny(kind))
+    eos = a_common_end(policy.model)
+    expected = [greedy_of_transformers(policy.model, request, eos) for request in requests()]
+    lengths = [len(text) for text, budget in zip(expected, BUDGETS) if text[-1] in eos]
+    assert len(set(lengths)) >= 3, "ends at different times"
+    assert any(text[-1] not in eos for text in expected), "cut off by the budget"
+    decoder = make_decoder(policy, group=1, temperature=0.0, seed=0, eos_ids=eos)
+    assert isinstance(decoder, TreeDecoder)
+    mine = requests()
+    found = finish(decoder, mine[:2], mine[2:3], mine[3:], steps_between=2)
+    for request, text in zip(mine, expected):
+        [answer] = found[request.key]
+        assert answer.tokens == text
+        assert answer.finished == (text[-1] in eos)
+
+
+def test_greedy_answers_of_a_group_are_all_the_same():
+    policy = Policy(tiny("Qwen3"))
+    found = finish(make_decoder(policy, group=3, temperature=0.0, seed=0, eos_ids=[1]), requests())
+    assert all(len({answer.tokens for answer in answers}) == 1 for answers in found.values())
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_sampled_log_probabilities_are_those_of_the_trainer(packed):
+    policy = Policy(tiny("Qwen3"))
+    mine = requests()
+    decoder = make_decoder(policy, group=4, temperature=0.7, seed=3, eos_ids=[1, 2, 3], packed=packed)
+    found = finish(decoder, mine[:3], mine[3:], steps_between=3)
+    trees = [(request.prompt, [answer.tokens for answer in found[request.key]]) for request in mine]
+    expected, _ = policy.token_logprobs(pack(trees), 0.7)
+    ours = torch.tensor([p for request in mine for answer in found[request.key] for p in answer.logprobs])
+    assert (ours - expected).abs().max() < 1e-4
+    assert any(answer.finished for answers in found.values() for answer in answers)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_answers_follow_the_models_distribution(packed):
+    """Chi-square over the 144 pairs of two sampled tokens, against exact probabilities; the seed is fixed.
+
+    Cells with an expectation below 5 are counted as one. The bound is the mean of the distribution plus four
+    standard deviations: df + 4 sqrt(2 df).
+    """
+    policy = Policy(tiny("Qwen3", vocab_size=12, initializer_range=0.1))
+    prompt, count, temperature = (3, 1, 4), 4000, 1.3
+    decoder = make_decoder(policy, group=count, temperature=temperature, seed=0, eos_ids=[], packed=packed)
+    [(_, answers)] = [*complete(decoder, [Request(0, prompt, 2)])]
+    pairs = [(a, b) for a in range(12) for b in range(12)]
+    trees = [(list(prompt), [list(pair) for pair in pairs])]
+    with torch.no_grad():
+        chances = reference_logprobs(policy.model, trees, temperature).view(-1, 2).sum(1).exp().tolist()
+    seen = Counter(answer.tokens for answer in answers)
+    cells = [(seen[pair], count * chance) for pair, chance in zip(pairs, chances)]
+    large = [(found, expected) for found, expected in cells if expected >= 5]
+    rest = [(found, expected) for found, expected in cells if expected < 5]
+    large.append((sum(found for found, _ in rest), sum(expected for _, expected in rest) + 1e-9))
+    chi_square = sum((found - expected) ** 2 / expected for found, expected in large)
+    freedom = len(large) - 1
+    assert freedom > 30
+    assert chi_square < freedom + 4 * math.sqrt(2 * freedom)
+
+
+def complete(decoder, wave):
+    decoder.admit(wave)
+    while decoder.in_flight:
+        yield from decoder.step()
+
+
+def test_tokens_are_drawn_in_proportion_to_their_probability_and_never_without_one():
+    """100,000 draws: a token of probability p is seen within five standard deviations of p."""
+    probs = torch.tensor([0.0, 0.5, 0.0, 0.3, 0.1999, 1e-4, 0.0])
+    rows = 100_000
+    tokens, logprobs = sample(probs.log().expand(rows, -1), 1.0, torch.Generator().manual_seed(0))
+    share = torch.bincount(tokens, minlength=7) / rows
+    assert (share[probs == 0] == 0).all()
+    assert ((share - probs).abs() <= 5 * (probs * (1 - probs) / rows).sqrt()).all()
+    assert torch.allclose(logprobs.exp(), probs[tokens], rtol=1e-5)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_the_same_seed_gives_the_same_answers_and_another_seed_others(packed):
+    policy = Policy(tiny("Qwen3"))
+
+    def run(seed):
+        return finish(make_decoder(policy, group=2, temperature=1.0, seed=seed, eos_ids=[1], packed=packed), requests())
+
+    assert run(0) == run(0)
+    assert run(0) != run(1)
+
+
+def test_sampling_leaves_the_global_random_state_alone():
+    policy = Policy(tiny("Qwen3"))
+    torch.manual_seed(0)
+    before = torch.random.get_rng_state()
+    for packed in (True, False):
+        finish(make_decoder(policy, group=2, temperature=1.0, seed=0, eos_ids=[1], packed=packed), requests())
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("kind", ["Qwen3", "GPTNeo"])
+def test_the_ordinary_decoder_picks_greedily_what_the_other_picks_or_generate_alone(kind):
+    policy = Policy(tiny(kind))
+    eos = a_common_end(policy.model)
+    found = finish(OrdinaryDecoder(policy, group=1, temperature=0.0, seed=0, eos_ids=eos), requests())
+    if policy.packed:
+        assert {key: answers[0].tokens for key, answers in found.items()} == {
+            key: answers[0].tokens
+            for key, answers in finish(
+                TreeDecoder(policy, group=1, temperature=0.0, seed=0, eos_ids=eos), requests()
+            ).items()
+        }
+    for request in requests():
+        assert found[request.key][0].tokens == greedy_of_transformers(policy.model, request, eos)
+
+
+def test_models_that_are_not_served_get_the_ordinary_decoder():
+    decoder = make_decoder(Policy(tiny("GPTNeo")), group=1, temperature=0.0, seed=0, eos_ids=[])
+    assert isinstance(decoder, OrdinaryDecoder)
+
+
+def test_the_ordinary_decoder_ignores_what_the_models_folder_says_about_sampling():
+    """A repetition penalty or top-k in generation_config.json would sample from another policy than is trained."""
+    policy = Policy(tiny("Qwen3"))
+    plain = finish(OrdinaryDecoder(policy, group=2, temperature=1.0, seed=0, eos_ids=[1]), requests())
+    policy.model.generation_config.update(
+        do_sample=True, top_k=2, top_p=0.5, temperature=0.3, repetition_penalty=3.0, suppress_tokens=[5, 6, 7]
+    )
+    assert finish(OrdinaryDecoder(policy, group=2, temperature=1.0, seed=0, eos_ids=[1]), requests()) == plain
+    assert policy.model.generation_config.top_k == 2, "and puts it back"
+
+
+def test_answers_come_back_while_others_are_still_being_written():
+    """One prompt of four with a budget of 2, the others of 9: it need not wait for them."""
+    policy = Policy(tiny("Qwen3"))
+    decoder = make_decoder(policy, group=2, temperature=1.0, seed=0, eos_ids=[])
+    decoder.admit(requests((3, 3, 3, 3), (9, 2, 9, 9)))
+    assert decoder.in_flight == 4
+    [(request, answers)] = [done for _ in range(3) for done in decoder.step()]
+    assert (request.key, [len(answer.tokens) for answer in answers]) == (1, [2, 2])
+    assert decoder.in_flight == 3
+
+
+def test_a_budget_of_one_token_needs_no_decoding_step():
+    policy = Policy(tiny("Qwen3"))
+    decoder = make_decoder(policy, group=2, temperature=1.0, seed=0, eos_ids=[])
+    decoder.admit(requests((3, 4), (1, 1)))
+    assert [len(answer.tokens) for _, answers in decoder.step() for answer in answers] == [1, 1, 1, 1]
+    assert decoder.in_flight == 0
+
+
+def test_every_prompt_runs_through_the_model_once_and_every_sampled_token_at_most_once():
+    policy = Policy(tiny("Qwen3"))
+    seen = []
+    policy.model.get_input_embeddings().register_forward_hook(lambda module, inputs, _: seen.append(inputs[0].numel()))
+    found = finish(make_decoder(policy, group=4, temperature=1.0, seed=0, eos_ids=[1, 2, 3]), requests())
+    lengths = [len(answer.tokens) for answers in found.values() for answer in answers]
+    assert sum(seen) == sum(LENGTHS) + sum(lengths) - len(lengths)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_an_answer_that_may_stop_ends_at_the_next_look_and_not_before(packed):
+    """The looks are after 16 and 32 tokens; request 0 may stop from 7 tokens on, request 4 from 17, others never."""
+    policy = Policy(tiny("Qwen3"))
+    settings = {"group": 1, "temperature": 0.0, "seed": 0, "eos_ids": [], "packed": packed}
+    free = finish(make_decoder(policy, **settings), requests())
+    least = {0: 7, 4: 17}
+    stopping = make_decoder(policy, **settings, may_stop=lambda key, tokens: len(tokens) >= least.get(key, 99))
+    found = finish(stopping, requests())
+    lengths = dict(zip(range(7), BUDGETS)) | {0: 16, 4: 32}
+    for key, [answer] in found.items():
+        assert answer.tokens == free[key][0].tokens[: lengths[key]]
+        assert len(answer.tokens) == len(answer.logprobs) == lengths[key]
+        assert not answer.finished

@@ -1,0 +1,170 @@
+"""Many requests to an endpoint that speaks the OpenAI protocol, of the tests' own."""
+
+import threading
+
+import pytest
+from fakes import FakeJudge
+
+from redone.served import judge
+from redone.served.endpoint import Prompt, Service, replies
+
+pytest.importorskip("openai", reason="the endpoint's client is not installed")
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """served(says) -> (the service, its requests); pauses are counted and take no time."""
+    monkeypatch.setattr(judge.time, "sleep", lambda seconds: None)
+    opened = []
+
+    def open_one(says, **more):
+        made = FakeJudge(says)
+        opened.append(made)
+        return Service(made.url, "m", **{"concurrent": 1, "seconds": 5.0, **more}), made.asked
+
+    yield open_one
+    for made in opened:
+        made.close()
+
+
+def prompts(count):
+    return [Prompt(f"tea/{i}", ({"role": "user", "content": str(i)},), 10 + i) for i in range(count)]
+
+
+def all_of(service, asked, temperature=0.0, said=None):
+    say = (lambda note: None) if said is None else said.append
+    return {prompt.key: reply for prompt, reply in filter(None, replies(service, asked, temperature, say))}
+
+
+def test_every_prompt_has_its_own_reply_and_budget(served):
+    service, asked = served(lambda number, text: f"answer {text}", concurrent=3)
+    found = all_of(service, prompts(7), temperature=0.5)
+    assert {key: reply.text for key, reply in found.items()} == {f"tea/{i}": f"answer {i}" for i in range(7)}
+    assert {body["messages"][0]["content"]: body["max_tokens"] for body in asked} == {str(i): 10 + i for i in range(7)}
+    assert {(body["model"], body["temperature"]) for body in asked} == {("m", 0.5)}
+
+
+def test_a_seed_is_passed_on_where_there_is_one(served):
+    service, asked = served(lambda number, text: "x")
+    all_of(service, [prompts(1)[0], prompts(1)[0]._replace(key="seeded", seed=7)])
+    assert [body.get("seed") for body in asked] == [None, 7]
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        ({"content": "x", "finish_reason": "length"}, ("x", "", False)),
+        ({"content": "x", "reasoning_content": "because"}, ("x", "because", True)),
+        ({"content": "x", "reasoning": "because"}, ("x", "because", True)),
+        ({"content": None, "reasoning_content": "on and on", "finish_reason": "length"}, ("", "on and on", False)),
+    ],
+)
+def test_reasoning_and_a_cut_off_are_told_apart(served, says, expected):
+    service, _ = served(lambda number, text: says)
+    assert tuple(all_of(service, prompts(1))["tea/0"]) == expected
+
+
+def test_as_many_requests_are_open_as_allowed_and_no_more(served):
+    """Every reply waits until three requests are open at once; a fourth would be seen."""
+    together = threading.Barrier(3, timeout=20.0)
+    lock, now, most = threading.Lock(), [0], [0]
+
+    def says(number, text):
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+        together.wait()
+        with lock:
+            now[0] -= 1
+        return text
+
+    service, asked = served(says, concurrent=3, seconds=30.0)
+    assert len(all_of(service, prompts(9))) == 9
+    assert most[0] == 3
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503, None])
+def test_what_passes_is_waited_for_and_told_of_once(served, status):
+    service, asked = served(lambda number, text: status if number <= 4 else text)
+    said = []
+    assert all_of(service, prompts(2), said=said)["tea/1"].text == "1"
+    assert len(asked) == 4 + 2
+    assert len(said) == 1
+    assert "does not answer" in said[0]
+
+
+def test_an_endpoint_that_lets_nothing_through_is_given_up_after_five_tries(served):
+    service, asked = served(lambda number, text: 503)
+    with pytest.raises(judge.Down, match=r"the endpoint at http://127.0.0.1:\d+/v1, asked for tea/0, does not answer"):
+        all_of(service, prompts(2))
+    assert len(asked) == 5
+
+
+def test_where_nobody_listens_that_is_said(served):
+    service, _ = served(lambda number, text: text)
+    nowhere = Service("http://127.0.0.1:9/v1", "m", seconds=5.0)
+    with pytest.raises(judge.Down, match=r"127\.0\.0\.1:9/v1, .* does not answer \(Connection error"):
+        all_of(nowhere, prompts(3))
+
+
+def test_a_busy_endpoint_that_serves_others_is_not_given_up(served):
+    """Prompt 0 is put off twelve times, which is more than the tries of one that nobody else overtakes."""
+    put_off = []
+
+    def says(number, text):
+        if text == "0" and len(put_off) < 12:
+            put_off.append(number)
+            others.wait(20.0)  # until another reply has gone out since
+            others.clear()
+            return 429
+        others.set()
+        return text
+
+    others = threading.Event()
+    service, asked = served(says, concurrent=2, seconds=30.0)
+    assert len(all_of(service, prompts(60))) == 60
+    assert len(put_off) == 12
+
+
+def test_what_came_before_an_outage_is_given_out(served):
+    service, _ = served(lambda number, text: text if number <= 3 else 500)
+    found = []
+    with pytest.raises(judge.Down):
+        found.extend(filter(None, replies(service, prompts(6), 0.0, lambda note: None)))
+    assert [prompt.key for prompt, _ in found] == ["tea/0", "tea/1", "tea/2"]
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 422])
+def test_a_refusal_is_an_error_at_once(served, status):
+    service, asked = served(lambda number, text: status)
+    with pytest.raises(ValueError, match=r"tea/0, refuses: .*busy"):
+        all_of(service, prompts(2))
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("body", [b"<html>hello</html>", b"[1, 2]", b"{}", b'{"choices": []}', b'"text"', b"\xff"])
+def test_a_server_of_another_kind_is_an_error_at_once(served, body):
+    service, asked = served(lambda number, text: body)
+    with pytest.raises(ValueError, match="no chat completion"):
+        all_of(service, prompts(2))
+    assert len(asked) == 1
+
+
+def test_a_caller_that_stops_leaves_the_rest_unasked(served):
+    """The second reply is held back until the caller has stopped; the thread that waits for it then ends."""
+    stopped = threading.Event()
+    service, asked = served(lambda number, text: text if number == 1 else stopped.wait(20.0) and text, seconds=30.0)
+    before = set(threading.enumerate())
+    found = replies(service, prompts(50), 0.0, lambda note: None)
+    next(found)
+    mine = set(threading.enumerate()) - before
+    found.close()
+    stopped.set()
+    for thread in mine:
+        thread.join(20.0)
+        assert not thread.is_alive()
+    assert len(asked) <= 2
+
+
+def test_nothing_to_ask_opens_nothing():
+    assert list(replies(Service("http://127.0.0.1:9/v1", "m"), [], 0.0, print)) == []

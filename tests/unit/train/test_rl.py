@@ -1,0 +1,240 @@
+import copy
+import math
+
+import pytest
+import torch
+from tiny import gradient, reference_logprobs, relative, tiny
+
+from redone.algo.dapo import dapo_loss, token_weights
+from redone.config import RL
+from redone.data.encode import Encoder
+from redone.data.mix import Mix, Stratum
+from redone.model.policy import Policy
+from redone.model.trees import pack
+from redone.records import Group, Record, Rollout, Task, Verdict
+from redone.run.scoring import in_process
+from redone.train import rl
+from redone.train.steps import make_optimizer, optimizer_step
+
+TASK = Task("t", "sns", "dialogue", "{text}", "{text}", "exact", budget=8)
+
+
+@pytest.fixture
+def make_trainer(make_tokenizer):
+    """A function that makes a trainer over a few records and a tiny model of some kind."""
+
+    def make(kind="Qwen3", records=12, tokens_per_pass=10_000, score_all=toss, **settings):
+        tokenizer = make_tokenizer(template=None)
+        texts = [f"{i}" * (5 + i) for i in range(records)]
+        pool = [Record(f"t/train/{i}", "t", ({"content": x},), "z", "train", "test") for i, x in enumerate(texts)]
+        chosen = {"prompts": 4, "group": 4, "updates": 2, "learning_rate": 1e-3, "max_grad_norm": 1e9, **settings}
+        return rl.Trainer(
+            stage="explore",
+            policy=Policy(tiny(kind, vocab_size=len(tokenizer))),
+            encoder=Encoder(tokenizer),
+            tasks={"t": TASK},
+            score_all=score_all,
+            most_errors=0.1,
+            mix=Mix([Stratum("sns", 1.0, {"t": 1.0})], {"t": pool}, seed=0),
+            settings=RL(**chosen),
+            seed=0,
+            tokens_per_pass=tokens_per_pass,
+        )
+
+    return make
+
+
+def toss(asked):
+    """Verdicts that depend on the answer's last byte: about half are right."""
+    right = [[len(text) > 0 and ord(text[-1]) % 2 == 0 for text, _ in answers] for _, answers in asked]
+    return [[Verdict(float(r), "right" if r else "wrong") for r in mine] for mine in right]
+
+
+def make_groups(trainer, count, seed=0):
+    """Groups of four random answers of 1 to 7 tokens; the trainer has scored every second group before."""
+    random = torch.Generator().manual_seed(seed)
+    groups = []
+    for i in range(count):
+        record = trainer.mix.records["t"][i]
+        answers = [tuple(torch.randint(0, 200, (1 + (3 * i + j) % 7,), generator=random).tolist()) for j in range(4)]
+        rollouts = tuple(Rollout(record.id, tokens, (-2.0,) * len(tokens), "", True, 0) for tokens in answers)
+        verdicts = tuple(Verdict(float(j % 2), "right" if j % 2 else "wrong") for j in range(4))
+        [prompt] = trainer.encoder.prompts([record], trainer.tasks)
+        groups.append(Group(record, prompt, rollouts, verdicts))
+    known, _ = rl.add_old_logprobs(trainer, groups[::2])
+    shifted = []
+    for group in groups:
+        if id(group) in known:  # as if the weights had changed since
+            rows = known[id(group)].old_logprobs
+            moved = tuple(tuple(p + 0.4 * math.sin(7 * p) for p in row) for row in rows)
+            shifted.append(rl.with_old_logprobs(group, moved))
+        else:
+            shifted.append(group)
+    return shifted
+
+
+def watch(policy):
+    """Tokens that enter the model, apart for passes with a gradient and without."""
+    seen = {True: 0, False: 0}
+
+    def count(module, inputs, output):
+        seen[torch.is_grad_enabled()] += inputs[0].numel()
+
+    policy.model.get_input_embeddings().register_forward_hook(count)
+    return seen
+
+
+def test_an_update_runs_every_prompt_once_and_every_answer_once(make_trainer):
+    """The tokens that really entered the model, against 1.1 x (prompts + answers)."""
+    trainer = make_trainer(tokens_per_pass=60)
+    groups = make_groups(trainer, 6)
+    seen = watch(trainer.policy)
+    optimizer = make_optimizer(trainer.policy, 1e-3, 0.1)
+    statistics = rl.update(trainer, optimizer, groups, torch.randn(6, 4, generator=torch.Generator().manual_seed(0)))
+    trees = rl.group_trees(groups)
+    prompts = sum(len(prompt) for prompt, _ in trees)
+    answers = [len(answer) for _, answers in trees for answer in answers]
+    assert seen == {True: prompts + sum(answers) - len(answers), False: 0}
+    assert seen[True] <= 1.1 * (prompts + sum(answers))
+    assert statistics["forwarded"] == seen[True]
+
+
+@pytest.mark.parametrize(("kind", "averaging"), [("Qwen3", "token"), ("Qwen3", "group"), ("GPTNeo", "token")])
+def test_an_update_in_any_number_of_passes_follows_the_gradient_of_the_plain_loss(make_trainer, kind, averaging):
+    """Plain: one sequence at a time, one loss over the step. Stored old log-probabilities are used where there are
+    some, and the current ones elsewhere. A step of plain gradient descent moves the weights by the gradient."""
+    trainer = make_trainer(kind, tokens_per_pass=60, averaging=averaging)
+    groups = make_groups(trainer, 5)
+    advantages = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    model = copy.deepcopy(trainer.policy.model)
+    optimizer = torch.optim.SGD(trainer.policy.model.parameters(), lr=1.0)
+    statistics = rl.update(trainer, optimizer, groups, advantages)
+    moved = [b - a for a, b in zip(trainer.policy.model.parameters(), model.parameters())]
+
+    logprobs = reference_logprobs(model, rl.group_trees(groups))
+    lengths = [len(rollout.tokens) for group in groups for rollout in group.rollouts]
+    counts = [sum(lengths[4 * i : 4 * i + 4]) for i in range(5)]
+    old = [
+        part.detach() if group.old_logprobs is None else torch.tensor([p for row in group.old_logprobs for p in row])
+        for group, part in zip(groups, logprobs.split(counts))
+    ]
+    each = advantages.flatten().repeat_interleave(torch.tensor(lengths))
+    weights = token_weights(lengths, [i for i in range(5) for _ in range(4)], averaging)
+    loss, expected = dapo_loss(logprobs, torch.cat(old), each, weights, 0.2, 0.28)
+    theirs = gradient(model, loss)
+    assert expected["clip_fraction"] > 0.05
+    assert statistics["loss"] == pytest.approx(loss.item(), rel=1e-4)
+    assert statistics["clip_fraction"] == pytest.approx(expected["clip_fraction"], rel=1e-4)
+    assert statistics["grad_norm"] == pytest.approx(theirs.norm().item(), rel=1e-4)
+    assert relative(torch.cat([x.flatten() for x in moved]), theirs) < 2e-5  # a difference of weights loses digits
+    assert all(p.grad is None for p in trainer.policy.model.parameters())  # the next step starts anew
+
+
+@pytest.mark.parametrize("kind", ["Qwen3", "GPTNeo"])
+def test_a_step_tells_the_updates_tokens_from_those_it_only_scored(make_trainer, kind):
+    trainer = make_trainer(kind)
+    seen = watch(trainer.policy)
+    metrics, _, _ = rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
+    assert metrics["forwarded_tokens"] == seen[True]
+    assert 0 < metrics["scored_tokens"] < seen[False]  # the rest is generation
+    assert metrics["updates"] == 2
+
+
+def test_old_log_probabilities_are_those_of_the_weights_that_sampled(make_trainer):
+    """Groups carried over were scored before the update changed the weights."""
+    trainer = make_trainer(refill=8, prompts=2, updates=1)
+    before = Policy(copy.deepcopy(trainer.policy.model))
+    _, _, surplus = rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-2, 0.1), 0, [])
+    assert surplus
+    for group, tree in zip(surplus, rl.group_trees(surplus)):
+        expected, _ = before.token_logprobs(pack([tree]))
+        found = torch.tensor([p for row in group.old_logprobs for p in row])
+        assert torch.allclose(found, expected, atol=1e-4)
+
+
+def test_carried_groups_are_trained_on_first_and_their_ratio_is_not_one(make_trainer):
+    trainer = make_trainer(refill=8, prompts=2, updates=1, learning_rate=3e-2, warmup=0)
+    optimizer = make_optimizer(trainer.policy, 3e-2, 0.1)
+    _, _, surplus = rl.rl_step(trainer, optimizer, 0, [])
+    metrics, rows, _ = rl.rl_step(trainer, optimizer, 1, surplus)
+    assert metrics["carried"] == 2
+    trained = {row["id"] for row in rows if row["advantage"] is not None}
+    assert trained == {group.record.id for group in surplus[:2]}
+    assert metrics["clip_fraction"] > 0
+
+
+def test_answers_without_a_verdict_keep_their_group_out_of_the_update(make_trainer):
+    def broken(asked):
+        """The last answer of record 3 has no verdict."""
+        found = toss(asked)
+        for one, verdicts in zip(asked, found):
+            if one.record.id == "t/train/3":
+                verdicts[-1] = Verdict(0.0, "error", note="no verdict within 1 s")
+        return found
+
+    trainer = make_trainer(score_all=broken, prompts=8)
+    metrics, rows, surplus = rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
+    mine = [row for row in rows if row["id"] == "t/train/3"]
+    assert metrics["errors"] == 1
+    assert [row["reason"] for row in mine][-1] == "error"
+    assert {row["advantage"] for row in mine} == {None}
+    assert metrics["tasks"]["t"]["errors"] == pytest.approx(1 / (4 * metrics["generated"]))
+
+
+def test_too_many_answers_without_a_verdict_stop_the_run_and_say_why(make_trainer):
+    def lost(asked):
+        return [[Verdict(0.0, "error", note="no verdict within 1 s") for _ in one.answers] for one in asked]
+
+    trainer = make_trainer(score_all=lost)
+    with pytest.raises(ValueError, match=r"48 of 48 answers .*most_errors = 0.1.*task t.*within 1 s"):
+        rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
+
+
+def test_a_dead_pool_makes_no_update_and_the_step_says_so(make_trainer):
+    """No random answer is the one asked for: every group of all 12 records scores 0."""
+    trainer = make_trainer(score_all=in_process({"t": TASK}))
+    before = copy.deepcopy(trainer.policy.model.state_dict())
+    metrics, rows, surplus = rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
+    assert metrics["starved"]
+    assert (metrics["groups"], metrics["generated"], metrics["dropped"], metrics["updates"]) == (0, 12, 12, 0)
+    assert {row["advantage"] for row in rows} == {None}
+    assert surplus == []
+    assert all(torch.equal(a, before[name]) for name, a in trainer.policy.model.state_dict().items())
+    line = rl._said(metrics)
+    assert "the pool holds too few prompts of middling difficulty" in line
+    assert "no update" in line
+
+
+def test_the_length_penalty_joins_after_filtering_and_scales(make_trainer):
+    """Budget 40, zone 10: 35 tokens cost 1/2 of the factor; the score itself stays as it was."""
+    task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
+    rollouts = tuple(Rollout("r", (0,) * n, (-1.0,) * n, "", True, 0) for n in (30, 35, 40))
+    record = Record("r", "t", ({"content": "?"},), "z", "train", "test")
+    group = Group(record, (0,), rollouts, tuple(Verdict(1.0, "right") for _ in rollouts))
+    assert rl.shaped_rewards([group], {"t": task}, 0.4).tolist()[0] == pytest.approx([1.0, 0.8, 0.6])
+    assert group.scores == (1.0, 1.0, 1.0)
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_weights_change(make_trainer):
+    trainer = make_trainer()
+    groups = make_groups(trainer, 2)
+    before = copy.deepcopy(trainer.policy.model.state_dict())
+    with pytest.raises(FloatingPointError, match="not stepped"):
+        rl.update(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), groups, torch.full((2, 4), float("inf")))
+    assert all(torch.equal(a, before[name]) for name, a in trainer.policy.model.state_dict().items())
+
+
+def test_weight_decay_is_for_matrices_only(make_trainer):
+    tables = make_optimizer(make_trainer().policy, 1e-3, 0.1).param_groups
+    assert [table["weight_decay"] for table in tables] == [0.1, 0.0]
+    assert all(p.ndim >= 2 for p in tables[0]["params"])
+    assert all(p.ndim == 1 for p in tables[1]["params"])
+
+
+def test_an_optimiser_step_leaves_no_gradient_for_the_next_one(make_trainer):
+    policy = make_trainer().policy
+    optimizer = make_optimizer(policy, 1e-3, 0.0)
+    for parameter in policy.model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer_step(policy, optimizer, 1.0, loss=0.5)
+    assert all(parameter.grad is None for parameter in policy.model.parameters())

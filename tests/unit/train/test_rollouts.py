@@ -1,0 +1,188 @@
+"""Dynamic sampling with a scripted decoder and scores: no model is run."""
+
+from dataclasses import replace
+from itertools import count
+from random import Random
+
+import pytest
+import torch
+
+from redone.records import Record, Rollout, Task, Verdict
+from redone.sample.local import Answer, Request
+from redone.train.rl import shaped_rewards
+from redone.train.rollouts import by_task, collect, rollout_rows
+
+ALIVE, DEAD, BROKEN = (0.0, 1.0), (1.0, 1.0), (1.0, None)  # the scores of a group's two answers; None: no verdict
+
+
+class FakeDecoder:
+    """Answers one request a step, the latest first, and takes down how many it ever had at once and in all."""
+
+    def __init__(self):
+        self.waiting = []
+        self.most = self.admitted = 0
+
+    @property
+    def in_flight(self):
+        return len(self.waiting)
+
+    def admit(self, requests):
+        self.waiting += requests
+        self.admitted += len(requests)
+        self.most = max(self.most, len(self.waiting))
+
+    def step(self):
+        return [(self.waiting.pop(), (Answer((0,), (-1.0,), True), Answer((1,), (-1.0,), True)))]
+
+
+class Script:
+    """Records 0, 1, 2, ... with scores given by number; collects like a training step would."""
+
+    def __init__(self, scores):
+        self.scores = scores
+        self.numbers = count()
+        self.drawn = []
+
+    def draw(self):
+        number = next(self.numbers)
+        self.drawn.append(number)
+        return record(number)
+
+    def score(self, completed):
+        return [[self.scored(asked.key, answer) for answer in answers] for asked, answers in completed]
+
+    def scored(self, record, answer):
+        value = self.scores(int(record.id))[answer.tokens[0]]
+        verdict = Verdict(0.0, "error") if value is None else Verdict(value, "right" if value == 1 else "wrong")
+        return Rollout(record.id, answer.tokens, answer.logprobs, "", True, 0), verdict
+
+    def collect(self, decoder, prompts, pool=1000, **options):
+        return collect(
+            decoder, self.draw, lambda r: Request(r, (1,), 4), self.score, prompts=prompts, pool=pool, **options
+        )
+
+
+def record(number, task="t"):
+    return Record(str(number), task, ({"role": "user", "content": "?"},), "a", "train", "test")
+
+
+def every_other_is_dead(number):
+    return DEAD if number % 2 else ALIVE
+
+
+def numbers(groups):
+    return [int(group.record.id) for group in groups]
+
+
+def test_half_dead_every_step_is_full_and_one_group_is_generated_for_each_dead_one():
+    script = Script(every_other_is_dead)
+    for _ in range(5):
+        decoder = FakeDecoder()
+        found = script.collect(decoder, prompts=8)
+        assert len(found.groups) == 8
+        assert all(number % 2 == 0 for number in numbers(found.groups))
+        assert decoder.admitted == 8 + len(found.dropped)
+        assert not found.surplus
+        assert not found.starved
+
+
+def test_surplus_is_used_in_the_next_step_before_anything_new_is_drawn():
+    """Four at once are generated where one is missing, so that informative ones are left over; half of all are dead."""
+    lots = Random(1).choices([ALIVE, DEAD], k=200)
+    script = Script(lambda number: lots[number])
+    carried, left_over = [], 0
+    for _ in range(6):
+        before, decoder = len(script.drawn), FakeDecoder()
+        found = script.collect(decoder, prompts=8, refill=4, carried=carried)
+        left_over += len(carried)
+        assert found.groups[: len(carried)] == carried
+        assert found.carried == len(carried)
+        assert len(found.groups) == 8
+        fresh = numbers(found.fresh)
+        assert sorted(fresh) == script.drawn[before:]
+        needed = 8 - len(carried) + len(found.dropped)
+        assert needed <= decoder.admitted < needed + 4
+        carried = found.surplus
+    assert left_over > 0, "or nothing was tested"
+
+
+def test_a_step_that_earlier_ones_have_filled_generates_nothing():
+    first = Script(lambda number: ALIVE).collect(FakeDecoder(), prompts=6).groups
+    decoder = FakeDecoder()
+    found = Script(lambda number: ALIVE).collect(decoder, prompts=4, carried=first)
+    assert decoder.admitted == 0
+    assert found.groups == first[:4]
+    assert found.surplus == first[4:]
+    assert found.fresh == []
+
+
+def test_no_more_prompts_are_in_flight_than_allowed():
+    decoder = FakeDecoder()
+    found = Script(every_other_is_dead).collect(decoder, prompts=8, in_flight=3)
+    assert decoder.most == 3
+    assert len(found.groups) == 8
+
+
+def test_errors_are_kept_apart_and_replaced_like_dead_groups():
+    """Record 1 could not be scored: it is neither informative nor constant, whatever its other answer got."""
+    found = Script(lambda number: BROKEN if number == 1 else ALIVE).collect(FakeDecoder(), prompts=4)
+    assert numbers(found.errors) == [1]
+    assert sorted(numbers(found.groups)) == [0, 2, 3, 4]
+    assert found.dropped == []
+
+
+def test_a_dead_pool_ends_the_step_after_one_pass_over_it():
+    decoder = FakeDecoder()
+    found = Script(lambda number: DEAD).collect(decoder, prompts=4, pool=10)
+    assert found.starved
+    assert found.groups == []
+    assert decoder.admitted == len(found.dropped) == 10
+
+
+def test_a_nearly_dead_pool_trains_on_the_groups_there_are():
+    found = Script(lambda number: ALIVE if number in (2, 7) else DEAD).collect(FakeDecoder(), prompts=4, pool=10)
+    assert found.starved
+    assert sorted(numbers(found.groups)) == [2, 7]
+
+
+def test_the_filter_looks_at_the_outcome_and_not_at_the_penalised_reward():
+    """Both answers are right, one is overlong: penalised they differ, and yet there is nothing to learn from."""
+    script = Script(lambda number: DEAD)
+    found = script.collect(FakeDecoder(), prompts=1, pool=1)
+    task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
+    [group] = found.dropped
+    long = Rollout("0", (0,) * 40, (-1.0,) * 40, "", True, 0)
+    shaped = shaped_rewards([replace(group, rollouts=(group.rollouts[0], long))], {"t": task}, 1.0)
+    assert shaped.tolist() == [[1.0, 0.0]]
+
+
+def test_a_spread_that_the_penalty_evens_out_is_informative_all_the_same():
+    """Scores 0 and 1, the right one overlong by the whole zone: shaped both are 0, and the group stays in."""
+    found = Script(lambda number: ALIVE).collect(FakeDecoder(), prompts=1)
+    [group] = found.groups
+    long = Rollout("0", (0,) * 40, (-1.0,) * 40, "", True, 0)
+    task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
+    shaped = shaped_rewards([replace(group, rollouts=(group.rollouts[0], long))], {"t": task}, 1.0)
+    assert torch.equal(shaped, torch.zeros(1, 2))
+    assert group.scores == (0.0, 1.0)
+
+
+def test_the_table_by_task_counts_groups_answers_and_errors():
+    """One alive, one dead, one broken group: of six answers five were scored, four of them 1."""
+    script = Script(lambda number: (ALIVE, DEAD, BROKEN)[number])
+    found = script.collect(FakeDecoder(), prompts=2, pool=3)
+    task = Task("t", "sns", "dialogue", "", "", "exact")
+    table = by_task(found.fresh, {"t": task}, 1e-3)
+    assert table["t"] == pytest.approx(
+        {"reward": 4 / 5, "pass_rate": 4 / 5, "filtered": 1 / 3, "length": 1.0, "errors": 1 / 6, "groups": 3}
+    )
+
+
+def test_rollout_lines_hold_the_unpenalised_score_and_the_advantage_where_there_was_one():
+    [group] = Script(lambda number: ALIVE).collect(FakeDecoder(), prompts=1).groups
+    trained = rollout_rows(3, group, [-0.7, 0.7])
+    assert [(row["step"], row["id"], row["score"], row["advantage"]) for row in trained] == [
+        (3, "0", 0.0, -0.7),
+        (3, "0", 1.0, 0.7),
+    ]
+    assert [row["advantage"] for row in rollout_rows(3, group, None)] == [None, None]
