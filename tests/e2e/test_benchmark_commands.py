@@ -179,7 +179,7 @@ def test_other_weights_under_the_same_name_are_refused(data, tmp_path, capsys):
 
 def test_an_endpoint_that_is_down_is_said_and_nothing_is_lost(data, made, tmp_path, capsys, monkeypatch):
     pytest.importorskip("openai", reason="the endpoint's client is not installed")
-    monkeypatch.setattr("redone.served.judge.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("redone.served.client.time.sleep", lambda seconds: None)
     where = ("--base-url", "http://127.0.0.1:9/v1")
     assert evaluate(data, tmp_path / "out", *where, model="served") == 2
     said = capsys.readouterr().err

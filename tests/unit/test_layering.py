@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "packs": set(),
     "algo": set(),
     "config": {"mistakes"},
-    "served": {"files", "records"},
+    "served": {"data", *FLOOR},
     "sandbox": FLOOR,
     "rewards": {"served", "sandbox", *FLOOR},
     "data": FLOOR,

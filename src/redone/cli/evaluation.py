@@ -162,7 +162,7 @@ def sources(options: argparse.Namespace, log: Log) -> "tuple[Callable[[], Source
         if options.likelihood:
             raise ValueError("--likelihood needs the model itself; an endpoint only answers")
         from redone.measure.ask import Remote
-        from redone.served.endpoint import Service
+        from redone.served.client import Service
 
         service = Service(options.base_url, options.model_folder, options.concurrent)
         return lambda: Remote(service, log.line), lambda: Remote(service, log.line), ""

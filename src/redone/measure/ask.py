@@ -21,11 +21,12 @@ from redone.data.mix import derive_seed
 from redone.files import numbered_jsonl
 from redone.model.policy import Policy
 from redone.model.trees import pack, split_by_tokens
-from redone.records import Record, Task
+from redone.records import Prompt, Record, Task
 from redone.rewards.extract import split_thinking
 from redone.run.log import Interrupted, Log
 from redone.sample.local import Request, make_decoder
-from redone.served.endpoint import Prompt, Service, replies
+from redone.served.client import Service
+from redone.served.endpoint import Endpoint
 
 _PREFILL = 8192  # tokens of prompts that are run at once
 _CACHE = 2 << 30  # bytes that a decoder's keys and values may take on a CPU
@@ -237,21 +238,12 @@ class Remote:
 
     def answers(self, wanted: Sequence[Wanted], *, samples: int, temperature: float, seed: int) -> Made:
         """Every sample is a request of its own, with a seed of its own, which an endpoint may ignore."""
-        asked: dict[str, tuple[Question, int]] = {}
-        prompts = []
-        for question, numbers in wanted:
-            for n in numbers:
-                name = f"{question.record.id}, sample {n}" if samples > 1 else question.record.id
-                mine = derive_seed(seed, "answer", question.record.id, n) % 2**31 if samples > 1 else None
-                asked[name] = (question, n)
-                prompts.append(Prompt(name, question.record.messages, question.task.budget, mine))
-        for arrived in replies(self.service, prompts, temperature, self.say):
-            if arrived is None:
-                yield []
-                continue
-            prompt, reply = arrived
-            question, n = asked[prompt.key]
-            yield [_line(question, n, samples, reply.text, reply.finished, reply.thinking)]
+        asked = {question.record.id: question for question, _ in wanted}
+        missing = {(question.record.id, n) for question, numbers in wanted for n in numbers}
+        there = {(key, n) for key in asked for n in range(samples)} - missing
+        endpoint = Endpoint(self.service, samples, temperature, seed, self.say, there)
+        for texts in endpoint.ask([Prompt(key, q.record.messages, q.task.budget) for key, q in asked.items()]):
+            yield [_line(asked[t.key], t.sample, samples, t.text, t.finished, t.thinking) for t in texts]
 
 
 def fitted(prompt: tuple[int, ...], budget: int, context: int | None) -> tuple[tuple[int, ...], int]:

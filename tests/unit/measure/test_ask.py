@@ -21,8 +21,8 @@ from redone.model.policy import Policy
 from redone.records import Record, Task
 from redone.run.log import Interrupted, Log
 from redone.sample.local import TreeDecoder
-from redone.served import judge
-from redone.served.endpoint import Service
+from redone.served import client
+from redone.served.client import Service
 
 TASK = Task("tea", "general", "knowledge", "{q}", "", "exact", budget=12)
 
@@ -92,13 +92,13 @@ def test_greedy_answers_are_the_models_own_and_know_whether_they_ended(loaded, t
 SCRIPT = """
 import sys
 from pathlib import Path
-import test_answers
+import test_ask
 from redone.measure.ask import Local, ask
 from redone.data.encode import Encoder
 from redone.run.log import Log
 from redone.model.policy import Policy
 source = Local(Policy.load(sys.argv[1]), Encoder.load(sys.argv[1]), rows=4)
-ask(source, test_answers.long(), Path(sys.argv[2]), seed=0, log=Log(), label="tea")
+ask(source, test_ask.long(), Path(sys.argv[2]), seed=0, log=Log(), label="tea")
 """
 
 
@@ -387,7 +387,7 @@ def test_likelihood_chooses_one_answer_of_a_prompt_that_may_be_too_long(loaded, 
 def served(monkeypatch):
     """served(says) -> (the source, its requests)."""
     pytest.importorskip("openai", reason="the endpoint's client is not installed")
-    monkeypatch.setattr(judge.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
     opened = []
 
     def open_one(says, concurrent=1):

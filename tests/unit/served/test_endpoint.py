@@ -5,8 +5,10 @@ import threading
 import pytest
 from fakes import FakeJudge
 
-from redone.served import judge
-from redone.served.endpoint import Prompt, Service, replies
+from redone.records import Prompt, Text
+from redone.served import client
+from redone.served.client import Down, Service
+from redone.served.endpoint import Endpoint
 
 pytest.importorskip("openai", reason="the endpoint's client is not installed")
 
@@ -14,7 +16,7 @@ pytest.importorskip("openai", reason="the endpoint's client is not installed")
 @pytest.fixture
 def served(monkeypatch):
     """served(says) -> (the service, its requests); pauses are counted and take no time."""
-    monkeypatch.setattr(judge.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
     opened = []
 
     def open_one(says, **more):
@@ -31,9 +33,13 @@ def prompts(count):
     return [Prompt(f"tea/{i}", ({"role": "user", "content": str(i)},), 10 + i) for i in range(count)]
 
 
+def ask(service, asked, samples=1, temperature=0.0, say=lambda note: None, there=()):
+    return Endpoint(service, samples, temperature, 5, say, there).ask(asked)
+
+
 def all_of(service, asked, temperature=0.0, said=None):
     say = (lambda note: None) if said is None else said.append
-    return {prompt.key: reply for prompt, reply in filter(None, replies(service, asked, temperature, say))}
+    return {text.key: text for texts in ask(service, asked, temperature=temperature, say=say) for text in texts}
 
 
 def test_every_prompt_has_its_own_reply_and_budget(served):
@@ -44,10 +50,24 @@ def test_every_prompt_has_its_own_reply_and_budget(served):
     assert {(body["model"], body["temperature"]) for body in asked} == {("m", 0.5)}
 
 
-def test_a_seed_is_passed_on_where_there_is_one(served):
+def test_samples_are_requests_of_their_own_each_with_a_seed_that_a_single_answer_has_not(served):
+    service, asked = served(lambda number, text: f"{number}")
+    found = [text for texts in ask(service, prompts(2), samples=3, temperature=0.7) for text in texts]
+    assert [(text.key, text.sample) for text in found] == [(f"tea/{i}", n) for i in range(2) for n in range(3)]
+    seeds = [body["seed"] for body in asked]
+    assert len(set(seeds)) == 6
+    assert all(0 <= seed < 2**31 for seed in seeds)
+    all_of(service, prompts(1))
+    assert "seed" not in asked[-1]
+
+
+def test_a_sample_has_the_same_seed_whatever_else_is_asked_for(served):
     service, asked = served(lambda number, text: "x")
-    all_of(service, [prompts(1)[0], prompts(1)[0]._replace(key="seeded", seed=7)])
-    assert [body.get("seed") for body in asked] == [None, 7]
+    list(ask(service, prompts(2), samples=3))
+    there = {(f"tea/{i}", n) for i in range(2) for n in range(3)} - {("tea/1", 1)}
+    [[text]] = ask(service, prompts(2), samples=3, there=there)
+    assert (text.key, text.sample) == ("tea/1", 1)
+    assert asked[6]["seed"] == asked[4]["seed"]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +81,8 @@ def test_a_seed_is_passed_on_where_there_is_one(served):
 )
 def test_reasoning_and_a_cut_off_are_told_apart(served, says, expected):
     service, _ = served(lambda number, text: says)
-    assert tuple(all_of(service, prompts(1))["tea/0"]) == expected
+    text, thinking, finished = expected
+    assert all_of(service, prompts(1))["tea/0"] == Text("tea/0", 0, text, finished, thinking=thinking)
 
 
 def test_as_many_requests_are_open_as_allowed_and_no_more(served):
@@ -95,7 +116,7 @@ def test_what_passes_is_waited_for_and_told_of_once(served, status):
 
 def test_an_endpoint_that_lets_nothing_through_is_given_up_after_five_tries(served):
     service, asked = served(lambda number, text: 503)
-    with pytest.raises(judge.Down, match=r"the endpoint at http://127.0.0.1:\d+/v1, asked for tea/0, does not answer"):
+    with pytest.raises(Down, match=r"the endpoint at http://127.0.0.1:\d+/v1, asked for tea/0, does not answer"):
         all_of(service, prompts(2))
     assert len(asked) == 5
 
@@ -103,7 +124,7 @@ def test_an_endpoint_that_lets_nothing_through_is_given_up_after_five_tries(serv
 def test_where_nobody_listens_that_is_said(served):
     service, _ = served(lambda number, text: text)
     nowhere = Service("http://127.0.0.1:9/v1", "m", seconds=5.0)
-    with pytest.raises(judge.Down, match=r"127\.0\.0\.1:9/v1, .* does not answer \(Connection error"):
+    with pytest.raises(Down, match=r"127\.0\.0\.1:9/v1, .* does not answer \(Connection error"):
         all_of(nowhere, prompts(3))
 
 
@@ -129,9 +150,9 @@ def test_a_busy_endpoint_that_serves_others_is_not_given_up(served):
 def test_what_came_before_an_outage_is_given_out(served):
     service, _ = served(lambda number, text: text if number <= 3 else 500)
     found = []
-    with pytest.raises(judge.Down):
-        found.extend(filter(None, replies(service, prompts(6), 0.0, lambda note: None)))
-    assert [prompt.key for prompt, _ in found] == ["tea/0", "tea/1", "tea/2"]
+    with pytest.raises(Down):
+        found.extend(texts for texts in ask(service, prompts(6)) if texts)
+    assert [text.key for [text] in found] == ["tea/0", "tea/1", "tea/2"]
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 422])
@@ -155,7 +176,7 @@ def test_a_caller_that_stops_leaves_the_rest_unasked(served):
     stopped = threading.Event()
     service, asked = served(lambda number, text: text if number == 1 else stopped.wait(20.0) and text, seconds=30.0)
     before = set(threading.enumerate())
-    found = replies(service, prompts(50), 0.0, lambda note: None)
+    found = ask(service, prompts(50))
     next(found)
     mine = set(threading.enumerate()) - before
     found.close()
@@ -167,4 +188,4 @@ def test_a_caller_that_stops_leaves_the_rest_unasked(served):
 
 
 def test_nothing_to_ask_opens_nothing():
-    assert list(replies(Service("http://127.0.0.1:9/v1", "m"), [], 0.0, print)) == []
+    assert list(ask(Service("http://127.0.0.1:9/v1", "m"), [])) == []
