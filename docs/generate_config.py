@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from redone.config import RunConfig
+from redone.config import load_config
 
 HEAD = """\
 # Configuration
@@ -23,8 +23,22 @@ A configuration is one or more TOML files, laid over one another from left to ri
 What no file names has the default below. An unknown key or a value outside its range is refused, with the file and the
 nearest known key, before anything is read. Pack files (`.toml`) are relative to the configuration file that names them.
 `--model`, `--data` and `--seed` are short for `model.path`, `data.root` and `seed`. The resolved configuration is kept
-as `config.json` in the run's folder, and a folder made with another one is refused. `updates` must divide `prompts` in
-both stages of reinforcement learning.
+as `config.json` in the run's folder, and a folder made with another one is refused.
+
+The method is a list of **stages**. `stages` names tables, each of which has a `kind` (`"reinforce"` or `"teach"`), the
+model that it starts from (`start`: `"base"` or an earlier stage, the one before it if not set) and the settings of its
+kind. Without a word of it they are RedOne 2.0's: explore, target, refine. Others are configurations:
+
+    stages = ["explore"]                      # stop after stage 1
+    stages = ["target", "refine"]             # fine-tuning, then reinforcement
+
+    stages = ["explore", "more"]              # reinforcement twice: a new name needs a table with its kind
+    [more]
+    kind = "reinforce"
+    steps = 50
+
+Where a stage chooses what to teach by findings, the model that it starts from is diagnosed first. `updates` must divide
+`prompts`.
 """
 SHARED = "It has the keys of {twin}; these defaults differ:"
 TYPES = {int: "integer", float: "number", str: "text", bool: "true or false"}
@@ -35,7 +49,7 @@ def render() -> str:
     """The whole of docs/config.md."""
     parts = [HEAD]
     shown: dict[type[BaseModel], tuple[str, BaseModel]] = {}
-    for title, table in tables(RunConfig.model_validate({})):
+    for title, table in tables(load_config([])):
         twin, defaults = shown.setdefault(type(table), (title, table))
         names = [name for name in type(table).model_fields if not isinstance(getattr(table, name), BaseModel)]
         lines = [f"## {title}", ""]
@@ -51,7 +65,7 @@ def render() -> str:
 def tables(config: BaseModel, prefix: str = "") -> Iterator[tuple[str, BaseModel]]:
     """(heading, table with its defaults), the keys outside of any table first."""
     yield f"`[{prefix}]`" if prefix else "Top level", config
-    for name in type(config).model_fields:
+    for name in [*type(config).model_fields, *(config.model_extra or ())]:
         value = getattr(config, name)
         if isinstance(value, BaseModel):
             yield from tables(value, f"{prefix}.{name}" if prefix else name)

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from redone import cli
 from redone.cli import prepare
+from redone.cli.run import DEMO
 from redone.config import RunConfig, load_config
 from redone.method import pipeline
 from redone.run.log import Interrupted, Log
@@ -57,7 +57,7 @@ class StoppingLog(Log):
 
 
 def small_config(*sets: str) -> RunConfig:
-    return load_config([cli.WORLD / "demo.toml"], [*SMALL, *sets])
+    return load_config([DEMO], [*SMALL, *sets])
 
 
 def small_run(out: Path, *sets: str, stop_at: str = "\0") -> tuple[dict[str, Any] | None, list[str]]:

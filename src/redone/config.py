@@ -1,11 +1,14 @@
 """RunConfig: one frozen, strict tree. TOML files are laid over one another left to right, then `--set a.b=v`.
 
-Validators reject, they never rewrite. Stages 1 and 3 share one class, so that what differs between them is a diff of
-two tables.
+Validators reject, they never rewrite. The stages are data: `stages` names tables, of which each has a `kind`, the stage
+it starts from, and that kind's settings; METHOD has those of the paper. Two stages of one kind share one class, so that
+what differs between them is a diff of two tables.
 """
 
+import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,9 +47,11 @@ class Data(Table):
     eval: float = Field(0.1, gt=0, lt=0.5, description="share hashed out of train where a task has no eval split")
 
 
-class RL(Table):
-    """Stages 1 and 3: DAPO (Yu et al. 2025; RedOne 2.0 section 3.2.3)."""
+class Reinforce(Table):
+    """DAPO (Yu et al. 2025; RedOne 2.0 section 3.2.3)."""
 
+    kind: Literal["reinforce"] = Field(description="what the stage does")
+    start: str = Field(description='"base" or an earlier stage; the stage before it if not set')
     steps: int = Field(100, ge=0, description="rollout steps")
     prompts: int = Field(32, ge=1, description="informative prompts per step")
     group: int = Field(8, ge=2, description="answers sampled per prompt (G)")
@@ -83,9 +88,16 @@ class Diagnose(Table):
     )
 
 
-class Target(Table):
-    """Stage 2: targeted fine-tuning (section 3.3)."""
+class Teach(Table):
+    """Targeted fine-tuning (section 3.3)."""
 
+    kind: Literal["teach"] = Field(description="what the stage does")
+    start: str = Field(description='"base" or an earlier stage; the stage before it if not set')
+    choose: Literal["findings", "random", "all"] = Field(
+        "findings",
+        description="SNS tasks that are taught: those that the diagnosis of the stage's start finds weak; half of "
+        "them, drawn at random; or all, and the records spread evenly over them",
+    )
     records: int = Field(4000, ge=1, description="most targeted SNS records")
     rare_factor: float = Field(2.0, ge=1, description="weight of rare tasks")
     rehearsal: float = Field(0.0, ge=0, lt=1, description="share of the SNS records drawn from tasks that are not weak")
@@ -93,8 +105,8 @@ class Target(Table):
     general_share: float = Field(0.056, ge=0, lt=1, description="share of general records with soft labels")
     soft_labels: Literal["best_of_n", "distribution", "gold"] = Field(
         "best_of_n",
-        description="target of the general records: the stage-1 model's best candidate, its distributions over tokens "
-        "along that candidate, or the reference answer",
+        description="target of the general records: the best candidate of the stage's start, its distributions over "
+        "tokens along that candidate, or the reference answer",
     )
     top_k: int = Field(16, ge=1, description="likeliest tokens that a distribution keeps")
     candidates: int = Field(8, ge=1, description="answers per general record that the judge ranks")
@@ -133,26 +145,47 @@ class Eval(Table):
     records: int | None = Field(None, ge=1, description="eval records per task at most")
     rows: int = Field(256, ge=1, description="answers decoded at once, in probes and soft labels too")
     bootstrap: int = Field(1000, ge=100, description="resamples of an interval")
+    benchmarks: tuple[str, ...] = Field(
+        (),
+        strict=False,
+        description="published benchmarks that the base and every stage are measured on besides; their data lie below "
+        "`data.root`, or on the hub without it",
+    )
+    benchmark_items: int | None = Field(None, ge=1, description="items of each benchmark's subset at most")
 
 
-REFINE: Mapping[str, Any] = {"rationale_share": 0.5718, "difficulty": True}  # what stage 3 does unlike stage 1
+KINDS: Mapping[str, type[Reinforce] | type[Teach]] = {"reinforce": Reinforce, "teach": Teach}
+METHOD: Mapping[str, Any] = {  # RedOne 2.0, figure 2: what a configuration has that says nothing else
+    "stages": ["explore", "target", "refine"],
+    "explore": {"kind": "reinforce"},
+    "target": {"kind": "teach"},
+    "refine": {"kind": "reinforce", "rationale_share": 0.5718, "difficulty": True},
+}
 
 
 class RunConfig(Table):
+    """`stages` in order; their tables stand beside the fields, under the stages' names (`stage`)."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Reinforce | Teach]
+
     name: str = Field("run", pattern=r"^[\w.-]+$", description="runs/<name> is the default output directory")
     seed: int = Field(0, ge=0, description="the run's seed; world and base model are fixed")
     threads: int | None = Field(None, ge=1, description="CPU threads; all cores if not set")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one")
     tokens_per_pass: int = Field(8192, ge=16, description="tokens forwarded at once in an update")
+    stages: tuple[str, ...] = Field(
+        min_length=1, strict=False, description="the stages in order, each the name of a table of its own"
+    )
     model: Model = Model()
     data: Data = Data()
-    explore: RL = RL()
     diagnose: Diagnose = Diagnose()
-    target: Target = Target()
-    refine: RL = RL(**REFINE)
     scoring: Scoring = Scoring()
     judge: Judge = Judge()
     eval: Eval = Eval()
+
+    def stage(self, name: str) -> Reinforce | Teach:
+        return self.__pydantic_extra__[name]
 
 
 def load_config(paths: Iterable[Path], sets: Iterable[str] = ()) -> RunConfig:
@@ -161,7 +194,7 @@ def load_config(paths: Iterable[Path], sets: Iterable[str] = ()) -> RunConfig:
     Pack files are relative to the file that names them. Raises ValueError with one sentence that names file or option,
     key, and the nearest known key.
     """
-    tree: dict[str, Any] = {"refine": dict(REFINE)}  # kept where a file sets other keys of the table
+    tree: dict[str, Any] = deepcopy(dict(METHOD))  # what a file says of a stage is laid over it
     origin: dict[str, str] = {}
     for path in paths:
         table = read_toml(path, "configuration")
@@ -181,6 +214,9 @@ def load_config(paths: Iterable[Path], sets: Iterable[str] = ()) -> RunConfig:
         for part in reversed(key.split(".")):
             value = {part: value}
         _overlay(tree, value, f"--set {key}", origin)
+    for name in METHOD["stages"]:  # of a stage that is made another kind the paper's settings do not hold
+        if isinstance(table := tree[name], dict) and table.get("kind") != METHOD[name]["kind"]:
+            tree[name] = {key: value for key, value in table.items() if f"{name}.{key}" in origin}
     return _validate(tree, origin)
 
 
@@ -206,30 +242,76 @@ def _validate(tree: Mapping[str, Any], origin: Mapping[str, str]) -> RunConfig:
             key = key.rpartition(".")[0]
         return origin.get(key, "configuration")
 
-    try:
-        config = RunConfig.model_validate(tree)
-    except ValidationError as failure:
-        error = failure.errors()[0]
-        key = ".".join(str(part) for part in error["loc"])
-        if error["type"] == "extra_forbidden":
-            raise ValueError(f"{where(key)}: unknown key {key}{nearest(key, known_keys())}") from None
-        raise ValueError(f"{where(key)}: {key} = {error['input']!r}: {error['msg']}") from None
-    for stage in ("explore", "refine"):
-        settings: RL = getattr(config, stage)
-        if settings.prompts % settings.updates:
+    def checked(model: type[BaseModel], values: Any, prefix: str = "") -> Any:
+        try:
+            return model.model_validate(values)
+        except ValidationError as failure:
+            error = failure.errors()[0]
+            key = ".".join([*([prefix] if prefix else []), *map(str, error["loc"])])
+            if error["type"] == "extra_forbidden":
+                raise ValueError(f"{where(key)}: unknown key {key}{nearest(key, known_keys(tree))}") from None
+            raise ValueError(f"{where(key)}: {key} = {error['input']!r}: {error['msg']}") from None
+
+    plain = {key: value for key, value in tree.items() if key in RunConfig.model_fields}
+    config = checked(RunConfig, plain)
+    others = {key: value for key, value in tree.items() if key not in plain}
+    stages: dict[str, Any] = {}
+    for name in config.stages:
+        if flaw := _stage_flaw(name, others, stages):
+            raise ValueError(f"{where('stages')}: {flaw}")
+        table = others.pop(name)
+        if not isinstance(table, Mapping):
+            raise ValueError(f"{where(name)}: {name} = {table!r}: it is a table, [{name}]")
+        kind = KINDS.get(table.get("kind", ""))
+        if kind is None:
+            given = repr(table["kind"]) if "kind" in table else "not set"
+            raise ValueError(f"{where(name)}: {name}.kind is {given}; it is one of {', '.join(KINDS)}")
+        stages[name] = settings = checked(kind, {"start": next(reversed(stages), "base"), **table}, name)
+        if settings.start not in ("base", *(earlier for earlier in stages if earlier != name)):
             raise ValueError(
-                f"{where(stage)}: {stage}.updates = {settings.updates} does not divide "
-                f"{stage}.prompts = {settings.prompts}"
+                f'{where(f"{name}.start")}: {name}.start = {settings.start!r} is neither "base" nor a stage before it'
             )
-    return config
+        if isinstance(settings, Reinforce) and settings.prompts % settings.updates:
+            raise ValueError(
+                f"{where(name)}: {name}.updates = {settings.updates} does not divide "
+                f"{name}.prompts = {settings.prompts}"
+            )
+    for name, table in others.items():  # of a stage that another file leaves out, or a mistake
+        if not isinstance(table, Mapping) or "kind" not in table:
+            raise ValueError(f"{where(name)}: unknown key {name}{nearest(name, known_keys(tree))}")
+        if option := next(
+            (o for key, o in origin.items() if f"{key}.".startswith(f"{name}.") and o[:6] == "--set "), ""
+        ):
+            raise ValueError(f"{option}: {name} is not among the stages {', '.join(stages)}")
+    return RunConfig.model_validate({**plain, **stages})
 
 
-def known_keys(model: type[BaseModel] = RunConfig, prefix: str = "") -> list[str]:
+def _stage_flaw(name: str, tables: Mapping[str, Any], before: Collection[str]) -> str:
+    """What is wrong with a name among the stages, or nothing."""
+    if name in before:
+        return f"stages names {name} twice"
+    if name == "base" or name in RunConfig.model_fields or not re.fullmatch(r"[\w-]+", name):
+        return f"stages: a stage cannot be called {name!r}"
+    if name not in tables:
+        return f"stages names {name}, but there is no table [{name}]{nearest(name, tables)}"
+    return ""
+
+
+def known_keys(tree: Mapping[str, Any] = METHOD) -> list[str]:
+    """Every key of a configuration with the stages of `tree`."""
+    keys = _keys(RunConfig)
+    for name, table in tree.items():
+        if isinstance(table, Mapping) and (kind := KINDS.get(table.get("kind", ""))):
+            keys += [name, *_keys(kind, f"{name}.")]
+    return keys
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     keys = []
     for name, info in model.model_fields.items():
         keys.append(f"{prefix}{name}")
         if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
-            keys += known_keys(info.annotation, f"{prefix}{name}.")
+            keys += _keys(info.annotation, f"{prefix}{name}.")
     return keys
 
 

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Split = Literal["train", "probe", "eval"]
-MODELS = ("base", "explore", "target", "refine")  # what is measured; the last three are the stages that made them
 Reason = Literal["right", "wrong", "unparsable", "truncated", "error"]
 
 SNS_FAMILIES = (

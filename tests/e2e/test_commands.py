@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from redone import cli
+from redone.cli.run import DEMO
 from redone.files import read_jsonl
 from redone.rewards.program import unavailable
 from redone.run.log import Log
@@ -98,7 +99,7 @@ def test_a_model_that_the_packed_engine_does_not_serve_goes_the_whole_way_too(
 
 
 def test_check_prints_what_cheats_would_earn(capsys: pytest.CaptureFixture[str]):
-    assert cli.main(["check", str(cli.WORLD / "demo.toml"), "--set", 'data.packs=["support"]', "--rewards"]) == 0
+    assert cli.main(["check", str(DEMO), "--set", 'data.packs=["support"]', "--rewards"]) == 0
     said = capsys.readouterr().out
     assert "answer twice" in said
     assert re.search(r"^route +100 ", said, re.MULTILINE)

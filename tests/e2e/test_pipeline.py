@@ -87,15 +87,15 @@ def test_rollouts_tell_what_each_answer_earned_and_why(run: Path) -> None:
 
 def test_the_targeted_set_keeps_its_provenance_and_holds_no_eval_record(run: Path) -> None:
     rows = list(read_jsonl(run / "target" / "data.jsonl.gz"))
-    plan = json.loads((run / "diagnosis" / "plan.json").read_text())
+    plan = json.loads((run / "target" / "plan.json").read_text())
     assert {row["split"] for row in rows} == {"train"}
-    assert all({"id", "task", "source", "why", "messages", "target"} <= set(row) for row in rows)
+    assert all({"id", "task", "source", "labels", "why", "messages", "target"} <= set(row) for row in rows)
     counts = {name: sum(row["task"] == name for row in rows) for name in plan["quotas"]}
     assert all(0 < counts[name] <= quota for name, quota in plan["quotas"].items())
 
 
 def test_findings_say_of_every_task_what_it_is_and_why(run: Path) -> None:
-    findings = json.loads((run / "diagnosis" / "findings.json").read_text())
+    findings = json.loads((run / "target" / "findings.json").read_text())
     assert len(findings) == TASKS
     for finding in findings:
         assert finding["why"].endswith(".")

@@ -4,7 +4,7 @@ from operator import getitem
 
 import pytest
 
-from redone.config import RunConfig, differing, known_keys, load_config
+from redone.config import Reinforce, RunConfig, Teach, differing, known_keys, load_config
 
 
 def written(folder, name, text):
@@ -31,7 +31,7 @@ def test_later_files_and_then_options_lie_on_top(tmp_path):
 def test_a_stage_that_a_file_names_keeps_the_other_stage_as_it_was(tmp_path):
     config = load_config([written(tmp_path, "a.toml", "[explore]\nsteps = 3\n")])
     assert config.explore.steps == 3
-    assert config.refine == RunConfig().refine
+    assert config.refine == load_config([]).refine
 
 
 def test_a_stage_of_which_a_file_sets_one_key_keeps_its_other_defaults():
@@ -146,11 +146,11 @@ def test_a_key_that_only_one_configuration_has_differs_too():
 
 
 def test_every_known_key_is_accepted_with_its_own_default():
-    tree = RunConfig().model_dump(mode="json")
+    tree = load_config([]).model_dump(mode="json")
     for key in known_keys():
         value = reduce(getitem, key.split("."), tree)
         if value is not None and not isinstance(value, dict):
-            assert load_config([], [f"{key}={json.dumps(value)}"]) == RunConfig()
+            assert load_config([], [f"{key}={json.dumps(value)}"]) == load_config([])
 
 
 def test_every_field_says_what_it_means():
@@ -161,9 +161,76 @@ def test_every_field_says_what_it_means():
             elif not info.description:
                 yield f"{prefix}{name}"
 
-    assert list(missing(RunConfig)) == []
+    assert [key for model in (RunConfig, Reinforce, Teach) for key in missing(model)] == []
 
 
 def test_a_configuration_cannot_be_changed():
     with pytest.raises(ValueError):
-        RunConfig().seed = 3
+        load_config([]).seed = 3
+
+
+def starts(config):
+    return {name: config.stage(name).start for name in config.stages}
+
+
+def test_the_stages_are_the_papers_where_nothing_else_is_said():
+    config = load_config([])
+    assert [(name, config.stage(name).kind) for name in config.stages] == [
+        ("explore", "reinforce"),
+        ("target", "teach"),
+        ("refine", "reinforce"),
+    ]
+    assert starts(config) == {"explore": "base", "target": "explore", "refine": "target"}
+
+
+@pytest.mark.parametrize(
+    ("sets", "expected"),
+    [
+        (['stages=["explore"]'], {"explore": "base"}),
+        (['stages=["target", "refine"]'], {"target": "base", "refine": "target"}),
+        (['stages=["explore", "more"]', "more.kind=reinforce"], {"explore": "base", "more": "explore"}),
+        (["refine.start=explore"], {"explore": "base", "target": "explore", "refine": "explore"}),
+        (["refine.start=base"], {"explore": "base", "target": "explore", "refine": "base"}),
+    ],
+)
+def test_other_methods_are_configurations_and_a_stage_starts_where_it_says_or_from_the_one_before(sets, expected):
+    config = load_config([], sets)
+    assert starts(config) == expected
+    assert set(config.model_dump()) - set(RunConfig.model_fields) == set(expected)  # and no table of another stage
+
+
+def test_a_file_may_have_tables_of_stages_that_another_file_leaves_out(tmp_path):
+    first = written(tmp_path, "a.toml", "[refine]\nsteps = 3\n[target]\nbatch = 8\n")
+    second = written(tmp_path, "b.toml", 'stages = ["target"]\n')
+    config = load_config([first, second])
+    assert (config.stages, config.target.batch) == (("target",), 8)
+
+
+def test_a_stage_that_is_made_another_kind_keeps_nothing_of_the_papers():
+    config = load_config([], ["refine.kind=teach", "refine.batch=4"])
+    assert isinstance(config.stage("refine"), Teach)
+    assert config.refine.batch == 4
+
+
+@pytest.mark.parametrize(
+    ("sets", "message"),
+    [
+        (['stages=["explore", "mroe"]'], "--set stages: stages names mroe, but there is no table [mroe]"),
+        (['stages=["explore", "explore"]'], "--set stages: stages names explore twice"),
+        (['stages=["base"]'], "--set stages: stages: a stage cannot be called 'base'"),
+        (['stages=["eval"]'], "--set stages: stages: a stage cannot be called 'eval'"),
+        (['stages=[".."]'], "--set stages: stages: a stage cannot be called '..'"),
+        (["stages=[]"], "stages = []"),
+        (['stages=["a"]', "a.steps=3"], "--set a.steps: a.kind is not set; it is one of reinforce, teach"),
+        (["explore.kind=rl"], "--set explore.kind: explore.kind is 'rl'; it is one of reinforce, teach"),
+        (
+            ["explore.start=refine"],
+            "--set explore.start: explore.start = 'refine' is neither \"base\" nor a stage before",
+        ),
+        (["explore.start=explore"], "--set explore.start: explore.start = 'explore' is neither"),
+        (['stages=["explore"]', "refine.steps=3"], "--set refine.steps: refine is not among the stages explore"),
+        (["target.choose=some"], "--set target.choose: target.choose = 'some'"),
+    ],
+)
+def test_a_mistake_in_the_stages_is_one_sentence(sets, message):
+    assert message in refusal(sets=sets)

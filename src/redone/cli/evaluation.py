@@ -167,7 +167,8 @@ def sources(options: argparse.Namespace, log: Log) -> "tuple[Callable[[], Source
         service = Service(options.base_url, options.model_folder, options.concurrent)
         return lambda: Remote(service, log.line), lambda: Remote(service, log.line), ""
     from redone.measure.ask import Choosing, Local
-    from redone.model.places import load, loading, model_place, weights_of
+    from redone.model.places import load, loading, weights_of
+    from redone.run.stages import model_place
 
     place = model_place(options.model_folder)
 

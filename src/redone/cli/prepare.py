@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from redone.config import RunConfig
     from redone.data.encode import Encoder
     from redone.data.load import Dataset, Pack
-    from redone.method.pipeline import Lab
+    from redone.run.lab import Lab
     from redone.run.log import Log
     from redone.served.judge import Endpoint
 
@@ -158,9 +158,9 @@ def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Iterat
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     checked = check(config, log)
     from redone.files import write_json
-    from redone.method.pipeline import Lab
     from redone.model.places import loading
     from redone.model.policy import Policy
+    from redone.run.lab import Lab
     from redone.run.scoring import Scorer
 
     device = config.device

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from statistics import median
 
+from redone.data.mix import uniform
 from redone.records import Finding, TargetPlan, Task
 
 _WEAK = ("unknown", "format", "truncated", "regressed", "unstable")
@@ -10,7 +11,7 @@ _REASON = {
     "unknown": "unknown: only teaching can bring it",
     "format": "wrong format: shown the right one",
     "truncated": "cut off: shown shorter answers",
-    "regressed": "regressed in stage 1: taught again",
+    "regressed": "regressed: taught again",
     "unstable": "unstable: taught once, the rest is reinforcement's work",
     "solved": "solved: not taught",
     "reward suspect": "left out: its reward does not pass its own reference answers",
@@ -57,6 +58,31 @@ def make_plan(
     return TargetPlan(quotas=quotas, general=general, why=why, prose=_prose(mine, quotas, general, why, tasks))
 
 
+def even_plan(
+    tasks: Mapping[str, Task],
+    sizes: Mapping[str, int],  # train records of each task
+    *,
+    seed: int | None,
+    records: int,
+    general_share: float,
+) -> TargetPlan:
+    """A plan that knows of no findings: the records spread evenly over the SNS tasks, or, with a seed, over half of
+    them drawn at random; general records as in `make_plan`, evenly too."""
+    domain = [name for name, task in tasks.items() if task.part == "sns"]
+    chosen = domain
+    if seed is not None:
+        chosen = sorted(domain, key=lambda name: uniform(seed, "random tasks", name))[: -(-len(domain) // 2)]
+    quotas = share_out(records, {name: 1.0 for name in domain if name in chosen}, sizes)
+    others = {name: 1.0 for name, task in tasks.items() if task.part == "general"}
+    general = share_out(round(sum(quotas.values()) * general_share / (1.0 - general_share)), others, sizes)
+    drawn = "every task is taught" if seed is None else "drawn at random"
+    why = {name: drawn if name in chosen else "not drawn" for name in domain}
+    how = "all" if seed is None else f"{len(chosen)} drawn at random of"
+    said = f"No findings: {sum(quotas.values()):,} records, spread evenly over {how} {len(domain)} SNS tasks."
+    prose = "\n\n".join([said, *_prose_general(quotas, general)])
+    return TargetPlan(quotas=quotas, general=general, why=why, prose=prose)
+
+
 def share_out(total: int, weights: Mapping[str, float], most: Mapping[str, int]) -> dict[str, int]:
     """Whole numbers in proportion to the weights, none above `most`; what one cannot take goes to the others."""
     quotas = dict.fromkeys(weights, 0)
@@ -101,12 +127,17 @@ def _prose(
         parts.append(f"Stage 2 is taught {sum(quotas.values()):,} records: {'; '.join(taught)}.")
     else:
         parts.append("No SNS task is weak, so there is nothing to teach: stage 2 leaves the model as it is.")
-    count = sum(general.values())
-    if count:
-        share = 100 * count / (sum(quotas.values()) + count)
-        by_task = ", ".join(f"{name} {general[name]:,}" for name in sorted(general, key=lambda n: (-general[n], n)))
-        parts.append(
-            f"Beside them {count:,} general records ({share:.1f} % of the mix), whose targets are the stage-1 model's "
-            f"own best answers, keep general ability where it is; more where less is mastered: {by_task}."
-        )
+    parts += _prose_general(quotas, general)
     return "\n\n".join(parts)
+
+
+def _prose_general(quotas: Mapping[str, int], general: Mapping[str, int]) -> list[str]:
+    count = sum(general.values())
+    if not count:
+        return []
+    share = 100 * count / (sum(quotas.values()) + count)
+    by_task = ", ".join(f"{name} {general[name]:,}" for name in sorted(general, key=lambda n: (-general[n], n)))
+    return [
+        f"Beside them {count:,} general records ({share:.1f} % of the mix), whose targets are the model's own best "
+        f"answers, keep general ability where it is; more where less is mastered: {by_task}."
+    ]

@@ -1,4 +1,4 @@
-"""The data of stage 2: train records of weak tasks, and general records with soft labels against forgetting."""
+"""What a stage teaches: train records of the chosen tasks, and general ones with soft labels against forgetting."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ class Teach:
 
     record: Record
     target: str
-    source: str  # "gold", "best of n", or "distribution": along the best of n
+    labels: str  # what kind of target: "gold", "best of n", or "distribution" along the best of n
     why: str
 
 
@@ -85,7 +85,7 @@ def best_of_n(
     encoder: Encoder,
     tasks: Mapping[str, Task],
     quotas: Mapping[str, int],
-    source: str = "best of n",
+    labels: str = "best of n",
 ) -> tuple[list[Teach], int]:
     """Soft labels: each record's best candidate by the embedded judge; and how many records had none that passes.
 
@@ -106,7 +106,7 @@ def best_of_n(
         ]
         if passing:
             target = encoder.target_text(item.record, task, max(passing, key=_rank)[2])
-            taught.append(Teach(item.record, target, source, f"general, {task.family}: against forgetting"))
+            taught.append(Teach(item.record, target, labels, f"general, {task.family}: against forgetting"))
             left[task.name] -= 1
         else:
             failed += 1
@@ -152,13 +152,14 @@ def refuse_eval(taught: Sequence[Teach], dataset: Dataset) -> None:
 
 
 def rows(taught: Sequence[Teach]) -> list[dict[str, Any]]:
-    """The lines of target/data.jsonl.gz."""
+    """The lines of the stage's data.jsonl.gz."""
     return [
         {
             "id": teach.record.id,
             "task": teach.record.task,
             "split": teach.record.split,
-            "source": f"{teach.record.source}, {teach.source}",
+            "source": teach.record.source,
+            "labels": teach.labels,
             "why": teach.why,
             "messages": list(teach.record.messages),
             "target": teach.target,

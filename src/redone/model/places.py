@@ -1,14 +1,11 @@
-"""Where a model lies: a Hugging Face folder, a hub id, or what a run has made so far."""
+"""Where a model lies: a Hugging Face folder, a hub id, or a checkpoint over one of them."""
 
 import hashlib
-import json
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-
-from redone.records import MODELS
 
 if TYPE_CHECKING:
     from redone.model.policy import Policy
@@ -34,41 +31,6 @@ def model_path(name: str) -> Path:
     if name.startswith((".", "/", "~")) or name.count("/") != 1 or path.exists():
         raise ValueError(f"{name}: there is no such model folder; give a Hugging Face folder or a hub id (owner/name)")
     return Path(name)
-
-
-def model_place(name: str) -> Place:
-    """Where the model is that a folder, a hub id, a run, or a stage of a run names.
-
-    A run's is that of its last stage that has one; a stage's is its finished model, or else its newest checkpoint.
-    Raises ValueError where there is none.
-    """
-    path = Path(name).expanduser()
-    if (path / "manifest.json").is_file():  # a run
-        for stage in reversed(MODELS[1:]):
-            if (place := _stage(path / stage)) is not None:
-                return place
-        raise ValueError(f"{name}: this run has no model yet; its base is {_base(path)}")
-    if path.name in MODELS[1:] and (path.parent / "manifest.json").is_file():
-        if (place := _stage(path)) is None:
-            raise ValueError(f"{name}: this stage has no model and no checkpoint yet")
-        return place
-    return Place(model_path(name))
-
-
-def _stage(folder: Path) -> Place | None:
-    if (folder / "DONE").is_file():
-        return Place(model_path(str(folder / "model")))
-    checkpoints = sorted((folder / "checkpoints").glob("step-*.pt"))
-    return Place(model_path(_base(folder.parent)), checkpoints[-1]) if checkpoints else None
-
-
-def _base(run: Path) -> str:
-    """What the run began with."""
-    path = run / "config.json"
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))["model"]["path"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: cannot be read, so the run's base is not known ({error!r})") from None
 
 
 def weights_of(place: Place) -> str:

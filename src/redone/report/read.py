@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from redone.files import read_jsonl
-from redone.records import MODELS
 
+MODELS = ("base", "explore", "target", "refine")
 STAGES = MODELS[1:]
 RL_STAGES = ("explore", "refine")
 EXPECTED = {
     "explore/DONE": "stage 1 (explore) has not ended",
-    "diagnosis/plan.json": "the diagnosis has not been made",
+    "target/plan.json": "the diagnosis has not been made",
     "target/DONE": "stage 2 (target) has not ended",
     "refine/DONE": "stage 3 (refine) has not ended",
     "results.json": "the results have not been summed up, so this report has no scores",
@@ -72,8 +72,8 @@ def read_run(folder: Path) -> Run:
         manifest=_json(folder / "manifest.json", {}),
         metrics={stage: list(_rows(folder / stage / "metrics.jsonl", _done(folder, stage))) for stage in STAGES},
         sampled={stage: _first_and_last(folder, stage) for stage in RL_STAGES},
-        findings=_json(folder / "diagnosis" / "findings.json", []),
-        plan=_json(folder / "diagnosis" / "plan.json", {}),
+        findings=_json(folder / "target" / "findings.json", []),
+        plan=_json(folder / "target" / "plan.json", {}),
         fed=dict(Counter(row["task"] for row in _rows(folder / "target" / "data.jsonl.gz", whole=True))),
         results=results,
         seconds=results.get("seconds") or _seconds(folder),

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from redone.algo import dapo
 from redone.algo.schedules import constant_with_warmup
-from redone.config import RL
+from redone.config import Reinforce
 from redone.data.encode import Encoder
 from redone.data.mix import Mix, derive_seed, uniform
 from redone.model.policy import Policy, flatten
@@ -40,7 +40,7 @@ class Trainer:
     score_all: ScoreAll
     most_errors: float  # share of a step's answers that may go without a verdict
     mix: Mix
-    settings: RL
+    settings: Reinforce
     seed: int
     tokens_per_pass: int
 

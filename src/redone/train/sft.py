@@ -24,6 +24,9 @@ class Example(NamedTuple):
     soft: tuple[Tensor, Tensor] | None = None
 
 
+BatchAt = Callable[[int], Sequence[Example]]  # the examples of a step
+
+
 @dataclass(frozen=True)
 class Fit:
     """Settings of one run of fine-tuning. rate: the learning rate at a step."""
@@ -39,7 +42,7 @@ class Fit:
 def fit(
     policy: Policy,
     optimizer: torch.optim.Optimizer,
-    batch_at: Callable[[int], Sequence[Example]],
+    batch_at: BatchAt,
     settings: Fit,
     store: Store,
     log: Log,

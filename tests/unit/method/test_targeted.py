@@ -92,7 +92,8 @@ def test_a_gold_target_says_why_it_is_taught_and_where_it_comes_from(encoder):
         "id": "topic/train/4",
         "task": "topic",
         "split": "train",
-        "source": "topic.jsonl:5, gold",
+        "source": "topic.jsonl:5",
+        "labels": "gold",
         "why": "unknown: only teaching can bring it",
         "messages": [{"role": "user", "content": "topic 4 ?"}],
         "target": "tea",
@@ -217,7 +218,7 @@ def test_a_soft_label_keeps_the_candidates_own_thinking(encoder):
     [taught], _ = best_of_n([item], encoder, TASKS, quotas={"sum": 1})
     assert taught.target == "it is 7</think>7"  # the prompt has opened the thinking
     [line] = rows([taught])
-    assert line["source"] == "sum.jsonl:1, best of n"
+    assert (line["source"], line["labels"]) == ("sum.jsonl:1", "best of n")
     assert line["why"] == "general, mathematics: against forgetting"
 
 

@@ -86,14 +86,14 @@ def write_run(run: Path) -> Path:
     write_json(run / "config.json", {"name": NASTY})
     write_json(run / "manifest.json", {"seed": 3, "device": "cpu", "model": "Tiny", "note": NASTY})
     write_json(run / "results.json", {"models": models, "seconds": {"explore": 60.0, "eval": 30.0}, "notes": [NASTY]})
-    write_json(run / "diagnosis" / "findings.json", [FINDING])
+    write_json(run / "target" / "findings.json", [FINDING])
     plan = {
         "quotas": {"reply": 5},
         "general": {"sums": 2},
         "why": {"reply": "unstable: taught once"},
         "prose": f"One.\n\n{NASTY}",
     }
-    write_json(run / "diagnosis" / "plan.json", plan)
+    write_json(run / "target" / "plan.json", plan)
     write_jsonl(run / "target" / "data.jsonl.gz", [{"task": "reply"}] * 5 + [{"task": "sums"}] * 2)
     write_jsonl(run / "target" / "metrics.jsonl", [{"step": i, "loss": 2.0 / i, "seconds": 6.0} for i in (1, 2, 3)])
     for stage in ("explore", "refine"):

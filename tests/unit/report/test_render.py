@@ -164,9 +164,9 @@ def test_a_run_without_such_tasks_has_a_report(folder: Path, kind: str, task: st
 
 def test_a_run_whose_tasks_are_all_solved_has_a_report(folder: Path):
     plan = {"quotas": {}, "general": {}, "why": {"reply": "solved: not taught"}, "prose": "Nothing to teach."}
-    (folder / "diagnosis" / "plan.json").write_text(json.dumps(plan))
-    finding = json.loads((folder / "diagnosis" / "findings.json").read_text())[0]
-    (folder / "diagnosis" / "findings.json").write_text(json.dumps([{**finding, "kind": "solved", "examples": []}]))
+    (folder / "target" / "plan.json").write_text(json.dumps(plan))
+    finding = json.loads((folder / "target" / "findings.json").read_text())[0]
+    (folder / "target" / "findings.json").write_text(json.dumps([{**finding, "kind": "solved", "examples": []}]))
     (folder / "target" / "data.jsonl.gz").unlink()
     (folder / "target" / "metrics.jsonl").unlink()
     for text in reports(folder):

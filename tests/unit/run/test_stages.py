@@ -5,8 +5,9 @@ import json
 import pytest
 import torch
 
-from redone.model.places import EMBEDDED, Place, load, model_place
+from redone.model.places import EMBEDDED, Place, load
 from redone.model.policy import Policy
+from redone.run.stages import Stage, model_place, stages_in
 from redone.run.store import Store
 
 
@@ -16,7 +17,12 @@ def run(tmp_path, tiny_model):
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "manifest.json").write_text("{}", encoding="utf-8")
-    config = {"name": "x", "model": {"path": str(tiny_model)}}
+    tables = {
+        "explore": {"kind": "reinforce", "start": "base"},
+        "target": {"kind": "teach", "start": "explore"},
+        "refine": {"kind": "reinforce", "start": "target"},
+    }
+    config = {"name": "x", "model": {"path": str(tiny_model)}, "stages": list(tables), **tables}
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
 
@@ -43,10 +49,17 @@ def test_a_run_is_its_last_stage_that_has_a_model(run, tiny_model):
     with pytest.raises(ValueError, match="refine: this stage has no model and no checkpoint yet"):
         model_place(str(run / "refine"))
     Store(run / "target").save(20, {"model": {}})
-    assert model_place(str(run)) == Place(tiny_model, run / "target" / "checkpoints" / "step-000020.pt")
+    checkpoint = run / "target" / "checkpoints" / "step-000020.pt"
+    assert model_place(str(run)) == Place(run / "explore" / "model", checkpoint)  # over the model it started from
     assert model_place(str(run / "explore")) == Place(run / "explore" / "model")
     done(run / "target", "{}")
     assert model_place(str(run)) == Place(run / "target" / "model")
+
+
+def test_the_stages_of_a_run_are_those_of_its_configuration(run):
+    found = stages_in(run)
+    assert [stage.name for stage in found] == ["explore", "target", "refine"]
+    assert found[1] == Stage("target", "teach", "explore", {"kind": "teach", "start": "explore"})
 
 
 def test_a_checkpoint_is_the_bases_architecture_with_its_own_weights(run, tiny_model):

@@ -1,0 +1,69 @@
+"""`redone run` and `redone demo`: the stages of a configuration, one after another; gone on with where they stopped."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redone.cli import prepare
+from redone.cli.options import Configured, add_configured, add_sets, frozen
+
+DEMO = Path(__file__).parents[1] / "world" / "demo.toml"
+
+
+@dataclass(frozen=True)
+class Options(Configured):
+    out: Path | None = None  # runs/NAME if not given
+
+
+def add(commands: Any) -> None:
+    demo = commands.add_parser("demo", help="the whole method on the embedded world, in minutes on a CPU")
+    demo.add_argument("--seed", type=int, help="the run's seed; world and base model are fixed")
+    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="the run's folder (default: runs/demo)")
+    add_sets(demo)
+    demo.set_defaults(command=command, configs=[DEMO])
+
+    run = commands.add_parser("run", help="every stage, measured, and a report; goes on where it was stopped")
+    add_configured(run)
+    run.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
+    run.set_defaults(command=command)
+
+
+def command(namespace: argparse.Namespace) -> int:
+    options = frozen(Options, namespace)
+    config = options.resolve()
+    out = options.out or Path("runs") / config.name
+    prepare.same_configuration(out, config)
+    from redone.run.log import Interrupted, Log
+
+    log = Log()
+    from redone.method import pipeline
+
+    again = " ".join(["redone", *sys.argv[1:]])
+    with prepare.prepare(config, out, log) as lab, log.interruptible():
+        try:
+            results = pipeline.run(lab)
+        except Interrupted as where:
+            log.line(f"Stopped {where}; everything before is saved. Go on with: {again}")
+            return 130
+        except FloatingPointError as failure:
+            raise ValueError(str(failure)) from failure
+    print_results(results)
+    print(f"\nReport: {out / 'report.html'}")
+    return 0
+
+
+def print_results(results: dict[str, Any]) -> None:
+    """The averages of every model."""
+    kinds = ("sns", "translation", "general")
+    print(f"\n{'':<10}" + "".join(f"{kind:>24}" for kind in kinds))
+    for model, table in results["models"].items():
+        cells = []
+        for kind in kinds:
+            value = table["averages"][kind]
+            low, high = table["average_intervals"].get(kind, (0.0, 0.0))
+            cells.append("-" if value is None else f"{value:.1f} [{low:.1f}, {high:.1f}]")
+        print(f"{model:<10}" + "".join(f"{cell:>24}" for cell in cells))

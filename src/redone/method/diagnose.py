@@ -1,0 +1,92 @@
+"""Diagnosis before a stage that teaches: what is weak, why, how sure that is, and what is taught in consequence.
+
+Everything rests on the probe split, which is neither trained on nor reported.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from statistics import fmean
+from typing import Any
+
+from redone.config import Teach
+from redone.data.mix import derive_seed
+from redone.files import write_json
+from redone.measure import tasks as measured
+from redone.measure.tasks import Judged
+from redone.method.evaluate import sample
+from redone.method.findings import find
+from redone.method.plan import make_plan
+from redone.records import Finding, TargetPlan
+from redone.rewards import JUDGED, uses
+from redone.run.lab import Lab
+from redone.run.scoring import Asked
+from redone.run.stages import BASE, Stage
+
+
+def diagnose(lab: Lab, stage: Stage) -> TargetPlan:
+    """The findings of the model that the stage starts from, beside the base, and the plan that follows."""
+    folder = lab.out / stage.name
+    if (folder / "plan.json").exists():
+        return TargetPlan(**json.loads((folder / "plan.json").read_text(encoding="utf-8")))
+    settings: Teach = stage.settings
+    with lab.timed("diagnosis"):
+        probed = {model: probe(lab, model) for model in dict.fromkeys((BASE, stage.start))}
+        findings = [examine(lab, name, probed[BASE][name], probed[stage.start][name]) for name in lab.dataset.tasks]
+        plan = make_plan(
+            findings,
+            lab.dataset.tasks,
+            {name: len(records) for name, records in lab.train_records().items()},
+            records=settings.records,
+            rare_factor=settings.rare_factor,
+            rehearsal=settings.rehearsal,
+            general_share=settings.general_share,
+        )
+    write_json(folder / "findings.json", [asdict(finding) for finding in findings])
+    write_json(folder / "plan.json", asdict(plan))
+    return plan
+
+
+def probe(lab: Lab, model: str) -> dict[str, list[Judged]]:
+    """k samples to each probe prompt, by task."""
+    settings = lab.config.diagnose
+    records = measured.first_of_each_task(lab.dataset, "probe", settings.records)
+    judged: dict[str, list[Judged]] = {name: [] for name in lab.dataset.tasks}
+    for item in sample(lab, model, records, settings.samples, 1.0, f"probe {model}"):
+        judged[item.record.task].append(item)
+    return judged
+
+
+def examine(lab: Lab, name: str, before: Sequence[Judged], after: Sequence[Judged]) -> Finding:
+    """A task's finding, from judged samples of the base and of the model that is examined."""
+    task, settings = lab.dataset.tasks[name], lab.config.diagnose
+    by_judge = uses(task, JUDGED)  # its reference answers need not be the best there are
+    asked = [] if by_judge else [Asked(item.record, [(item.record.gold_text, True)]) for item in after]
+    return find(
+        task,
+        [item.verdicts for item in after],
+        gold=[verdict for [verdict] in lab.score_all(asked)],
+        base=[item.verdicts for item in before],
+        examples=examples(after),
+        unknown_below=settings.unknown_below,
+        solved_above=settings.solved_above,
+        format_share=settings.format_share,
+        chance=measured.chance(lab.dataset, task, "probe", len(after)),
+        seed=derive_seed(lab.config.seed, "diagnose", name) % 2**32,
+    )
+
+
+def examples(judged: Sequence[Judged], most: int = 3) -> list[dict[str, Any]]:
+    """The worst answered records, each with its first answer."""
+    worst = sorted(judged, key=lambda item: fmean(verdict.score for verdict in item.verdicts))[:most]
+    return [
+        {
+            "id": item.record.id,
+            "prompt": item.record.prompt_text,
+            "answer": item.record.answer,
+            "output": item.texts[0],
+            "score": item.verdicts[0].score,
+            "reason": item.verdicts[0].reason,
+        }
+        for item in worst
+    ]

@@ -1,0 +1,100 @@
+"""A stage of reinforcement: DAPO over all tasks alike, so that the long tail stays visible; on hard prompts where the
+stage draws by difficulty, with as many rationales as it asks for."""
+
+import json
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from redone.config import Reinforce
+from redone.data.mix import Mix, Stratum, by_difficulty, derive_seed, uniform
+from redone.files import write_json
+from redone.measure import tasks as measured
+from redone.method.evaluate import sample
+from redone.records import Record, Task
+from redone.run.lab import Lab
+from redone.run.stages import Stage
+from redone.run.store import Store
+from redone.train import rl
+
+
+def reinforce(lab: Lab, stage: Stage) -> None:
+    """DAPO with the stage's settings, from the model that it starts from."""
+    settings: Reinforce = stage.settings
+    records = lab.train_records()
+    weights = difficulty(lab, stage) if settings.difficulty else {}
+    means = {name: fmean(weights.get(r.id, 1.0) for r in records[name]) for name in records}
+    mix = Mix(
+        strata(lab.dataset.tasks, settings, means), records, derive_seed(lab.config.seed, stage.name, "mix"), weights
+    )
+    policy = lab.load(stage.start)
+    trainer = rl.Trainer(
+        stage=stage.name,
+        policy=policy,
+        encoder=lab.encoder,
+        tasks=lab.dataset.tasks,
+        score_all=lab.score_all,
+        most_errors=lab.config.scoring.most_errors,
+        mix=mix,
+        settings=settings,
+        seed=lab.config.seed,
+        tokens_per_pass=lab.config.tokens_per_pass,
+    )
+    store = Store(lab.out / stage.name)
+    lab.finish(store, policy, rl.train(trainer, store, lab.log))
+
+
+def strata(tasks: Mapping[str, Task], settings: Reinforce, weights: Mapping[str, float]) -> list[Stratum]:
+    """Shares of the prompts: general against SNS, and reasoning against not where a rationale share is asked for.
+    Within a share the tasks have the given weights.
+
+    A cell without tasks leaves its share to the other part's cell of the same kind, which keeps the rationale
+    share as far as the data allow.
+    """
+    parts = {"sns": 1.0 - settings.general_share, "general": settings.general_share}
+    kinds: dict[bool | None, float] = {None: 1.0}
+    if settings.rationale_share is not None:
+        kinds = {True: settings.rationale_share, False: 1.0 - settings.rationale_share}
+    made = []
+    for think, kind_share in kinds.items():
+        cells = {}
+        for part in parts:
+            mine = [t for t in tasks.values() if t.part == part and think in (None, t.think)]
+            cells[part] = {t.name: weights[t.name] for t in mine}
+        total = sum(share for part, share in parts.items() if cells[part])
+        for part, share in parts.items():
+            if cells[part] and total > 0:
+                made.append(Stratum(f"{part}, reasoning {think}", kind_share * share / total, cells[part]))
+    return made
+
+
+def difficulty(lab: Lab, stage: Stage) -> dict[str, float]:
+    """Weights of train records by their pass rates under the model that the stage starts from (`mix.by_difficulty`);
+    records that were not tried have their task's mean."""
+    settings: Reinforce = stage.settings
+    path = lab.out / stage.name / "difficulty.json"
+    records = lab.train_records()
+    if not path.exists():
+        with lab.timed("difficulty"):
+            tried = drawn(records, settings.difficulty_records, lab.config.seed)
+            judged = sample(lab, stage.start, tried, settings.difficulty_samples, 1.0, "difficulty")
+            rates = {
+                item.record.id: fmean(v.score >= lab.dataset.tasks[item.record.task].pass_at for v in item.verdicts)
+                for item in judged
+            }
+        write_json(path, rates)
+    rates = json.loads(path.read_text(encoding="utf-8"))
+    weights: dict[str, float] = {}
+    for name, mine in records.items():
+        chance = measured.chance(lab.dataset, lab.dataset.tasks[name], "train", settings.difficulty_records)
+        known = by_difficulty({r.id: rates[r.id] for r in mine if r.id in rates}, chance, settings.difficulty_floor)
+        weights |= {r.id: known.get(r.id, fmean(known.values())) for r in mine}
+    return weights
+
+
+def drawn(records: Mapping[str, Sequence[Record]], most: int, seed: int) -> list[Record]:
+    """At most so many records of each task, those whose hash comes first."""
+    return [
+        record
+        for mine in records.values()
+        for record in sorted(mine, key=lambda r: uniform(seed, "difficulty", r.id))[:most]
+    ]

@@ -1,0 +1,79 @@
+"""What came of a run: results.json, from the files of the evaluations alone."""
+
+import json
+from collections.abc import Iterator
+from statistics import fmean
+from typing import Any
+
+from redone.config import Reinforce
+from redone.files import read_jsonl, write_json
+from redone.measure import tasks as measured
+from redone.run.lab import Lab
+from redone.run.scoring import Asked
+from redone.run.stages import Stage
+from redone.run.store import Store
+
+
+def summarise(lab: Lab) -> dict[str, Any]:
+    """results.json: every model's scores, where the time went, and what a reader should know."""
+    by_id = {record.id: record for record in lab.dataset.split("eval")}
+    settings = lab.config.eval
+    models = {}
+    with lab.timed("summary"), lab.log.bar("summary", len(lab.models)) as bar:
+        trivial = measured.baselines(lab.dataset, "eval", settings.records)
+        for model in lab.models:
+            asked = [
+                Asked(by_id[row["id"]], [(row["output"], row["reason"] != "truncated")])
+                for row in read_jsonl(lab.out / "eval" / f"{model}.jsonl.gz")
+            ]
+            pairs = [(one.record, verdict) for one, [verdict] in zip(asked, lab.score_all(asked))]
+            models[model] = measured.summarise(
+                lab.dataset, pairs, trivial, seed=lab.config.seed, resamples=settings.bootstrap
+            )
+            bar.advance(1)
+    results = {"models": models, "seconds": seconds(lab), "notes": notes(lab)}
+    write_json(lab.out / "results.json", results)
+    return results
+
+
+def seconds(lab: Lab) -> dict[str, float]:
+    """Stage or phase to the seconds that it took."""
+    known = json.loads((lab.out / "timings.json").read_text(encoding="utf-8"))
+    return {**{stage.name: Store(lab.out / stage.name).seconds for stage in lab.stages}, **known}
+
+
+def notes(lab: Lab) -> list[str]:
+    """What a reader of the results should know, one sentence each."""
+    taught = [note for stage in lab.stages if stage.kind == "teach" for note in _of_teaching(lab, stage)]
+    reinforced = [note for stage in lab.stages if stage.kind == "reinforce" for note in _of_reinforcing(lab, stage)]
+    return [*taught, *reinforced]
+
+
+def _of_teaching(lab: Lab, stage: Stage) -> Iterator[str]:
+    folder = lab.out / stage.name
+    made = json.loads((folder / "made.json").read_text(encoding="utf-8"))
+    yield (
+        f"{stage.name}: the embedded judge stood in for a judge model: it ranks candidates by verifiable reward, then "
+        f"format, then mean log-probability. {made['soft_labels']} general records carry a soft label "
+        f"({made['kind'].replace('_', ' ')}); {made['without_a_passing_candidate']} had no passing candidate and were "
+        "left out."
+    )
+    removed = sum(made["near_duplicates_removed"].values())
+    yield f"{stage.name}: {removed} near-duplicates were left out of the targeted set."
+    if (folder / "findings.json").exists():
+        findings = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
+        if suspect := [finding["task"] for finding in findings if finding["kind"] == "reward suspect"]:
+            yield f"The reward of {', '.join(suspect)} does not pass its own reference answers."
+
+
+def _of_reinforcing(lab: Lab, stage: Stage) -> Iterator[str]:
+    settings: Reinforce = stage.settings
+    path = lab.out / stage.name / "metrics.jsonl"
+    steps = list(read_jsonl(path)) if path.exists() else []  # a stage of no steps
+    shares = [step["rationale_share"] for step in steps if step["rationale_share"] is not None]
+    if shares and (wanted := settings.rationale_share) is not None:
+        yield (
+            f"{stage.name}: {100 * fmean(shares):.1f} % of the trained prompts reason ({100 * wanted:.1f} % wanted)."
+        )
+    if starved := sum(step["starved"] for step in steps):
+        yield f"{stage.name}: {starved} of {len(steps)} steps found fewer informative groups than asked for."

@@ -1,0 +1,128 @@
+"""A stage that teaches: fine-tuning on the plan's records, and on general ones that the model it starts from labelled
+itself, against forgetting."""
+
+from functools import lru_cache
+from typing import Any
+
+from redone.algo.schedules import cosine_with_warmup
+from redone.config import Teach
+from redone.data.mix import uniform
+from redone.files import read_jsonl, write_json, write_jsonl
+from redone.method import targeted
+from redone.method.evaluate import sample
+from redone.model.policy import Policy
+from redone.records import TargetPlan
+from redone.run.lab import Lab
+from redone.run.stages import Stage
+from redone.run.store import Store
+from redone.train import sft
+from redone.train.steps import make_optimizer
+
+
+def teach(lab: Lab, stage: Stage, plan: TargetPlan) -> None:
+    """Make the targeted set, if it is not there yet, and fine-tune the model that the stage starts from on it."""
+    settings: Teach = stage.settings
+    store = Store(lab.out / stage.name)
+    path = store.folder / "data.jsonl.gz"
+    if not path.exists():
+        with lab.timed("soft labels"):
+            taught = targets(lab, stage, plan)
+            targeted.refuse_eval(taught, lab.dataset)
+            write_jsonl(path, targeted.rows(taught))
+    rows = list(read_jsonl(path))
+    policy = lab.load(stage.start)
+    examples = encoded(lab, rows)
+    if settings.soft_labels == "distribution":
+        examples = with_distributions(lab, settings, policy, store, rows, examples)
+    fit, batch_at = schedule(lab, stage, examples)
+    optimizer = make_optimizer(policy, settings.learning_rate, settings.weight_decay)
+    lab.finish(store, policy, sft.fit(policy, optimizer, batch_at, fit, store, lab.log))
+
+
+def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
+    """The targeted set: the plan's records with their reference answers, general ones with soft labels."""
+    settings: Teach = stage.settings
+    seed, tasks = lab.config.seed, lab.dataset.tasks
+    records, removed = targeted.choose(plan, lab.dataset, threshold=settings.near_duplicate, seed=seed)
+    taught = targeted.gold_targets(records, lab.encoder, tasks, plan.why)
+    failed = 0
+    if settings.soft_labels == "gold":
+        soft = targeted.gold_targets(targeted.choose_general(plan, lab.dataset, seed, 0.0), lab.encoder, tasks, {})
+    else:
+        general = targeted.choose_general(plan, lab.dataset, seed, 0.5)
+        answers = sample(lab, stage.start, general, settings.candidates, settings.temperature, "soft labels")
+        labels = settings.soft_labels.replace("_", " ")
+        soft, failed = targeted.best_of_n(answers, lab.encoder, tasks, plan.general, labels)
+    write_json(
+        lab.out / stage.name / "made.json",
+        {
+            "records": len(taught),
+            "near_duplicates_removed": removed,
+            "soft_labels": len(soft),
+            "kind": settings.soft_labels,
+            "without_a_passing_candidate": failed,
+            "judge": "embedded: verifiable reward, then format, then mean log-probability",
+        },
+    )
+    return [*taught, *soft]
+
+
+def encoded(lab: Lab, rows: list[dict[str, Any]]) -> list[sft.Example]:
+    """The lines of data.jsonl.gz as token ids."""
+    tasks = lab.dataset.tasks
+    by_id = {record.id: record for mine in lab.train_records().values() for record in mine}
+    made = []
+    for row in rows:
+        record = by_id[row["id"]]
+        [prompt] = lab.encoder.prompts([record], tasks)
+        made.append(sft.Example(prompt, lab.encoder.target(record, tasks[record.task], row["target"])))
+    return made
+
+
+def with_distributions(
+    lab: Lab,
+    settings: Teach,
+    policy: Policy,
+    store: Store,
+    rows: list[dict[str, Any]],
+    examples: list[sft.Example],
+) -> list[sft.Example]:
+    """The examples, those with soft labels with the distributions of the stage's start, computed once and kept."""
+    path = store.folder / "soft_labels.npz"
+    places = [i for i, row in enumerate(rows) if row["labels"] == "distribution"]
+    if not places:
+        return examples
+    if not path.exists():
+        with lab.timed("distributions"), lab.log.bar("distributions", len(places)) as bar:
+            mine = [examples[i] for i in places]
+            made = sft.distributions(policy, mine, settings.top_k, lab.config.tokens_per_pass, bar.advance)
+            targeted.save_distributions(path, made)
+    found = targeted.load_distributions(path, [len(examples[i].target) for i in places])
+    soft = dict(zip(places, found))
+    return [example._replace(soft=soft.get(i)) for i, example in enumerate(examples)]
+
+
+def schedule(lab: Lab, stage: Stage, examples: list[sft.Example]) -> tuple[sft.Fit, sft.BatchAt]:
+    """The settings of the fit, and its batches: whole passes over the examples, each in an order of its own."""
+    settings: Teach = stage.settings
+    per_epoch = -(-len(examples) // settings.batch)
+    steps = settings.epochs * per_epoch
+    warmup = round(settings.warmup_ratio * steps)
+
+    @lru_cache(maxsize=1)
+    def order(epoch: int) -> list[int]:
+        return sorted(range(len(examples)), key=lambda i: uniform(lab.config.seed, "sft", epoch, i))
+
+    def batch_at(step: int) -> list[sft.Example]:
+        epoch, place = divmod(step, per_epoch)
+        return [examples[i] for i in order(epoch)[place * settings.batch : (place + 1) * settings.batch]]
+
+    fit = sft.Fit(
+        name=stage.name,
+        steps=steps,
+        rate=lambda step: settings.learning_rate * cosine_with_warmup(step, steps, warmup),
+        max_grad_norm=settings.max_grad_norm,
+        save_every=settings.save_every,
+        tokens_per_pass=lab.config.tokens_per_pass,
+    )
+    return fit, batch_at

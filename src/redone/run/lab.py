@@ -1,0 +1,71 @@
+"""The lab: what every step of a run shares, and where its models are."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from redone.config import RunConfig
+from redone.data.encode import Encoder
+from redone.data.load import Dataset
+from redone.files import write_json
+from redone.model.policy import Policy
+from redone.records import Record
+from redone.run.log import Log
+from redone.run.scoring import ScoreAll
+from redone.run.stages import BASE, Stage
+from redone.run.store import Store
+
+
+@dataclass(frozen=True)
+class Lab:
+    config: RunConfig
+    dataset: Dataset
+    encoder: Encoder
+    base: Path  # folder or hub id of the base model
+    out: Path
+    log: Log
+    device: str
+    max_context: int
+    score_all: ScoreAll
+
+    @property
+    def stages(self) -> list[Stage]:
+        made = ((name, self.config.stage(name)) for name in self.config.stages)
+        return [Stage(name, settings.kind, settings.start, settings) for name, settings in made]
+
+    @property
+    def models(self) -> list[str]:
+        """What is measured: the base, and what every stage leaves."""
+        return [BASE, *self.config.stages]
+
+    def folder(self, model: str) -> Path:
+        """The Hugging Face folder (or hub id) of one of the models."""
+        return self.base if model == BASE else self.out / model / "model"
+
+    def load(self, model: str) -> Policy:
+        return Policy.load(self.folder(model), self.config.model.dtype, self.device, self.max_context)
+
+    def train_records(self) -> dict[str, tuple[Record, ...]]:
+        """Task to its train records."""
+        return {name: self.dataset.records[name]["train"] for name in self.dataset.tasks}
+
+    def finish(self, store: Store, policy: Policy, seconds: float) -> None:
+        """Leave the stage's model as a Hugging Face folder, and then mark the stage as done."""
+        policy.save(store.folder / "model")
+        self.encoder.tokenizer.save_pretrained(store.folder / "model")
+        store.finish(seconds)
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Add the seconds spent to the run's timings.json, also across interruptions."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            path = self.out / "timings.json"
+            known = json.loads(path.read_text()) if path.exists() else {}
+            known[phase] = round(known.get(phase, 0.0) + time.monotonic() - began, 3)
+            write_json(path, known)

@@ -1,0 +1,81 @@
+"""The stages of a run, from its configuration or its folder, and the models that they leave."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from redone.model.places import Place, model_path
+
+BASE = "base"  # the name of the model that a run begins with, among those of its stages
+Kind = Literal["reinforce", "teach"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of the method: what it does, where it starts, and its table of the configuration."""
+
+    name: str
+    kind: Kind
+    start: str  # BASE, or an earlier stage
+    settings: Any  # redone.config's Reinforce or Teach; of a run's folder their JSON
+
+
+def stages_of(config: Mapping[str, Any]) -> list[Stage]:
+    """The stages of a resolved configuration, in order."""
+    return [Stage(name, config[name]["kind"], config[name]["start"], config[name]) for name in config["stages"]]
+
+
+def stages_in(run: Path) -> list[Stage]:
+    """The stages of a run's folder. Raises ValueError where its config.json cannot be read."""
+    return stages_of(_config(run))
+
+
+def model_place(name: str) -> Place:
+    """Where the model is that a folder, a hub id, a run, or a stage of a run names.
+
+    A run's is that of its last stage that has one; a stage's is its finished model, or else its newest checkpoint.
+    Raises ValueError where there is none.
+    """
+    path = Path(name).expanduser()
+    if (path / "manifest.json").is_file():  # a run
+        for stage in reversed(stages_in(path)):
+            if (place := _place(path / stage.name)) is not None:
+                return place
+        raise ValueError(f"{name}: this run has no model yet; its base is {_base(path)}")
+    run = path.parent
+    if (run / "manifest.json").is_file() and path.name in [stage.name for stage in stages_in(run)]:
+        if (place := _place(path)) is None:
+            raise ValueError(f"{name}: this stage has no model and no checkpoint yet")
+        return place
+    return Place(model_path(name))
+
+
+def _place(folder: Path) -> Place | None:
+    if (folder / "DONE").is_file():
+        return Place(model_path(str(folder / "model")))
+    checkpoints = sorted((folder / "checkpoints").glob("step-*.pt"))
+    return Place(_start(folder), checkpoints[-1]) if checkpoints else None
+
+
+def _start(folder: Path) -> Path:
+    """The folder of the model that a stage starts from, whose weights its checkpoints change."""
+    run = folder.parent
+    start = next(stage.start for stage in stages_in(run) if stage.name == folder.name)
+    return model_path(_base(run) if start == BASE else str(run / start / "model"))
+
+
+def _base(run: Path) -> str:
+    """What the run began with."""
+    return _config(run)["model"]["path"]
+
+
+def _config(run: Path) -> dict[str, Any]:
+    path = run / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        config["model"]["path"], config["stages"]
+        return config
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: cannot be read, so the run's stages and base are not known ({error!r})") from None
