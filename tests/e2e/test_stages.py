@@ -1,0 +1,61 @@
+"""The method is a list of stages: other lists are configurations, and every one of them ends with all models measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from redone.cli import main
+from redone.files import read_jsonl
+
+
+def run(path: Path, out: Path, *sets: str) -> dict:
+    options = [part for one in sets for part in ("--set", one)]
+    assert main(["run", str(path), "--out", str(out), *options]) == 0
+    assert (out / "report.md").is_file()
+    return json.loads((out / "results.json").read_text(encoding="utf-8"))
+
+
+def weights(out: Path, stage: str) -> bytes:
+    return (out / stage / "model" / "model.safetensors").read_bytes()
+
+
+def test_a_run_may_stop_after_its_first_stage(tiny_run, tmp_path):
+    results = run(tiny_run, tmp_path / "out", 'stages=["explore"]')
+    assert list(results["models"]) == ["base", "explore"]
+    assert not (tmp_path / "out" / "target").exists()
+
+
+def test_reinforcement_twice_is_two_tables(tiny_run, tmp_path):
+    out = tmp_path / "out"
+    more = ["more.kind=reinforce", "more.prompts=4", "more.group=4", "more.updates=1", "more.steps=2"]
+    results = run(tiny_run, out, 'stages=["explore", "more"]', *more, "more.learning_rate=1e-2", "more.warmup=0")
+    assert list(results["models"]) == ["base", "explore", "more"]
+    assert [row["step"] for row in read_jsonl(out / "more" / "metrics.jsonl")] == [1, 2]
+    assert set(results["seconds"]) >= {"explore", "more", "eval more"}
+
+
+@pytest.mark.parametrize("choose", ["findings", "random", "all"])
+def test_fine_tuning_comes_first_where_the_stages_say_so(tiny_run, tmp_path, choose):
+    """By findings the base itself is diagnosed; otherwise nothing is probed, and the tasks are taught evenly."""
+    out = tmp_path / "out"
+    results = run(tiny_run, out, 'stages=["target", "refine"]', f"target.choose={choose}", "target.soft_labels=gold")
+    assert list(results["models"]) == ["base", "target", "refine"]
+    taught = {row["task"] for row in read_jsonl(out / "target" / "data.jsonl.gz")}
+    assert (out / "target" / "findings.json").exists() == (choose == "findings")
+    assert ("diagnosis" in results["seconds"]) == (choose == "findings")
+    if choose == "random":  # one of the two domain tasks, and the general one
+        assert len(taught) == 2
+    else:
+        assert taught == {"size", "german", "next"}
+    assert weights(out, "target") != weights(out, "refine")
+
+
+def test_a_stage_starts_from_the_model_that_it_names(tiny_run, tmp_path):
+    """Of no steps, a stage leaves the model that it started from."""
+    out = tmp_path / "out"
+    run(tiny_run, out, "target.epochs=0", "refine.start=explore", "refine.steps=0")
+    assert weights(out, "explore") == weights(out, "target") == weights(out, "refine")
+    other = tmp_path / "other"
+    run(tiny_run, other, "refine.start=base", "refine.steps=0")
+    assert weights(other, "refine") != weights(other, "target") != weights(other, "explore")
