@@ -43,6 +43,11 @@ class Data(Table):
         description="benchmarks of which train and probe may hold no text; those whose data are not below `root` are "
         "passed over, with a note",
     )
+    held_out: tuple[str, ...] = Field(
+        (),
+        strict=False,
+        description="tasks that are measured and never trained: neither drawn in reinforcement nor taught",
+    )
     probe: float = Field(0.1, gt=0, lt=0.5, description="share hashed out of train where a task has no probe split")
     eval: float = Field(0.1, gt=0, lt=0.5, description="share hashed out of train where a task has no eval split")
 

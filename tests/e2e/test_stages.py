@@ -1,4 +1,4 @@
-"""The method is a list of stages: other lists are configurations, and every one of them ends with all models measured."""
+"""The method is a list of stages: other lists are configurations, and end with all their models measured."""
 
 import json
 from pathlib import Path
@@ -59,3 +59,14 @@ def test_a_stage_starts_from_the_model_that_it_names(tiny_run, tmp_path):
     other = tmp_path / "other"
     run(tiny_run, other, "refine.start=base", "refine.steps=0")
     assert weights(other, "refine") != weights(other, "target") != weights(other, "explore")
+
+
+def test_a_task_that_is_held_out_is_measured_and_never_trained(tiny_run, tmp_path):
+    out = tmp_path / "out"
+    results = run(tiny_run, out, 'data.held_out=["german", "next"]')
+    assert results["models"]["refine"]["tasks"].keys() == {"size", "german", "next"}
+    assert {row["task"] for row in read_jsonl(out / "target" / "data.jsonl.gz")} == {"size"}
+    assert {name.split("/")[0] for name in json.loads((out / "refine" / "difficulty.json").read_text())} == {"size"}
+    for stage in ("explore", "refine"):
+        drawn = {task for row in read_jsonl(out / stage / "metrics.jsonl") for task in row["tasks"]}
+        assert drawn == {"size"}

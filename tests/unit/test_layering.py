@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2] / "src" / "redone"
 FILES = sorted(ROOT.rglob("*.py"))
 
-PURE = {"algo", "rewards"}
+PURE = {"algo", "rewards", "method.findings", "method.plan"}
 FLOOR = {"records", "files", "mistakes"}
 BELOW_SAMPLE = {"served", "sandbox", "rewards", "algo", "data", "model", "benchmark", *FLOOR}
 BELOW_METHOD = {"sample", "run", "measure", "train", "report", *BELOW_SAMPLE}
@@ -42,8 +42,12 @@ MAY_BE_HEAVY = ("algo/", "model/", "sample/", "train/", "run/store.py", "method/
 OUTSIDE = {"os", "sys", "io", "pathlib", "time", "random", "shutil", "tempfile", "subprocess", "socket", "logging"}
 
 
+def dotted(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
 def part_of(path):
-    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    name = dotted(path)
     return name if name in MAY_IMPORT else name.split(".")[0]
 
 
@@ -108,7 +112,7 @@ def test_nothing_heavy_is_imported_before_it_is_needed(path):
         assert not found & HEAVY
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if part_of(path) in PURE], ids=named)
+@pytest.mark.parametrize("path", [path for path in FILES if PURE & {part_of(path), dotted(path)}], ids=named)
 def test_what_is_pure_reaches_for_nothing_outside(path):
     tree = tree_of(path)
     assert not {name.split(".")[0] for name in imports(ast.walk(tree))} & OUTSIDE
@@ -118,3 +122,12 @@ def test_what_is_pure_reaches_for_nothing_outside(path):
 @pytest.mark.parametrize("path", [path for path in FILES if named(path) != "sandbox/roles.py"], ids=named)
 def test_no_text_is_run_as_code_outside_the_sandbox(path):
     assert not calls(tree_of(path)) & {"eval", "exec", "compile", "__import__"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_a_module_is_one_idea_and_a_function_fits_on_a_page(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 450
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            assert node.end_lineno - node.lineno < 60, node.name

@@ -1,12 +1,13 @@
 """Everything that can be known to be wrong before training starts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 
 from redone.algo.dapo import overlong_cache
 from redone.data.encode import Encoder
 from redone.data.load import SPLITS, Dataset
+from redone.mistakes import nearest
 from redone.records import Record, Task
 from redone.rewards import JUDGED, SANDBOXED, score, uses, validate_options
 from redone.rewards.program import unavailable
@@ -44,6 +45,15 @@ def check_rewards(dataset: Dataset, advance: Callable[[int], None] = lambda task
             f'on_bad_gold = "drop" in their task:\n{_listed(refused)}'
         )
     return replace(dataset, records=records), notes
+
+
+def check_held_out(tasks: Mapping[str, Task], held_out: Collection[str]) -> None:
+    """Raises ValueError where a task that is to be held out does not exist, or where none is left to train."""
+    for name in held_out:
+        if name not in tasks:
+            raise ValueError(f"data.held_out: there is no task {name}{nearest(name, tasks)}")
+    if tasks.keys() <= set(held_out):
+        raise ValueError("data.held_out: every task is held out, so there is nothing to train")
 
 
 def check_options(tasks: Mapping[str, Task]) -> None:

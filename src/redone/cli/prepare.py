@@ -91,6 +91,7 @@ def check(config: RunConfig, log: Log) -> Checked:
         shares = {"probe": config.data.probe, "evaluation": config.data.eval}
         evaluated, missing = evaluated_texts(config)
         dataset = build(packs, limit=config.data.limit, **shares, evaluated=evaluated, advance=bar.advance)
+        checks.check_held_out(dataset.tasks, config.data.held_out)
         checks.check_options(dataset.tasks)
         dataset, left_out = checks.check_sandbox(dataset, config.scoring.sandbox_missing)
         checks.check_judge(dataset.tasks, config.judge.base_url, config.judge.model)

@@ -34,7 +34,7 @@ def diagnose(lab: Lab, stage: Stage) -> TargetPlan:
         probed = {model: probe(lab, model) for model in dict.fromkeys((BASE, stage.start))}
         findings = [examine(lab, name, probed[BASE][name], probed[stage.start][name]) for name in lab.dataset.tasks]
         plan = make_plan(
-            findings,
+            [finding for finding in findings if finding.task in lab.trained],
             lab.dataset.tasks,
             {name: len(records) for name, records in lab.train_records().items()},
             records=settings.records,

@@ -1,10 +1,11 @@
-"""What is weak after stage 1, why, and how sure that is (docs/diagnosis.md).
+"""What is weak, why, and how sure that is (docs/diagnosis.md).
 
-Everything rests on the probe split: k sampled answers to each prompt, of the base and of the stage-1 model.
+Everything rests on the probe split: k sampled answers to each prompt, of the base and of the model that is diagnosed.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -16,7 +17,7 @@ _RESAMPLES = 500
 
 def find(
     task: Task,
-    verdicts: Sequence[Sequence[Verdict]],  # of the stage-1 model, k for each probe record
+    verdicts: Sequence[Sequence[Verdict]],  # of the model, k for each probe record
     *,
     base: Sequence[Sequence[Verdict]],  # the same of the base model
     gold: Sequence[Verdict],  # of the reference answers
@@ -42,7 +43,13 @@ def find(
     change, change_interval = _mean([b - a for a, b in zip(before, after, strict=True)], seed)
     everything = [v for mine in verdicts for v in mine]
     reasons = {str(reason): n / len(everything) for reason, n in Counter(v.reason for v in everything).most_common()}
-    lucky = first_interval[0] <= chance and fmean(c > 0.75 * k for c in counts) < 0.25
+    shares = Shares(
+        passing=first,
+        within_k=best,
+        lucky=first_interval[0] <= chance and fmean(c > 0.75 * k for c in counts) < 0.25,
+        fall=-change if change_interval[1] < 0 else 0.0,
+        reasons=reasons,
+    )
     said = f"{100 * first:.0f} % of single samples pass, {100 * best:.0f} % of prompts within {k}"
     faults = []
     if bad_gold := sum(v.score < 1.0 for v in gold):
@@ -51,20 +58,8 @@ def find(
         faults.append(f"{100 * reasons['error']:.0f} % of the answers could not be scored")
     if faults:
         kind, why = "reward suspect", " and ".join(faults)
-    elif reasons.get("truncated", 0) >= format_share:
-        kind, why = "truncated", f"{100 * reasons['truncated']:.0f} % of the answers are cut off by the budget; {said}"
-    elif reasons.get("unparsable", 0) >= format_share:
-        kind, why = "format", f"{100 * reasons['unparsable']:.0f} % of the answers cannot be parsed; {said}"
-    elif change_interval[1] < 0:
-        kind, why = "regressed", f"the mean score fell by {-100 * change:.0f} points from the base; {said}"
-    elif first >= solved_above:
-        kind, why = "solved", said
-    elif best < unknown_below:
-        kind, why = "unknown", f"{said}, so reinforcement has nothing to reinforce"
-    elif lucky and chance > 0:
-        kind, why = "unknown", f"{said}, no better than a fixed answer ({100 * chance:.0f} %), so passes are luck"
     else:
-        kind, why = "unstable", f"{said}: the model can, but not reliably"
+        kind, why = _kind(shares, said, unknown_below, solved_above, format_share, chance)
     return Finding(
         task=task.name,
         kind=kind,  # type: ignore[arg-type]
@@ -78,6 +73,37 @@ def find(
         why=why[0].upper() + why[1:] + ".",
         examples=tuple(examples),
     )
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What a kind is decided by, 0 to 1."""
+
+    passing: float  # pass@1
+    within_k: float  # pass@k
+    lucky: bool  # no better than an answer that needs no model, and hardly a prompt is mastered
+    fall: float  # of the mean score from the base's, where it is certain
+    reasons: Mapping[str, float]
+
+
+def _kind(
+    shares: Shares, said: str, unknown_below: float, solved_above: float, format_share: float, chance: float
+) -> tuple[str, str]:
+    """The first kind that applies, and why."""
+    cut, unparsable = (shares.reasons.get(reason, 0) for reason in ("truncated", "unparsable"))
+    if cut >= format_share:
+        return "truncated", f"{100 * cut:.0f} % of the answers are cut off by the budget; {said}"
+    if unparsable >= format_share:
+        return "format", f"{100 * unparsable:.0f} % of the answers cannot be parsed; {said}"
+    if shares.fall > 0:
+        return "regressed", f"the mean score fell by {100 * shares.fall:.0f} points from the base; {said}"
+    if shares.passing >= solved_above:
+        return "solved", said
+    if shares.within_k < unknown_below:
+        return "unknown", f"{said}, so reinforcement has nothing to reinforce"
+    if shares.lucky and chance > 0:
+        return "unknown", f"{said}, no better than a fixed answer ({100 * chance:.0f} %), so passes are luck"
+    return "unstable", f"{said}: the model can, but not reliably"
 
 
 def _mean(values: Sequence[float], seed: int) -> tuple[float, tuple[float, float]]:

@@ -48,7 +48,7 @@ def plan_of(lab: Lab, stage: Stage) -> TargetPlan:
     sizes = {name: len(records) for name, records in lab.train_records().items()}
     settings = stage.settings
     return even_plan(
-        lab.dataset.tasks,
+        lab.trained,
         sizes,
         seed=lab.config.seed if settings.choose == "random" else None,
         records=settings.records,

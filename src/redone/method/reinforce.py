@@ -23,9 +23,7 @@ def reinforce(lab: Lab, stage: Stage) -> None:
     records = lab.train_records()
     weights = difficulty(lab, stage) if settings.difficulty else {}
     means = {name: fmean(weights.get(r.id, 1.0) for r in records[name]) for name in records}
-    mix = Mix(
-        strata(lab.dataset.tasks, settings, means), records, derive_seed(lab.config.seed, stage.name, "mix"), weights
-    )
+    mix = Mix(strata(lab.trained, settings, means), records, derive_seed(lab.config.seed, stage.name, "mix"), weights)
     policy = lab.load(stage.start)
     trainer = rl.Trainer(
         stage=stage.name,

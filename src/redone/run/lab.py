@@ -12,7 +12,7 @@ from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.files import write_json
 from redone.model.policy import Policy
-from redone.records import Record
+from redone.records import Record, Task
 from redone.run.log import Log
 from redone.run.scoring import ScoreAll
 from redone.run.stages import BASE, Stage
@@ -48,9 +48,14 @@ class Lab:
     def load(self, model: str) -> Policy:
         return Policy.load(self.folder(model), self.config.model.dtype, self.device, self.max_context)
 
+    @property
+    def trained(self) -> dict[str, Task]:
+        """The tasks without those that are held out of training."""
+        return {name: task for name, task in self.dataset.tasks.items() if name not in self.config.data.held_out}
+
     def train_records(self) -> dict[str, tuple[Record, ...]]:
-        """Task to its train records."""
-        return {name: self.dataset.records[name]["train"] for name in self.dataset.tasks}
+        """Trained task to its train records."""
+        return {name: self.dataset.records[name]["train"] for name in self.trained}
 
     def finish(self, store: Store, policy: Policy, seconds: float) -> None:
         """Leave the stage's model as a Hugging Face folder, and then mark the stage as done."""

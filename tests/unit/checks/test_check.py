@@ -203,3 +203,12 @@ def test_a_task_that_asks_a_judge_needs_one_and_its_reference_answers_are_not_ch
     assert kept == given
     assert "a judge decides" in notes[0]
     assert check_judge({"word": WORD}, None, "") is None
+
+
+def test_a_task_to_be_held_out_has_to_exist_and_one_has_to_be_left():
+    tasks = {"irony": None, "topic": None}
+    check.check_held_out(tasks, ["irony"])
+    with pytest.raises(ValueError, match=r"data\.held_out: there is no task irnoy; did you mean irony\?"):
+        check.check_held_out(tasks, ["irnoy"])
+    with pytest.raises(ValueError, match="every task is held out"):
+        check.check_held_out(tasks, ["irony", "topic"])
