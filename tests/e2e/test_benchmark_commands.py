@@ -125,7 +125,7 @@ def test_two_evaluations_are_compared(data, made, tmp_path, capsys):
     assert cli.main(["compare", str(made), str(other), "--json", str(found)]) == 0
     before = sum(item["score"] for item in lines(made / "cups" / "items.jsonl"))
     [mine] = json.loads(found.read_text(encoding="utf-8"))["benchmarks"].values()
-    assert mine["average"]["score"]["difference"] == pytest.approx(100 * (6 - before) / 6)
+    assert mine["averages"]["average"]["score"]["difference"] == pytest.approx(100 * (6 - before) / 6)
     assert "Cups" in capsys.readouterr().out
 
 

@@ -3,6 +3,7 @@
 That makes an interval cheap: a resample is a row of weights, and its sums are one matrix product.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -16,16 +17,17 @@ Values = NDArray[np.float64]
 
 
 class Totals:
-    """Sums over n records, once for each of D rows of weights [D, n] (how often a draw holds each record).
+    """Sums over n records, once for each of D rows of weights [D, n] (how often a draw holds each record); without
+    weights those over every record once, [1], exactly rounded.
 
     totals["hits"] is [D]: the sum of the verdicts' part "hits", 0 where a verdict has none. totals["score"] sums their
     scores, totals["n"] counts records.
     """
 
-    def __init__(self, verdicts: Sequence[Verdict], weights: Values) -> None:
-        assert weights.shape == (len(weights), len(verdicts))
+    def __init__(self, verdicts: Sequence[Verdict], weights: Values | None = None) -> None:
+        assert weights is None or weights.shape == (len(weights), len(verdicts))
         self.verdicts, self.weights = verdicts, weights
-        self.known: dict[str, Values] = {"n": weights.sum(1)}
+        self.known: dict[str, Values] = {"n": np.array([float(len(verdicts))]) if weights is None else weights.sum(1)}
 
     def __getitem__(self, part: str) -> Values:
         if part not in self.known:
@@ -33,7 +35,8 @@ class Totals:
                 column = [verdict.score for verdict in self.verdicts]
             else:
                 column = [verdict.parts.get(part, 0.0) for verdict in self.verdicts]
-            self.known[part] = self.weights @ np.array(column)
+            exact = self.weights is None
+            self.known[part] = np.array([math.fsum(column)]) if exact else self.weights @ np.array(column)
         return self.known[part]
 
 
@@ -48,7 +51,7 @@ def ratio(above: Values, below: Values, otherwise: float = 0.0) -> Values:
 
 def mean(totals: Totals) -> Mapping[str, Values]:
     """100 times the mean score."""
-    return {"score": 100 * totals["score"] / totals["n"]}
+    return {"score": 100 * (totals["score"] / totals["n"])}
 
 
 def micro_f1(totals: Totals) -> Mapping[str, Values]:

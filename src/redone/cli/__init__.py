@@ -34,14 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    from redone.cli import check, report, run
+    from redone.cli import check, compare, report, run
 
     top = argparse.ArgumentParser(
         prog="redone",
         description="Make a language model good at your domain without getting worse at everything else.",
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for add in (run.add, check.add, _add_measuring, report.add):
+    for add in (run.add, check.add, _add_measuring, compare.add, report.add):
         add(commands)
     return top
 
@@ -76,13 +76,6 @@ def _add_measuring(commands: Any) -> None:
     scored.add_argument("--items", type=Path, metavar="FILE", help="write a line per record with its verdict")
     scored.add_argument("--partial", action="store_true", help="score what is there, though predictions are missing")
     scored.set_defaults(command=command_score)
-
-    compare = commands.add_parser("compare", help="paired differences of two evaluations")
-    compare.add_argument("a", type=Path, metavar="A", help="a file that score --items wrote, or a folder of eval")
-    compare.add_argument("b", type=Path, metavar="B", help="the other one")
-    compare.add_argument("--json", type=Path, metavar="FILE", help="write the differences there too")
-    compare.add_argument("--flips", type=int, default=5, metavar="N", help="changed items to name (default: 5)")
-    compare.set_defaults(command=command_compare)
 
 
 def command_eval(options: argparse.Namespace) -> int:
@@ -128,15 +121,3 @@ def command_score(options: argparse.Namespace) -> int:
     from redone.cli import evaluation
 
     return evaluation.command_score(options)
-
-
-def command_compare(options: argparse.Namespace) -> int:
-    from redone.files import write_json
-    from redone.measure.compare import compare, lines
-
-    found = compare(options.a, options.b)
-    if options.json:
-        write_json(options.json, found)
-    for line in lines(found, options.flips):
-        print(line)
-    return 0

@@ -26,7 +26,7 @@ from rich.table import Table
 from redone.benchmark.readings import RUN_CODE, read
 from redone.data.mix import uniform
 from redone.files import write_json, write_jsonl
-from redone.measure import score as scoring
+from redone.measure import outputs as scoring
 from redone.measure.definitions import (
     SUITES,
     Benchmark,
@@ -276,7 +276,7 @@ def score_all(
     scorer = Scorer(tasks, workers=os.cpu_count() or 1, seconds=SECONDS, memory=MEMORY, score=read, say=log.line)
     with scorer, log.bar("scoring", subsets) as bar:
         for benchmark in benchmarks:
-            found, lines = scoring.score(
+            found, lines = scoring.score_outputs(
                 benchmark, records[benchmark.name], outputs, scorer, embed=cosines, advance=bar.advance
             )
             scores.append({**found, **described(benchmark)})
@@ -292,7 +292,7 @@ def check_readings(benchmarks: Sequence[Benchmark], records: Mapping[str, Record
     for benchmark in benchmarks:
         for name, subset in benchmark.subsets.items():
             for record in records[benchmark.name][name][:1]:
-                scoring.verdicts_on(subset, [record], [[record.answer]], scoring.here(subset), lambda *_: None)
+                scoring.items_on(subset, [record], [[record.answer]], scoring.here(subset), lambda *_: None)
 
 
 def runs_code(benchmark: Benchmark) -> bool:

@@ -6,7 +6,7 @@ or hard cancels out, and the interval is narrower than that of two results that 
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -17,29 +17,14 @@ import numpy as np
 from redone.algo.statistics import percentile_interval
 from redone.benchmark.aggregate import Values
 from redone.benchmark.readings import AGGREGATES
-from redone.files import numbered_jsonl
-from redone.measure.definitions import Benchmark, Subset, definition
-from redone.measure.score import aggregated, drawn_weights, known
-from redone.records import Verdict
+from redone.measure.definitions import definition
+from redone.measure.items import Item, Items, read_items, samples_of
+from redone.measure.score import drawn, drawn_weights, exact, known
+from redone.measure.shape import Shape, SubsetShape, shape_from_json
+from redone.measure.taskset import READING, TASKS, tasks_shape
+from redone.records import Task
 
 FEWEST = 6  # records that must differ before a difference is clear: five that all go one way are luck in 1 case of 16
-
-
-@dataclass(frozen=True)
-class Item:
-    """A line of an items file."""
-
-    id: str
-    group: str
-    readings: Mapping[str, tuple[Verdict, ...]]  # one verdict per sample
-
-    def score(self, reading: str) -> float:
-        """The mean over samples, 0 to 1."""
-        return fmean(verdict.score for verdict in self.readings[reading])
-
-    def found(self, reading: str) -> list[Any]:
-        """All that an aggregate may look at."""
-        return [(verdict.score, verdict.parts) for verdict in self.readings[reading]]
 
 
 @dataclass(frozen=True)
@@ -48,7 +33,8 @@ class Result:
 
     path: Path
     model: str
-    items: Mapping[str, Mapping[str, Item]]  # benchmark -> id -> item
+    items: Mapping[str, Mapping[str, Item]]  # set, such as a benchmark -> id -> item
+    shapes: Mapping[str, Shape]  # of the sets that are no benchmarks
     made: Mapping[str, Any]  # the settings it was made with, where they are known
 
 
@@ -90,56 +76,67 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
         raise ValueError(f"{a} and {b} have no record in common")
     entries, averages = {}, {}
     for name in shared:
-        if common := [id for id in one.items[name] if id in two.items[name]]:
-            benchmark = definition(name)
-            pairs = [(one.items[name][id], two.items[name][id]) for id in common]
-            entries[name], averages[name] = _benchmark(benchmark, pairs, f"{a} and {b}")
-            entries[name]["only_a"] = len(one.items[name]) - len(common)
-            entries[name]["only_b"] = len(two.items[name]) - len(common)
+        if pairs := _pairs(one.items[name].values(), two.items[name].values()):
+            shape = _shape(name, one, two)
+            found = _compared(shape, pairs, f"{a} and {b}")
+            only = {"only_a": len(one.items[name]) - len(pairs), "only_b": len(two.items[name]) - len(pairs)}
+            entries[name] = {**_entry(shape, pairs, found), **only}
+            averages[name] = found.averages
     return {
         "a": {"path": str(a), "model": one.model},
         "b": {"path": str(b), "model": two.model},
         "benchmarks": entries,
-        "suites": _suites(averages),
+        "suites": _suites({name: mine for name, mine in averages.items() if name not in one.shapes}),
         "only_a": [name for name in one.items if name not in entries],
         "only_b": [name for name in two.items if name not in entries],
         "settings": _settings(one.made, two.made),
     }
 
 
+def differences(tasks: Mapping[str, Task], before: Items, after: Items) -> dict[str, Any]:
+    """Paired differences of a configuration's tasks, `after` less `before` on the records that both answered:
+    {"tasks": task to a difference, "averages": average to one}, each {a, b, difference, interval, changed, clear}."""
+    flat = [[item for mine in side.values() for item in mine] for side in (before, after)]
+    found = _compared(tasks_shape(tasks), _pairs(*flat), "the two models")
+    return {
+        "tasks": {name: mine[READING].to_json() for name, mine in found.subsets.items()},
+        "averages": {kind: mine["score"].to_json() for kind, mine in found.averages.items() if mine},
+    }
+
+
 def read_result(path: Path) -> Result:
     """Raises ValueError naming file and line where it is no items file, nor a folder of them."""
     if path.is_dir():
-        files = [found for folder in sorted(path.iterdir()) if (found := _items_of(folder))]
+        files = [found for folder in (path, *sorted(path.iterdir())) if (found := _items_of(folder))]
         if not files:
             raise ValueError(f"{path}: no evaluation lies here (there is no <benchmark>/items.jsonl)")
     elif path.is_file():
         files = [path]
     else:
         raise ValueError(f"{path}: there is no such file or folder")
-    items: dict[str, dict[str, Item]] = {}
+    items: dict[str, Mapping[str, Item]] = {}
+    shapes = {}
     for file in files:
-        for line, row in numbered_jsonl(file):
-            benchmark, item = _item(row, f"{file}:{line}")
-            mine = items.setdefault(benchmark, {})
-            if item.id in mine:
-                raise ValueError(f"{file}:{line}: {item.id} of {benchmark} stands there twice")
-            mine[item.id] = item
+        for name, mine in read_items(file).items():
+            if name in items:
+                raise ValueError(f"{file}: {name} lies in another file of {path} too")
+            items[name] = mine
+        if shape := _shape_beside(file):
+            shapes[shape.name] = shape
     if not items:
         raise ValueError(f"{path}: there are no records in it")
-    about = _results_of(path)
-    return Result(path, str(about.get("model", path)), items, about.get("made", {}))
+    about = _json(path / "results.json")
+    return Result(path, str(about.get("model", path)), items, shapes, about.get("made", {}))
 
 
-def _results_of(path: Path) -> dict[str, Any]:
-    """What results.json says beside the items, where there is one."""
-    summary = path / "results.json"
+def _json(path: Path) -> dict[str, Any]:
+    """What the file says, nothing where there is none."""
     try:
-        about = json.loads(summary.read_text(encoding="utf-8")) if summary.is_file() else {}
+        about = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except ValueError as error:
-        raise ValueError(f"{summary}: not JSON in UTF-8 ({error})") from None
+        raise ValueError(f"{path}: not JSON in UTF-8 ({error})") from None
     if not isinstance(about, dict):
-        raise ValueError(f"{summary}: expected a JSON object")
+        raise ValueError(f"{path}: expected a JSON object")
     return about
 
 
@@ -147,79 +144,99 @@ def _items_of(folder: Path) -> Path | None:
     return next((f for f in (folder / "items.jsonl", folder / "items.jsonl.gz") if f.is_file()), None)
 
 
-def _item(row: Mapping[str, Any], where: str) -> tuple[str, Item]:
-    """Benchmark and item. Readings with equal verdicts, which differ in how they are summed up, share them."""
-    try:
-        seen: list[tuple[Any, tuple[Verdict, ...]]] = []
-        readings = {}
-        for name, raw in row["readings"].items():
-            made = next((verdicts for other, verdicts in seen if other == raw), None)
-            readings[name] = made or tuple(map(_verdict, raw))
-            seen.append((raw, readings[name]))
-        if not all(readings.values()):
-            raise ValueError("a reading without verdicts")
-        return str(row["benchmark"]), Item(str(row["id"]), str(row.get("group", "")), readings)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"{where}: not a line of an items file, which `--items` writes ({error})") from None
+def _shape_beside(items: Path) -> Shape | None:
+    """The shape that the scores beside an items file hold, where they are no benchmark's."""
+    path = items.parent / "scores.json"
+    table = _json(path).get("shape")
+    return None if table is None else shape_from_json(table, str(path))
 
 
-def _verdict(one: Mapping[str, Any]) -> Verdict:
-    parts = {part: _number(value) for part, value in one["parts"].items()}
-    return Verdict(float(one["score"]), one["reason"], parts, one["note"])
-
-
-def _number(value: float | None) -> float:
-    """One and the same nan for all that is no number, so that equal parts are equal."""
-    return math.nan if value is None or math.isnan(value) else float(value)
+def _shape(name: str, one: Result, two: Result) -> Shape:
+    """The set's, without subsets that only one side has. Raises ValueError where they differ in another."""
+    if name not in one.shapes and name not in two.shapes:
+        if name == TASKS:
+            raise ValueError(f"{one.path} and {two.path}: the scores.json beside the items of {TASKS} is missing")
+        return definition(name).shape
+    a, b = (one.shapes.get(name) or two.shapes[name]), (two.shapes.get(name) or one.shapes[name])
+    for subset in a.subsets.keys() & b.subsets.keys():
+        if a.subsets[subset] != b.subsets[subset]:
+            raise ValueError(f"{one.path} and {two.path}: {subset} is scored in another way in one than in the other")
+    return a
 
 
 Pair = tuple[Item, Item]
 
 
-def _benchmark(benchmark: Benchmark, pairs: Sequence[Pair], where: str) -> tuple[dict[str, Any], dict[str, Difference]]:
-    """A benchmark's entry, and the difference of its average in its first reading and in "clean"."""
+def _pairs(one: Iterable[Item], two: Iterable[Item]) -> list[Pair]:
+    theirs = {item.id: item for item in two}
+    return [(item, theirs[item.id]) for item in one if item.id in theirs]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A set's differences: subset or average to reading to difference; an average has "score", and maybe "clean"."""
+
+    subsets: Mapping[str, Mapping[str, Difference]]
+    groups: Mapping[str, Mapping[str, tuple[int, Mapping[str, Difference]]]]  # subset -> group -> (records, readings)
+    columns: Mapping[str, Mapping[str, Difference]]  # those that are not subsets
+    averages: Mapping[str, Mapping[str, Difference]]  # empty where no column has a score on both sides
+    without: Mapping[str, Sequence[str]]  # average -> the columns that it is without
+
+
+def _compared(shape: Shape, pairs: Sequence[Pair], where: str) -> Compared:
     by_subset: dict[str, list[Pair]] = {}
     for pair in pairs:
-        name = pair[0].id.rpartition("/")[0]
-        if name not in benchmark.subsets:
-            raise ValueError(f"{where}: {benchmark.name} has no subset {name}, of which there is {pair[0].id}")
-        by_subset.setdefault(name, []).append(pair)
-    found, subsets = {}, {}
-    for name, subset in benchmark.subsets.items():
+        if pair[0].subset not in shape.subsets:
+            raise ValueError(f"{where}: {shape.name} has no subset {pair[0].subset}, of which there is {pair[0].id}")
+        by_subset.setdefault(pair[0].subset, []).append(pair)
+    found, groups = {}, {}
+    for name, subset in shape.subsets.items():
         if mine := by_subset.get(name):
-            found[name], groups = _subset(subset, mine, where)
-            subsets[name] = {
-                "n": len(mine),
-                "readings": {reading: one.to_json() for reading, one in found[name].items()},
-                "groups": groups,
-                **_flips(subset, mine),
-            }
-    first = {name: _first(subset) for name, subset in benchmark.subsets.items()}
-    members = benchmark.columns or {name: [name] for name in benchmark.subsets}
+            found[name], groups[name] = _subset(subset, mine, where)
     columns: dict[str, dict[str, Difference]] = {}
-    for column, names in members.items():
-        if all(name in found for name in names):
-            columns[column] = {"score": _mean([found[name][first[name]] for name in names])}
-            if all("clean" in found[name] for name in names):
-                columns[column]["clean"] = _mean([found[name]["clean"] for name in names])
-    average, without = _average(columns, members)
-    entry = {
-        "title": benchmark.title,
+    averages, without = {}, {}
+    for average, members in shape.averages.items():
+        made = _columns(shape, members, found)
+        averages[average], without[average] = _average(made, members)
+        columns |= {column: both for column, both in made.items() if list(members[column]) != [column]}
+    return Compared(found, groups, columns, averages, without)
+
+
+def _entry(shape: Shape, pairs: Sequence[Pair], found: Compared) -> dict[str, Any]:
+    subsets = {}
+    for name, readings in found.subsets.items():
+        mine = [pair for pair in pairs if pair[0].subset == name]
+        subsets[name] = {
+            "n": len(mine),
+            "readings": _to_json(readings),
+            "groups": {group: {"n": n, "readings": _to_json(one)} for group, (n, one) in found.groups[name].items()},
+            **_flips(shape.subsets[name], mine),
+        }
+    return {
+        "title": shape.title,
         "n": len(pairs),
         "subsets": subsets,
-        "columns": {column: _to_json(both) for column, both in columns.items()} if benchmark.columns else {},
-        "average": _to_json(average),
-        "average_without": without,
+        "columns": {column: _to_json(both) for column, both in found.columns.items()},
+        "averages": {name: _to_json(mine) for name, mine in found.averages.items()},
+        "averages_without": found.without,
     }
-    return entry, average
 
 
 def _to_json(both: Mapping[str, Difference]) -> dict[str, Any]:
     return {key: one.to_json() for key, one in both.items()}
 
 
-def _first(subset: Subset) -> str:
-    return subset.readings[0].name
+def _columns(
+    shape: Shape, members: Mapping[str, Sequence[str]], found: Mapping[str, Mapping[str, Difference]]
+) -> dict[str, dict[str, Difference]]:
+    """Of columns all of whose subsets were compared, the difference in the first reading, and in "clean"."""
+    columns: dict[str, dict[str, Difference]] = {}
+    for column, names in members.items():
+        if all(name in found for name in names):
+            columns[column] = {"score": _mean([found[name][shape.subsets[name].first] for name in names])}
+            if all("clean" in found[name] for name in names):
+                columns[column]["clean"] = _mean([found[name]["clean"] for name in names])
+    return columns
 
 
 def _average(
@@ -235,67 +252,55 @@ def _average(
 
 
 def _subset(
-    subset: Subset, pairs: Sequence[Pair], where: str
-) -> tuple[dict[str, Difference], dict[str, dict[str, Any]]]:
-    """Reading to its difference, and group to its entry."""
-    names = [r.name for r in subset.readings if all(r.name in item.readings for pair in pairs for item in pair)]
-    if _first(subset) not in names:
-        raise ValueError(f"{where}: records of {subset.name} lack the reading {_first(subset)}; score them anew")
+    subset: SubsetShape, pairs: Sequence[Pair], where: str
+) -> tuple[dict[str, Difference], dict[str, tuple[int, dict[str, Difference]]]]:
+    """Reading to its difference, and group to its records and theirs."""
+    names = [name for name in subset.readings if all(name in item.readings for pair in pairs for item in pair)]
+    if subset.first not in names:
+        raise ValueError(f"{where}: records of {subset.name} lack the reading {subset.first}; score them anew")
     places: dict[str, list[Pair]] = {}
     for pair in pairs if subset.group else ():
         places.setdefault(pair[0].group, []).append(pair)
-    groups = {group: _differences(subset, names, mine, f"{subset.name}/{group}") for group, mine in places.items()}
+    groups = {
+        group: (len(mine), _differences(subset, names, mine, f"{subset.name}/{group}"))
+        for group, mine in places.items()
+    }
     if subset.over == "groups":
-        whole = {name: _mean([mine[name] for mine in groups.values()]) for name in names}
-    else:
-        whole = _differences(subset, names, pairs, subset.name)
-    entries = {group: {"n": len(places[group]), "readings": _to_json(mine)} for group, mine in groups.items()}
-    return whole, entries
+        return {name: _mean([mine[name] for _, mine in groups.values()]) for name in names}, groups
+    return _differences(subset, names, pairs, subset.name), groups
 
 
-def _differences(subset: Subset, names: Sequence[str], pairs: Sequence[Pair], seed: str) -> dict[str, Difference]:
+def _differences(subset: SubsetShape, names: Sequence[str], pairs: Sequence[Pair], seed: str) -> dict[str, Difference]:
     """Reading to the difference of its score; all readings and both sides have the same draws."""
-    n = len(pairs)
-    aggregates = {r.name: AGGREGATES[r.aggregate] for r in subset.readings if r.name in names}
-    sides = {name: [_samples([pair[side] for pair in pairs], name) for side in (0, 1)] for name in names}
-
-    def scores(name: str, weights: Values) -> tuple[Values, Values]:
-        a, b = (aggregated(aggregates[name], samples, weights)["score"] for samples in sides[name])
-        return a, b
-
-    drawn: dict[str, list[Values]] = {name: [] for name in names}
-    for weights in drawn_weights(n, "compare", seed):
+    aggregates = {name: AGGREGATES[subset.readings[name]] for name in names}
+    sides = {name: [samples_of([pair[side] for pair in pairs], name) for side in (0, 1)] for name in names}
+    draws: dict[str, list[Values]] = {name: [] for name in names}
+    for weights in drawn_weights(len(pairs), "compare", seed):
         for name in names:
-            a, b = scores(name, weights)
-            drawn[name].append(b - a)
+            a, b = (drawn(aggregates[name], samples, weights) for samples in sides[name])
+            draws[name].append(b - a)
     made = {}
     for name in names:
-        a, b = scores(name, np.ones((1, n)))
+        before, after = (exact(aggregates[name], samples)["score"] for samples in sides[name])
         changed = sum(one.found(name) != two.found(name) for one, two in pairs)
-        made[name] = Difference(float(a[0]), float(b[0]), changed, np.concatenate(drawn[name]))
+        made[name] = Difference(before, after, changed, np.concatenate(draws[name]))
     return made
 
 
-def _samples(items: Sequence[Item], reading: str) -> list[list[Verdict]]:
-    """[K samples][n records]; those that all records have."""
-    return [list(sample) for sample in zip(*(item.readings[reading] for item in items))]
-
-
-def _mean(differences: Sequence[Difference]) -> Difference:
+def _mean(parts: Sequence[Difference]) -> Difference:
     """Of parts that were each resampled by itself."""
     return Difference(
-        fmean(one.a for one in differences),
-        fmean(one.b for one in differences),
-        sum(one.changed for one in differences),
-        np.mean([one.draws for one in differences], axis=0),
+        fmean(one.a for one in parts),
+        fmean(one.b for one in parts),
+        sum(one.changed for one in parts),
+        np.mean([one.draws for one in parts], axis=0),
     )
 
 
-def _flips(subset: Subset, pairs: Sequence[Pair]) -> dict[str, Any]:
+def _flips(subset: SubsetShape, pairs: Sequence[Pair]) -> dict[str, Any]:
     """Ids from wrong to right and back, right being a score of 1 in the first reading in every sample; and all changes
     of that score, the largest first."""
-    reading = _first(subset)
-    scores = [(one.id, one.score(reading), two.score(reading)) for one, two in pairs]
+    scores = [(one.id, one.score(subset.first), two.score(subset.first)) for one, two in pairs]
     changes = sorted((row for row in scores if row[1] != row[2]), key=lambda row: -abs(row[2] - row[1]))
     return {
         "gained": [id for id, a, b in scores if a < 1 <= b],
@@ -305,13 +310,13 @@ def _flips(subset: Subset, pairs: Sequence[Pair]) -> dict[str, Any]:
     }
 
 
-def _suites(averages: Mapping[str, Mapping[str, Difference]]) -> dict[str, Any]:
+def _suites(averages: Mapping[str, Mapping[str, Mapping[str, Difference]]]) -> dict[str, Any]:
     """The mean over a suite's groups of the mean over each group's benchmarks, where both have two or more of them."""
     suites: dict[str, dict[str, list[Difference]]] = {}
-    for name, average in averages.items():
+    for name, mine in averages.items():
         benchmark = definition(name)
-        if benchmark.suite and average:
-            suites.setdefault(benchmark.suite, {}).setdefault(benchmark.kind, []).append(average["score"])
+        if benchmark.suite and mine["average"]:
+            suites.setdefault(benchmark.suite, {}).setdefault(benchmark.kind, []).append(mine["average"]["score"])
     made = {}
     for suite, kinds in suites.items():
         if sum(map(len, kinds.values())) > 1:
@@ -326,70 +331,3 @@ def _settings(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[Any]
     if not a or not b:
         return {}
     return {key: [a.get(key), b.get(key)] for key in dict.fromkeys([*a, *b]) if a.get(key) != b.get(key)}
-
-
-def lines(result: Mapping[str, Any], flips: int = 5) -> list[str]:
-    """What `compare` found, for a terminal; of each subset the first `flips` records that changed."""
-    out = [f"{side.upper()}: {', '.join(dict.fromkeys(result[side].values()))}" for side in ("a", "b")]
-    out += [f"{key}: {a} in A, {b} in B" for key, (a, b) in result["settings"].items()]
-    out += [f"only in {side[-1].upper()}: {', '.join(result[side])}" for side in ("only_a", "only_b") if result[side]]
-    for entry in result["benchmarks"].values():
-        counts = [f"{entry['n']:,} records in both"]
-        counts += [f"{entry[side]:,} only in {side[-1].upper()}" for side in ("only_a", "only_b") if entry[side]]
-        out += ["", f"{entry['title']}: {', '.join(counts)}"]
-        out += _table(_rows(entry))
-        out += [line for name, subset in entry["subsets"].items() for line in _flipped(name, subset, flips)]
-    for name, suite in result["suites"].items():
-        rows = [(kind, "", None, one) for kind, one in suite["groups"].items()]
-        out += ["", f"{name}: means over its benchmarks", *_table([*rows, ("average", "", None, suite["average"])])]
-    return [*out, "", f"clear: the interval leaves out 0, and {FEWEST} records or more differ"]
-
-
-Row = tuple[str, str, int | None, Mapping[str, Any]]  # what, reading, records, difference
-
-
-def _rows(entry: Mapping[str, Any]) -> Iterator[Row]:
-    for name, subset in entry["subsets"].items():
-        yield from ((name, reading, subset["n"], one) for reading, one in subset["readings"].items())
-        for group, mine in subset["groups"].items():
-            reading, one = next(iter(mine["readings"].items()))
-            yield f"  {group}", reading, mine["n"], one
-    for column, both in entry["columns"].items():
-        yield from ((column, "" if key == "score" else key, None, one) for key, one in both.items())
-    if entry["columns"] or len(entry["subsets"]) > 1:
-        without = f" without {', '.join(entry['average_without'])}" if entry["average_without"] else ""
-        for key, one in entry["average"].items():
-            yield f"average{without}", "" if key == "score" else key, None, one
-
-
-def _table(rows: Iterable[Row]) -> list[str]:
-    table: list[Sequence[str]] = [("", "", "A", "B", "B - A", "95 % interval", "n", "changed", "")]
-    for what, reading, n, one in rows:
-        interval = "" if one["interval"] is None else "[{:+.1f}, {:+.1f}]".format(*one["interval"])
-        scores = ["-" if one[side] is None else f"{one[side]:.1f}" for side in ("a", "b")]
-        change = "-" if one["difference"] is None else f"{one['difference']:+.1f}"
-        counts = ["" if n is None else f"{n:,}", f"{one['changed']:,}"]
-        table.append((what, reading, *scores, change, interval, *counts, "clear" if one["clear"] else ""))
-    widths = [max(map(len, column)) for column in zip(*table)]
-    return [
-        "  ".join(
-            cell.ljust(width) if i < 2 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))
-        ).rstrip()
-        for row in table
-    ]
-
-
-def _flipped(name: str, subset: Mapping[str, Any], most: int) -> Iterator[str]:
-    def some(ids: Sequence[str]) -> str:
-        return ", ".join(ids[:most]) + (f" and {len(ids) - most:,} more" if len(ids) > most else "")
-
-    if not most:
-        return
-    if subset["graded"]:
-        changes = [f"{row['id']} ({100 * row['a']:.0f} to {100 * row['b']:.0f})" for row in subset["changes"]]
-        if changes:
-            yield f"{name}, largest changes: {some(changes)}"
-        return
-    for ids, said in ((subset["gained"], "wrong in A, right in B"), (subset["lost"], "right in A, wrong in B")):
-        if ids:
-            yield f"{name}, {len(ids):,} {said}: {some(ids)}"

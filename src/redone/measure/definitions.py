@@ -16,6 +16,7 @@ from redone.data.convert import check_rules, converted, filled_at
 from redone.data.hub import hub_rows
 from redone.data.load import make_record, make_task
 from redone.files import numbered_jsonl
+from redone.measure.shape import Shape, SubsetShape
 from redone.mistakes import nearest, read_toml
 from redone.records import Record, Task
 
@@ -68,6 +69,10 @@ class Subset:
     choices: Sequence[str] = ()  # the answers among which log-likelihood may choose
     embedding: str = ""  # hub id of the model whose cosine joins the parts
 
+    @property
+    def shape(self) -> SubsetShape:
+        return SubsetShape(self.name, {r.name: r.aggregate for r in self.readings}, self.group, self.over)
+
 
 @dataclass(frozen=True)
 class Benchmark:
@@ -81,6 +86,13 @@ class Benchmark:
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)  # column -> the subsets it is the mean of
     origin: str = ""  # its file, where that is no part of the package
     prompts: str = ""  # JSON file beside the data that holds the authors' prompts: subset -> system, user
+
+    @property
+    def shape(self) -> Shape:
+        """Its one average is over the columns, or where it has none over the subsets."""
+        columns = self.columns or {name: [name] for name in self.subsets}
+        subsets = {name: subset.shape for name, subset in self.subsets.items()}
+        return Shape(self.name, self.title, subsets, {"average": columns})
 
 
 def names() -> list[str]:

@@ -1,10 +1,12 @@
-"""From outputs to a benchmark's scores, and to a line for each record: what `--json` and `--items` hold."""
+"""From items to scores, 0 to 100: every reading's value with a 95 % interval, groups, columns and averages.
 
-import json
+One bootstrap serves all: a draw is a row of weights over a subset's records, and an aggregate is a function of weighted
+sums. What is an average resamples each of its subsets by itself; the subsets themselves are no sample.
+"""
+
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -12,24 +14,18 @@ import numpy as np
 
 from redone.algo.statistics import percentile_interval, wilson
 from redone.benchmark.aggregate import Aggregate, Totals, Values, best_trivial, mean_or_none, resamples
-from redone.benchmark.readings import AGGREGATES, EMBEDDED, read
-from redone.data.convert import filled_at
+from redone.benchmark.readings import AGGREGATES
 from redone.data.mix import derive_seed
-from redone.measure.definitions import Benchmark, Reading, Subset
-from redone.measure.predictions import Outputs
-from redone.records import Record, Task, Verdict
-from redone.run.scoring import Asked, ScoreAll, in_process
+from redone.measure.items import Item, Items, Samples, samples_of
+from redone.measure.shape import Shape, SubsetShape
 
 DRAWS = 1000
 _AT_ONCE = 4_000_000  # weights of draws that exist at once
 
-Samples = list[list[Verdict]]  # [K samples][n records]
-Embed = Callable[[str, Sequence[str], Sequence[str]], Sequence[float] | None]  # model, texts, references -> cosines
-
 
 @dataclass(frozen=True)
 class Measured:
-    """A reading of some records: its values (the score first), and the score's draws [DRAWS]."""
+    """A reading of some records: its values, the score (nan where there is none) among them, and its draws [DRAWS]."""
 
     values: Mapping[str, float]
     interval: tuple[float, float] | None
@@ -40,185 +36,77 @@ class Measured:
         return self.values["score"]
 
 
-def reading_tasks(benchmark: Benchmark) -> dict[str, Task]:
-    """The tasks that a Scorer needs for the benchmark, by name."""
-    return {task.name: task for subset in benchmark.subsets.values() for task in _tasks(subset).values()}
+@dataclass(frozen=True)
+class SubsetMeasured:
+    n: int
+    readings: Mapping[str, Measured]  # the first gives the score
+    groups: Mapping[str, "SubsetMeasured"]
+
+    @property
+    def first(self) -> Measured:
+        return next(iter(self.readings.values()))
 
 
-def _tasks(subset: Subset) -> dict[str, Task]:
-    """Reading to its task; readings that compare alike and only aggregate otherwise share one."""
-    first: dict[str, Task] = {}
-    return {r.name: first.setdefault(_key(r.task), r.task) for r in subset.readings}
+NOTHING = Measured({"score": math.nan}, None, np.full(DRAWS, math.nan))
 
 
-def _key(task: Task) -> str:
-    return json.dumps([task.reward, dict(task.options), [dict(step) for step in task.extract]], sort_keys=True)
+def measured(shape: Shape, items: Items) -> dict[str, SubsetMeasured]:
+    """Every subset; the readings of one without items are NOTHING."""
+    return {name: _subset(subset, items.get(name, ())) for name, subset in shape.subsets.items()}
 
 
-def score(
-    benchmark: Benchmark,
-    records: Mapping[str, Sequence[Record]],
-    outputs: Outputs,
-    score_all: ScoreAll,
-    *,
-    embed: Embed = lambda model, texts, references: None,
-    advance: Callable[[int], None] = lambda subsets: None,
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The scores, 0 to 100, and a line per record. Records without outputs are left out.
-
-    Raises ValueError where an answer has no verdict: a score without it would be none.
-    """
-    table, items, draws = {}, [], {}
-    for name, subset in benchmark.subsets.items():
-        mine = [record for record in records[name] if record.id in outputs]
-        verdicts = verdicts_on(subset, mine, [outputs[record.id] for record in mine], score_all, embed)
-        table[name], draws[name] = summary(subset, mine, verdicts)
-        table[name]["trivial"] = _trivial(subset, mine, embed)
-        items += item_lines(benchmark.origin or benchmark.name, subset, mine, verdicts)
-        advance(1)
-    return {"benchmark": benchmark.name, "subsets": table, **_averages(benchmark, table, draws)}, items
-
-
-def verdicts_on(
-    subset: Subset, records: Sequence[Record], outputs: Sequence[Sequence[str]], score_all: ScoreAll, embed: Embed
-) -> dict[str, Samples]:
-    """Reading to its verdicts on the outputs, each record's samples."""
-    tasks = _tasks(subset)
-    found: dict[str, Samples] = {}
-    for task in {task.name: task for task in tasks.values()}.values():
-        asked = [
-            Asked(replace(r, task=task.name), [(text, True) for text in mine]) for r, mine in zip(records, outputs)
-        ]
-        verdicts = score_all(asked)
-        broken = [(r.id, v.note) for r, mine in zip(records, verdicts) for v in mine if v.reason == "error"]
-        if broken:
-            raise ValueError(f"{len(broken)} answers could not be scored, first {broken[0][0]}: {broken[0][1]}")
-        samples = [list(sample) for sample in zip(*verdicts)]
-        if subset.embedding and samples:
-            samples = _with_cosines(subset, task, records, list(zip(*outputs)), samples, embed)
-        found[task.name] = samples
-    return {name: found[task.name] for name, task in tasks.items()}
-
-
-def _with_cosines(
-    subset: Subset,
-    task: Task,
-    records: Sequence[Record],
-    outputs: Sequence[Sequence[str]],
-    samples: Samples,
-    embed: Embed,
-) -> Samples:
-    """The verdicts with the parts "cosine", times 100, and "embedded", 1, where the embedding model is at hand."""
-    out = []
-    for texts, verdicts in zip(outputs, samples):
-        cosines = embed(subset.embedding, [EMBEDDED[task.reward](t) for t in texts], [r.answer for r in records])
-        if cosines is not None:
-            verdicts = [
-                replace(v, parts={**v.parts, "cosine": 100 * cosine, "embedded": 1.0})
-                for v, cosine in zip(verdicts, cosines)
-            ]
-        out.append(verdicts)
-    return out
-
-
-def here(subset: Subset) -> ScoreAll:
-    """Scoring in this process and without bounds, for answers that no model wrote."""
-    return in_process({task.name: task for task in _tasks(subset).values()}, read)
-
-
-def summary(
-    subset: Subset, records: Sequence[Record], verdicts: Mapping[str, Samples]
-) -> tuple[dict[str, Any], dict[str, Values]]:
-    """A subset's entry, and the draws of each reading's score."""
-    if not records:
-        readings: dict[str, None] = {reading.name: None for reading in subset.readings}
-        entry: dict[str, Any] = {
-            "score": None,
-            "clean": None,
-            "n": 0,
-            "interval": None,
-            "groups": {},
-            "readings": readings,
-        }
-        return entry, {}
-    groups = _groups(subset, records)
-    parts = {
-        reading.name: {
-            group: measure(reading, [[s[i] for i in places] for s in verdicts[reading.name]], f"{subset.name}/{group}")
-            for group, places in groups.items()
-        }
-        for reading in subset.readings
-        if groups
+def _subset(subset: SubsetShape, items: Sequence[Item]) -> SubsetMeasured:
+    if not items:
+        return SubsetMeasured(0, dict.fromkeys(subset.readings, NOTHING), {})
+    groups = {
+        group: SubsetMeasured(
+            len(mine),
+            {
+                name: measure(key, samples_of(mine, name), f"{subset.name}/{group}")
+                for name, key in subset.readings.items()
+            },
+            {},
+        )
+        for group, mine in grouped(subset, items).items()
     }
-    wholes = {
-        reading.name: _mean_of(list(parts[reading.name].values()))
+    whole = {
+        name: _mean_of_groups([mine.readings[name] for mine in groups.values()])
         if subset.over == "groups"
-        else measure(reading, verdicts[reading.name], subset.name)
-        for reading in subset.readings
+        else measure(key, samples_of(items, name), subset.name)
+        for name, key in subset.readings.items()
     }
-    first = subset.readings[0].name
-    entry = _entry(wholes, first, len(records))
-    entry["groups"] = {
-        group: _entry({name: mine[group] for name, mine in parts.items()}, first, len(places))
-        for group, places in groups.items()
-    }
-    return entry, {name: whole.draws for name, whole in wholes.items()}
+    return SubsetMeasured(len(items), whole, groups)
 
 
-def _entry(measured: Mapping[str, Measured], first: str, n: int) -> dict[str, Any]:
-    main = measured[first]
-    entry = {
-        "score": known(main.score),
-        "clean": known(measured["clean"].score) if "clean" in measured else None,
-        "n": n,
-        "interval": None if main.interval is None else list(main.interval),
-        "parts": _parts(main),
-        "readings": {
-            name: {
-                "score": known(mine.score),
-                "interval": None if mine.interval is None else list(mine.interval),
-                "parts": _parts(mine),
-            }
-            for name, mine in measured.items()
-        },
-    }
-    return entry
-
-
-def _parts(measured: Measured) -> dict[str, float | None]:
-    return {name: known(value) for name, value in measured.values.items() if name != "score"}
-
-
-def known(value: float) -> float | None:
-    """None where a value is not a number."""
-    return None if math.isnan(value) else float(value)
-
-
-def _groups(subset: Subset, records: Sequence[Record]) -> dict[str, list[int]]:
-    """Group to the places of its records, in the order in which they come."""
-    groups: dict[str, list[int]] = {}
-    if subset.group:
-        for i, record in enumerate(records):
-            groups.setdefault(str(record.fields[subset.group]), []).append(i)
+def grouped(subset: SubsetShape, items: Sequence[Item]) -> dict[str, list[Item]]:
+    """Group to its items, in the order in which they come."""
+    groups: dict[str, list[Item]] = {}
+    for item in items if subset.group else ():
+        groups.setdefault(item.group, []).append(item)
     return groups
 
 
-def measure(reading: Reading, samples: Samples, seed: str) -> Measured:
-    """The reading's aggregate, the mean over samples, with a 95 % interval over records."""
-    aggregate, n = AGGREGATES[reading.aggregate], len(samples[0])
-    values = {name: float(value[0]) for name, value in aggregated(aggregate, samples, np.ones((1, n))).items()}
+def measure(key: str, samples: Samples, seed: str) -> Measured:
+    """The aggregate of that key, the mean over samples, with a 95 % interval over records."""
+    aggregate = AGGREGATES[key]
+    values = exact(aggregate, samples)
     if math.isnan(values["score"]):
-        return Measured(values, None, np.full(DRAWS, math.nan))
+        return Measured(values, None, NOTHING.draws)
     draws = np.concatenate(
-        [aggregated(aggregate, samples, weights)["score"] for weights in drawn_weights(n, "benchmark", seed)]
+        [drawn(aggregate, samples, weights) for weights in drawn_weights(len(samples[0]), "benchmark", seed)]
     )
-    return Measured(values, _interval(reading, samples, values["score"], draws), draws)
+    return Measured(values, _interval(key, samples, values["score"], draws), draws)
 
 
-def aggregated(aggregate: Aggregate, samples: Samples, weights: Values) -> dict[str, Values]:
-    """What the aggregate gives for each row of weights [D, n], the mean over samples."""
-    each = [aggregate(Totals(verdicts, weights)) for verdicts in samples]
-    return {name: np.mean([one[name] for one in each], axis=0) for name in each[0]}
+def exact(aggregate: Aggregate, samples: Samples) -> dict[str, float]:
+    """What the aggregate gives, the mean over samples."""
+    each = [aggregate(Totals(verdicts)) for verdicts in samples]
+    return {name: fmean(float(one[name][0]) for one in each) for name in each[0]}
+
+
+def drawn(aggregate: Aggregate, samples: Samples, weights: Values) -> Values:
+    """The score for each row of weights [D, n], the mean over samples."""
+    return np.mean([aggregate(Totals(verdicts, weights))["score"] for verdicts in samples], axis=0)
 
 
 def drawn_weights(n: int, *seed: str) -> Iterator[Values]:
@@ -228,87 +116,115 @@ def drawn_weights(n: int, *seed: str) -> Iterator[Values]:
         yield resamples(n, min(count, DRAWS - first), derive_seed(0, *seed, first))
 
 
-def _interval(reading: Reading, samples: Samples, score: float, draws: Values) -> tuple[float, float]:
-    """Wilson's where the score is a share of right answers, or where all draws are 0 or 100; else that of the draws."""
+def _interval(key: str, samples: Samples, score: float, draws: Values) -> tuple[float, float]:
+    """Wilson's where the score is a share of right answers, or where all draws are 0 or 100, which would have no width;
+    else that of the draws."""
     n = len(samples[0])
-    shares = reading.aggregate == "mean" and len(samples) == 1 and {v.score for v in samples[0]} <= {0.0, 1.0}
+    shares = key == "mean" and len(samples) == 1 and {v.score for v in samples[0]} <= {0.0, 1.0}
     if shares or (draws.min() == draws.max() and draws[0] in (0.0, 100.0)):
         low, high = wilson(round(score / 100 * n, 9), n)
         return 100 * low, 100 * high
     return percentile_interval(draws)  # type: ignore[arg-type]
 
 
-def _mean_of(measured: Sequence[Measured]) -> Measured:
-    """The mean of groups, each resampled by itself."""
-    values = {name: fmean(mine.values[name] for mine in measured) for name in measured[0].values}
-    draws = np.mean([mine.draws for mine in measured], axis=0)
-    return Measured(values, _interval_of_mean(draws, [mine.interval for mine in measured]), draws)
+def _mean_of_groups(groups: Sequence[Measured]) -> Measured:
+    values = {name: fmean(mine.values[name] for mine in groups) for name in groups[0].values}
+    return Measured(values, *_drawn_mean(groups))
 
 
-def _interval_of_mean(draws: Values, parts: Sequence[Any]) -> tuple[float, float]:
-    """That of the mean's draws; of a single part its own, and where the draws are all alike, so that it would have no
-    width, the mean of the parts' ends."""
+def mean_of(parts: Sequence[Measured]) -> Measured:
+    """The mean of parts that were each resampled by itself."""
+    return Measured({"score": fmean(mine.score for mine in parts)}, *_drawn_mean(parts))
+
+
+def _drawn_mean(parts: Sequence[Measured]) -> tuple[tuple[float, float] | None, Values]:
+    """Interval and draws of a mean. Of a single part its own, and where the draws are all alike, so that it would have
+    no width, the mean of the parts' ends; None where a part has none."""
+    draws = np.mean([mine.draws for mine in parts], axis=0)
+    ends = [mine.interval for mine in parts if mine.interval is not None]
+    if len(ends) < len(parts):
+        return None, draws
     if len(parts) > 1 and draws.min() < draws.max():
-        return percentile_interval(draws)  # type: ignore[arg-type]
-    low, high = (fmean(part[end] for part in parts) for end in (0, 1))
-    return low, high
+        return percentile_interval(draws), draws  # type: ignore[arg-type]
+    return (fmean(low for low, _ in ends), fmean(high for _, high in ends)), draws
 
 
-def trivial_answers(subset: Subset, records: Sequence[Record]) -> dict[str, list[str]]:
-    """What needs no model: name to an answer for each record. {majority} is the most frequent reference among them."""
-    counts = Counter(record.answer for record in records)
-    majority = min(counts, key=lambda answer: (-counts[answer], answer), default="")
+def known(value: float) -> float | None:
+    """None where a value is not a number."""
+    return None if math.isnan(value) else float(value)
+
+
+def points(subset: SubsetShape, items: Sequence[Item]) -> dict[str, float]:
+    """Reading to its score alone, without an interval."""
+    places = list(grouped(subset, items).values()) if subset.over == "groups" else [items]
     return {
-        name: [
-            filled_at(template, {"majority": majority, **record.fields}, f"{record.id}, answer {name}")
-            for record in records
-        ]
-        for name, template in subset.trivial.items()
+        name: fmean(exact(AGGREGATES[key], samples_of(mine, name))["score"] for mine in places)
+        for name, key in subset.readings.items()
     }
 
 
-def _trivial(subset: Subset, records: Sequence[Record], embed: Embed) -> dict[str, dict[str, float | None]]:
-    """What answers that need no model score on the same records."""
-    out = {}
-    for name, answers in trivial_answers(subset, records).items() if records else ():
-        verdicts = verdicts_on(subset, records, [[answer] for answer in answers], here(subset), embed)
-        scores = {}
-        for reading in subset.readings:
-            if reading.name in (subset.readings[0].name, "clean"):
-                places = list(_groups(subset, records).values()) if subset.over == "groups" else [range(len(records))]
-                parts = [[[s[i] for i in group] for s in verdicts[reading.name]] for group in places]
-                each = [aggregated(AGGREGATES[reading.aggregate], p, np.ones((1, len(p[0])))) for p in parts]
-                value = known(fmean(float(one["score"][0]) for one in each))
-                scores["clean" if reading.name == "clean" else "score"] = value
-        out[name] = scores
-    return out
+def scores(shape: Shape, items: Items, trivial: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
+    """A benchmark's scores.json. trivial: subset to name of an answer that needs no model to its `points`."""
+    found = measured(shape, items)
+    table = {}
+    for name, mine in found.items():
+        first = shape.subsets[name].first
+        table[name] = {**_entry(mine), "groups": {group: _entry(one) for group, one in mine.groups.items()}}
+        table[name]["trivial"] = {
+            answer: {
+                "clean" if reading == "clean" else "score": known(value)
+                for reading, value in earned.items()
+                if reading in (first, "clean")
+            }
+            for answer, earned in trivial.get(name, {}).items()
+        }
+    [members] = shape.averages.values()
+    return {"benchmark": shape.name, "subsets": table, **_averages(members, found, table)}
+
+
+def _entry(mine: SubsetMeasured) -> dict[str, Any]:
+    if not mine.n:
+        return {"score": None, "clean": None, "n": 0, "interval": None, "readings": dict.fromkeys(mine.readings)}
+    first = _reading(mine.first)
+    return {
+        "score": first["score"],
+        "clean": known(mine.readings["clean"].score) if "clean" in mine.readings else None,
+        "n": mine.n,
+        "interval": first["interval"],
+        "parts": first["parts"],
+        "readings": {name: _reading(one) for name, one in mine.readings.items()},
+    }
+
+
+def _reading(one: Measured) -> dict[str, Any]:
+    parts = {name: known(value) for name, value in one.values.items() if name != "score"}
+    return {"score": known(one.score), "interval": _ends(one), "parts": parts}
+
+
+def _ends(one: Measured) -> list[float] | None:
+    return None if one.interval is None else list(one.interval)
 
 
 def _averages(
-    benchmark: Benchmark, table: Mapping[str, Mapping[str, Any]], draws: Mapping[str, Mapping[str, Values]]
+    members: Mapping[str, Sequence[str]], found: Mapping[str, SubsetMeasured], table: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """The columns, where the benchmark has them, and the average of columns or subsets, None while one is None."""
-    first = {name: subset.readings[0].name for name, subset in benchmark.subsets.items()}
-    members = benchmark.columns or {name: [name] for name in benchmark.subsets}
-    drawn = {
-        column: np.mean([draws[name][first[name]] for name in names], axis=0)
-        for column, names in members.items()
-        if all(table[name]["score"] is not None for name in names)
-    }
+    """The columns, unless each is a subset, and their average, None while one is None."""
+    drawn_columns = {column: mean_of([found[name].first for name in names]) for column, names in members.items()}
     columns = {
         column: {
-            **{key: mean_or_none([table[name][key] for name in names]) for key in ("score", "clean")},
-            "interval": list(_interval_of_mean(drawn[column], [table[name]["interval"] for name in names]))
-            if column in drawn
-            else None,
+            "score": known(drawn_columns[column].score),
+            "clean": mean_or_none([table[name]["clean"] for name in names]),
+            "interval": _ends(drawn_columns[column]),
             "n": sum(table[name]["n"] for name in names),
             "trivial": mean_or_none([best_trivial(table[name]) for name in names]),
         }
         for column, names in members.items()
     }
     without = [column for column, mine in columns.items() if mine["score"] is None]
-    out: dict[str, Any] = {"columns": columns} if benchmark.columns else {}
-    out["average"] = mean_or_none([mine["score"] for mine in columns.values()])
+    named = any([column] != list(names) for column, names in members.items())
+    out: dict[str, Any] = {"columns": columns} if named else {}
+    whole = mean_of(list(drawn_columns.values()))
+    out["average"] = known(whole.score)
     if any(mine["clean"] is not None for mine in columns.values()):
         out["clean_average"] = mean_or_none([mine["clean"] for mine in columns.values()])
     if without:
@@ -316,29 +232,5 @@ def _averages(
         left = [mine["score"] for column, mine in columns.items() if column not in without]
         out["average_of_the_rest"] = mean_or_none(left)
     else:
-        whole = np.mean(list(drawn.values()), axis=0)
-        out["average_interval"] = list(_interval_of_mean(whole, [mine["interval"] for mine in columns.values()]))
+        out["average_interval"] = _ends(whole)
     return out
-
-
-def item_lines(
-    benchmark: str, subset: Subset, records: Sequence[Record], verdicts: Mapping[str, Samples]
-) -> list[dict[str, Any]]:
-    """A line per record: each reading's verdicts, one for each sample, or the name of the reading that it shares them
-    with; and the first reading's mean score."""
-    first, lines = subset.readings[0].name, []
-    shared = {name: next(other for other, mine in verdicts.items() if mine is verdicts[name]) for name in verdicts}
-    for i, record in enumerate(records):
-        readings: dict[str, list[dict[str, Any]] | str] = {
-            name: shared[name]
-            if shared[name] != name
-            else [
-                {"score": s[i].score, "reason": s[i].reason, "note": s[i].note, "parts": dict(s[i].parts)}
-                for s in samples
-            ]
-            for name, samples in verdicts.items()
-        }
-        group = {"group": str(record.fields[subset.group])} if subset.group else {}
-        mine = {"score": fmean(s[i].score for s in verdicts[first]), "reason": verdicts[first][0][i].reason}
-        lines.append({"benchmark": benchmark, "id": record.id, **group, **mine, "readings": readings})
-    return lines

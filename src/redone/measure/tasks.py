@@ -7,12 +7,14 @@ from statistics import fmean
 from typing import Any
 
 from redone.algo.statistics import percentile_interval, resampled, wilson
+from redone.benchmark.readings import AGGREGATES
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.data.mix import derive_seed
+from redone.measure.score import exact
 from redone.model.policy import Policy
 from redone.records import Record, Task, Verdict
-from redone.rewards import METRICS, score
+from redone.rewards import score
 from redone.run.log import Log
 from redone.run.scoring import Asked, ScoreAll
 from redone.sample.local import Answer, Request, make_decoder
@@ -75,7 +77,7 @@ def first_of_each_task(dataset: Dataset, split: Any, most: int | None) -> list[R
 
 def task_score(task: Task, verdicts: Sequence[Verdict]) -> float:
     """The task's metric over one verdict per record, 0 to 100."""
-    return 100.0 * METRICS[task.metric](verdicts)
+    return exact(AGGREGATES[task.metric], [list(verdicts)])["score"]
 
 
 def summarise(

@@ -1,14 +1,13 @@
-"""Rewards: pure functions from a record and an answer to a verdict, and the metrics that sum verdicts up.
+"""Rewards: pure functions from a record and an answer to a verdict.
 
 A task names one of REWARDS, gives it options, and names one of METRICS for its score over many records.
 """
 
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from statistics import fmean
 from typing import Any, Literal, get_args, get_origin
 
 from redone.mistakes import nearest
@@ -59,22 +58,9 @@ COMPOSED: Mapping[str, Callable[..., Verdict]] = {  # of any of REWARDS, themsel
 REWARDS |= {name: partial(reward, REWARDS) for name, reward in COMPOSED.items()}
 JUDGED = ("judge", "judge_pair")
 SANDBOXED = ("expression", "program", "calls", "asserts")
+METRICS = ("mean", "micro_f1")  # what a task's verdicts can be summed up by: keys of benchmark.readings.AGGREGATES
 COUNTING = ("set_f1", "token_f1")  # the rewards whose parts micro_f1 can add up
 LONGEST = 20_000  # characters of an answer: Unicode normalisation can take time quadratic in them
-
-
-def mean(verdicts: Sequence[Verdict]) -> float:
-    """The mean score, of at least one verdict."""
-    return fmean(verdict.score for verdict in verdicts)
-
-
-def micro_f1(verdicts: Sequence[Verdict]) -> float:
-    """2 hits / (predicted + gold), each summed over all verdicts first; 1 where nothing was predicted or wanted."""
-    hits, predicted, gold = (sum(v.parts.get(name, 0.0) for v in verdicts) for name in ("hits", "predicted", "gold"))
-    return 2 * hits / (predicted + gold) if predicted + gold else 1.0
-
-
-METRICS: Mapping[str, Callable[[Sequence[Verdict]], float]] = {"mean": mean, "micro_f1": micro_f1}
 
 
 def score(task: Task, record: Record, text: str, finished: bool = True) -> Verdict:

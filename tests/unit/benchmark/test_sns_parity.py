@@ -16,7 +16,7 @@ from redone.benchmark import sns
 from redone.benchmark.aggregate import Totals
 from redone.benchmark.readings import AGGREGATES, READINGS, read
 from redone.measure.definitions import Subset, definition, read_records
-from redone.measure.score import trivial_answers
+from redone.measure.trivial import filled
 from redone.records import Record
 
 BENCHMARK = definition("sns-bench")
@@ -102,7 +102,7 @@ def test_lists_of_gold_passages_read_alike_as_python_and_as_json() -> None:
     ],
 )
 def test_answers_that_need_no_model_score_what_the_authors_code_gives(name: str, trivial: str, score: float) -> None:
-    outputs = trivial_answers(BENCHMARK.subsets[name], records()[name])[trivial]
+    outputs = filled(BENCHMARK.subsets[name].trivial, records()[name])[trivial]
     assert parity(name, outputs)["score"] == pytest.approx(score, abs=0.005 if score != 7.112024 else 1e-6)
 
 
@@ -129,7 +129,7 @@ def test_the_parts_of_an_empty_answer_everywhere_are_the_golden_ones() -> None:
 @pytest.mark.parametrize("name", list(BENCHMARK.subsets))
 def test_every_trivial_answer_equals_the_independent_scorer(name: str) -> None:
     mine = records()[name][::4]
-    for outputs in trivial_answers(BENCHMARK.subsets[name], mine).values():
+    for outputs in filled(BENCHMARK.subsets[name].trivial, mine).values():
         found = values(BENCHMARK.subsets[name], "parity", mine, outputs)
         wanted = sns_reference.EVALUATORS[name](outputs, [record.fields for record in mine])
         assert {key: found[key] for key in wanted} == pytest.approx(wanted, abs=1e-6)

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from redone.measure.compare import compare, lines
+from redone.cli.compare import lines
+from redone.measure.compare import compare
 
 MADE = """
 title = "Made"
@@ -130,7 +131,9 @@ def test_a_difference_of_fewer_than_six_records_is_never_clear(files, gained, cl
 
 
 def test_a_fall_is_clear_too(files):
-    found = compare(*files(ones([1] * 30), ones([0] * 20 + [1] * 10)))["benchmarks"]["made"]["average"]["score"]
+    found = compare(*files(ones([1] * 30), ones([0] * 20 + [1] * 10)))["benchmarks"]["made"]["averages"]["average"][
+        "score"
+    ]
     assert found["interval"][1] < 0
     assert found["clear"]
 
@@ -163,11 +166,11 @@ def test_groups_columns_and_averages_are_means_of_means(files):
     assert three["readings"]["parity"]["difference"] == pytest.approx(100 / 3)  # over records it would be 50
     assert entry["columns"]["One"]["score"]["difference"] == 50.0
     assert entry["columns"]["Rest"]["score"]["difference"] == pytest.approx((50 + 100 / 3) / 2)
-    assert entry["average"]["score"]["difference"] == pytest.approx((50 + (50 + 100 / 3) / 2) / 2)
-    assert entry["average_without"] == []
-    assert entry["average"]["score"]["changed"] == 1 + 1 + 2
-    low, high = entry["average"]["score"]["interval"]
-    assert low < entry["average"]["score"]["difference"] < high
+    assert entry["averages"]["average"]["score"]["difference"] == pytest.approx((50 + (50 + 100 / 3) / 2) / 2)
+    assert entry["averages_without"]["average"] == []
+    assert entry["averages"]["average"]["score"]["changed"] == 1 + 1 + 2
+    low, high = entry["averages"]["average"]["score"]["interval"]
+    assert low < entry["averages"]["average"]["score"]["difference"] < high
 
 
 def test_a_column_without_a_score_is_left_out_of_the_average_by_name(files):
@@ -178,8 +181,8 @@ def test_a_column_without_a_score_is_left_out_of_the_average_by_name(files):
     assert (sets["a"], sets["difference"], sets["interval"], sets["clear"]) == (None, None, None, False)
     assert sets["changed"] == 0
     assert entry["columns"]["Rest"]["score"]["b"] is None
-    assert entry["average_without"] == ["Rest"]
-    assert entry["average"]["score"]["difference"] == 100.0
+    assert entry["averages_without"]["average"] == ["Rest"]
+    assert entry["averages"]["average"]["score"]["difference"] == 100.0
     json.dumps(entry, allow_nan=False)
 
 

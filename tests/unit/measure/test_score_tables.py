@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from redone.measure.definitions import definition, read_benchmark, read_records
+from redone.measure.items import item_line, read_items
+from redone.measure.outputs import here, items_on, score_outputs
 from redone.measure.predictions import LONGEST, read_predictions
-from redone.measure.score import here, item_lines, score, verdicts_on
 from redone.measure.suite import combined
 
 LABELS = """
@@ -50,7 +51,7 @@ def scored(benchmark, records, outputs):
     def score_all(asked):
         return tables[asked[0].record.task.split(":")[0]](asked) if asked else []
 
-    return score(benchmark, records, given, score_all)
+    return score_outputs(benchmark, records, given, score_all)
 
 
 def test_both_readings_groups_and_trivial_answers_stand_beside_the_score(tmp_path):
@@ -187,12 +188,14 @@ def test_readings_that_compare_alike_share_their_verdicts(tmp_path):
         calls.append(len(asked))
         return here(subset)(asked)
 
-    verdicts = verdicts_on(subset, mine, [["a"]] * 4, counted, lambda *_: None)
+    items = items_on(subset, mine, [["a"]] * 4, counted, lambda *_: None)
     assert calls == [4]
-    assert verdicts["parity"] == verdicts["clean"]
-    lines = item_lines("made", subset, mine, verdicts)
+    lines = [item_line("made", item) for item in items]
     assert [line["readings"]["clean"] for line in lines] == ["parity"] * 4
     assert [line["readings"]["parity"][0]["score"] for line in lines] == [1.0, 0.0, 1.0, 0.0]
+    path = tmp_path / "items.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    assert list(read_items(path)["made"].values()) == items
 
 
 def test_an_answer_without_a_verdict_is_an_error_that_names_it(tmp_path):
@@ -279,7 +282,7 @@ def querygen(tmp_path, cosines):
 
     records = read_records(mine, tmp_path)
     given = {"note_querygen/0": ["learn xiao\nor flute"], "note_querygen/1": ["green"]}
-    scores, _ = score(mine, records, given, here(mine.subsets["note_querygen"]), embed=embed)
+    scores, _ = score_outputs(mine, records, given, here(mine.subsets["note_querygen"]), embed=embed)
     return scores, embedded
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from redone.records import Record, Task, Verdict
-from redone.rewards import JUDGED, LONGEST, REWARDS, SANDBOXED, mean, micro_f1, score, uses, validate_options
+from redone.records import Record, Task
+from redone.rewards import JUDGED, LONGEST, REWARDS, SANDBOXED, score, uses, validate_options
 from redone.rewards.program import unavailable
 
 
@@ -250,18 +250,6 @@ def test_an_answer_of_more_characters_than_the_longest_is_not_read():
     assert (verdict.score, verdict.reason) == (0, "unparsable")
     assert [verdict.parts[name] for name in ("hits", "predicted", "gold")] == [0, 0, 2]
     assert score(*graded(think=True), "x" * LONGEST + "</think>tea, milk").score == 1  # thinking may be longer
-
-
-def counted(value, hits, predicted, gold):
-    return Verdict(value, "wrong", {"hits": hits, "predicted": predicted, "gold": gold})
-
-
-def test_metrics_by_hand():
-    verdicts = [counted(2 / 3, 1, 2, 1), counted(0, 0, 0, 2), counted(4 / 5, 2, 2, 3)]
-    assert micro_f1(verdicts) == pytest.approx(2 * 3 / (4 + 6))  # not the mean of the three
-    assert mean(verdicts) == pytest.approx((2 / 3 + 4 / 5) / 3)
-    assert micro_f1([counted(1, 0, 0, 0)]) == 1
-    assert micro_f1([counted(0, 0, 0, 1)]) == 0
 
 
 @pytest.mark.parametrize(
