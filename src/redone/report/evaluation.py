@@ -1,46 +1,53 @@
 """The report of `redone eval`: report.md and report.html, from results.json alone."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from redone.report.plots import INK, beside, legend, mark, sheet, styled, to_svg
-from redone.report.render import num, render
-from redone.report.scores import signed
+from redone.report.drawing import (
+    INK,
+    WORSE,
+    Plots,
+    bands,
+    beside,
+    draw,
+    legend,
+    mark,
+    needs_no_model,
+    no_model_mark,
+    score_axis,
+    sheet,
+)
+from redone.report.numbers import Score, num, signed
+from redone.report.render import write_pages
 
 OURS, REDONE, CLEAN, OTHERS = "#D55E00", "#0072B2", "#7a4f9a", "#9aa1ab"
 AVERAGES = {"sns-bench": "SNS", "sns-transbench": "Trans", "general": "General"}  # benchmark -> the paper's word for it
 APART = 2.0  # points between the two readings from which it is said
 
 GLOSSARY = (
-    ("score", "0 to 100. The benchmark's own metric in its first reading, which the table's heading names."),
-    ("reading", "A way to read an answer and to compare it: what is cut out of it, what counts as right, how it is "
+    ("score", "0 to 100", "The benchmark's own metric in its first reading, which the table's heading names."),
+    ("reading", "", "A way to read an answer and to compare it: what is cut out of it, what counts as right, how it is "
      "summed up. Where a benchmark's authors have code, the first reading gives what that code gives, its mistakes "
      "included."),
-    ("clean", "0 to 100. The same metric without the mistakes of the authors' code."),
-    ("interval", "Holds 95 % of what chance in the choice of items would give. It knows nothing of chance in sampling "
-     "the answers, nor of prompts that would have suited the model better."),
-    ("no model", "The best of the answers that need no model, scored on the same items: a constant, the first "
-     "candidate, the source. For a column or an average the mean over its subsets."),
-    ("n", "Items that were answered."),
-    ("column", "A column of the paper's Table 1: the plain mean of its subsets."),
-    ("average", "The mean over the columns, or where there are none over the subsets. It is missing while one of them "
-     "is. Of a suite: the mean over groups of the mean over each group's benchmarks."),
+    ("clean", "0 to 100", "The same metric without the mistakes of the authors' code."),
+    ("interval", "0 to 100", "Holds 95 % of what chance in the choice of items would give. It knows nothing of "
+     "chance in sampling the answers, nor of prompts that would have suited the model better."),
+    ("no model", "0 to 100", "The best of the answers that need no model, scored on the same items: a constant, "
+     "the first candidate, the source. For a column or an average the mean over its subsets."),
+    ("n", "items", "Items that were answered."),
+    ("column", "0 to 100", "A column of the paper's Table 1: the plain mean of its subsets."),
+    ("average", "0 to 100", "The mean over the columns, or where there are none over the subsets. It is missing "
+     "while one of them is. Of a suite: the mean over groups of the mean over each group's benchmarks."),
 )  # fmt: skip
 
 
 def write_evaluation_report(folder: Path) -> tuple[Path, Path]:
     """Write report.md and report.html beside results.json. Raises ValueError where that is missing or no such file."""
     facts = collect(read_results(folder / "results.json"))
-    written = []
-    for name, more in (("report.md", {}), ("report.html", {"plots": draw(facts)})):
-        path, part = folder / name, folder / f"{name}.part"
-        part.write_text(render(name.replace("report", "evaluation") + ".jinja", {**facts, **more}), encoding="utf-8")
-        part.replace(path)
-        written.append(path)
-    return written[0], written[1]
+    return write_pages(folder, "evaluation", facts, draw(PLOTS, facts))
 
 
 def read_results(path: Path) -> dict[str, Any]:
@@ -54,19 +61,6 @@ def read_results(path: Path) -> dict[str, Any]:
     if not isinstance(results, dict) or not isinstance(results.get("benchmarks"), dict):
         raise ValueError(f"{path}: not the results of an evaluation: it has no benchmarks")
     return results
-
-
-@dataclass(frozen=True)
-class Score:
-    """A score with its interval, where it has them."""
-
-    value: float | None
-    interval: Sequence[float] | None = None
-
-    def __str__(self) -> str:
-        return num(self.value) + (
-            "" if self.interval is None else f" [{num(self.interval[0])}, {num(self.interval[1])}]"
-        )
 
 
 @dataclass(frozen=True)
@@ -114,7 +108,7 @@ def collect(results: Mapping[str, Any]) -> dict[str, Any]:
         "made": results.get("made", {}),
         "benchmarks": single,
         "suites": suites,
-        "places": places,
+        "places": [{**one, "shown": Score(one["score"], one["interval"])} for one in places],
         "cautions": paper["cautions"],
         "headline": [*_averages(single, suites, places), *_warnings(single)],
         "glossary": GLOSSARY,
@@ -245,16 +239,6 @@ def _trivial(row: Row) -> str:
     return "" if row.trivial is None else f"{row.trivial['name']}: {num(row.trivial['score'])}"
 
 
-def draw(facts: Mapping[str, Any]) -> dict[str, str]:
-    """name -> inline SVG; a plot that has no data is left out."""
-    made = {}
-    with styled():
-        for name, (plot, about) in PLOTS.items():
-            if (figure := plot(facts)) is not None:
-                made[name] = to_svg(figure, name, about)
-    return made
-
-
 def plot_places(facts: Mapping[str, Any]) -> Any:
     """The model among the published rows, one line for each average and column."""
     places: Sequence[Mapping[str, Any]] = facts["places"]
@@ -267,8 +251,8 @@ def plot_places(facts: Mapping[str, Any]) -> Any:
             colour, marker, alpha = (REDONE, "s", 0.9) if redone else (OTHERS, "o", 0.55)
             axis.plot([score], [y], marker, color=colour, alpha=alpha, markersize=5.5, markeredgewidth=0)
         if one["trivial"] is not None:
-            axis.plot([one["trivial"]], [y], marker="|", color=INK, markersize=13, markeredgewidth=1.8, zorder=4)
-        _dot(axis, y, Score(one["score"], one["interval"]), one["clean"])
+            needs_no_model(axis, one["trivial"], y)
+        _dot(axis, y, one["shown"], one["clean"])
         beside(axis, y, f"{num(one['score'])}, {one['rank']} of {len(one['published']) + 1}")
     names = [one["name"] + (f" without {', '.join(one['without'])}" if one["without"] else "") for one in places]
     _finish(axis, names, [i for i, one in enumerate(places) if one["name"] in AVERAGES.values()])
@@ -293,9 +277,9 @@ def plot_subsets(facts: Mapping[str, Any]) -> Any:
         if row is None:
             continue
         if row.trivial is not None:
-            axis.plot([row.trivial["score"]], [y], marker="|", color=INK, markersize=11, markeredgewidth=1.6, zorder=2)
+            needs_no_model(axis, row.trivial["score"], y)
         _dot(axis, y, row.score, row.clean.value if row.clean else None)
-        beside(axis, y, f"{num(row.score.value)}, n = {row.n:,}", "#b34700" if row.below else INK)
+        beside(axis, y, f"{num(row.score.value)}, n = {row.n:,}", WORSE if row.below else INK)
     titles = {one["title"] for one in facts["benchmarks"]}
     _finish(axis, [name for name, _ in lines], [i for i, (name, _) in enumerate(lines) if name in titles])
     clean = any(one["has_clean"] for one in facts["benchmarks"])
@@ -315,26 +299,21 @@ def _dot(axis: Any, y: float, score: Score, clean: float | None) -> None:
 def _marks(clean: bool) -> list[Any]:
     hollow = [mark("clean reading", CLEAN, "o", markerfacecolor="none", markersize=8)] if clean else []
     interval = mark("95 % interval", OURS, "_", markersize=14)
-    return [interval, *hollow, mark("best answer that needs no model", INK, "|", markersize=10, markeredgewidth=1.6)]
+    return [interval, *hollow, no_model_mark()]
 
 
-def _finish(axis: Any, names: Sequence[str], bold: Iterable[int]) -> None:
-    axis.set_yticks(range(len(names)), [_short(name, 34) for name in names])
+def _finish(axis: Any, names: Sequence[str], bold: Sequence[int]) -> None:
+    score_axis(axis, [_short(name, 34) for name in names])
     for i in bold:
         axis.get_yticklabels()[i].set_fontweight("bold")
-        axis.axhspan(i - 0.45, i + 0.45, color="#f3f5f7", zorder=0)
-    axis.set_ylim(len(names) - 0.4, -0.6)
-    axis.set_xlim(-1.5, 101.5)
-    axis.tick_params(labeltop=True)
-    axis.grid(axis="y", visible=False)
-    axis.set_xlabel("score, 0 to 100")
+    bands(axis, bold)
 
 
 def _short(text: str, most: int = 28) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-PLOTS = {
+PLOTS: Plots = {
     "places": (plot_places, "The model among the 30 published rows, for each average and column"),
     "subsets": (plot_subsets, "Score of every subset in both readings, with intervals and answers that need no model"),
 }

@@ -1,5 +1,7 @@
 """Every number of the report in one line: name, unit, what it is divided by."""
 
+from redone.measure.compare import FEWEST
+
 GLOSSARY = (
     ("score", "0 to 100", "The task's metric over its eval records, one greedy answer each."),
     ("interval", "0 to 100", "Holds 95 % of what chance in the choice of records would give. Of a task: Wilson where "
@@ -8,13 +10,14 @@ GLOSSARY = (
     ("SNS", "0 to 100", "Plain mean over the SNS tasks outside the translation family."),
     ("translation", "0 to 100", "Plain mean over the SNS tasks of the translation family."),
     ("general", "0 to 100", "Mean over the general groups of the mean over each group's tasks."),
-    ("within its interval", "", "The change between two models is smaller than the half of its own 95 % interval that "
-     "points to zero, made from both models' intervals (Newcombe's method 10, as if they had answered different "
-     "records; they answer the same ones, which makes it cautious). Of tasks that did not change at all, about one "
-     "in forty would still seem to fall."),
+    ("change", "points of 100", "The later score less the earlier one. Both models answer the same records, so its "
+     "interval is made of differences record by record, and is narrower than those of the two scores suggest."),
+    ("clear, ?", "", f"A change is clear when its 95 % interval leaves out 0 and the verdicts of {FEWEST} records or "
+     "more differ; “?” marks one that is not, and may be no change at all. Of tasks that did not change in truth, "
+     "about one in forty at most would still seem to fall clearly."),
     ("baseline", "0 to 100", "The best answer that needs no model: the majority label, the first candidate or all of "
      "them, the empty answer, or the source echoed. Scored on the same records."),
-    ("n", "records", "Eval records of the task."),
+    ("n", "records", "Eval records of the task, or items of the benchmark."),
     ("reward", "0 to 1", "Mean verifiable score, before any length penalty, over every answer sampled in a step, "
      "those of dropped groups included."),
     ("pass@1", "share", "Sampled answers that pass, over all sampled answers; mean over the probe records."),

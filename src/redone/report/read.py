@@ -2,23 +2,35 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from redone.files import read_jsonl
 
-MODELS = ("base", "explore", "target", "refine")
-STAGES = MODELS[1:]
-RL_STAGES = ("explore", "refine")
-EXPECTED = {
-    "explore/DONE": "stage 1 (explore) has not ended",
-    "target/plan.json": "the diagnosis has not been made",
-    "target/DONE": "stage 2 (target) has not ended",
-    "refine/DONE": "stage 3 (refine) has not ended",
-    "results.json": "the results have not been summed up, so this report has no scores",
-}
+BASE = "base"  # the model that a run starts from
+METHODS = {"reinforce": "RL", "teach": "SFT"}  # kind of a stage -> what people call it
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage as config.json has it."""
+
+    number: int  # from 1
+    name: str
+    kind: str  # a key of METHODS
+    start: str  # the model that it starts from
+    settings: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        return f"stage {self.number}, {self.name} ({METHODS[self.kind]})"
+
+    @property
+    def diagnosed(self) -> bool:
+        """Whether it is taught what findings say."""
+        return self.kind == "teach" and self.settings.get("choose") == "findings"
 
 
 @dataclass(frozen=True)
@@ -38,24 +50,34 @@ class Run:
 
     name: str  # of the folder
     config: dict[str, Any]
+    stages: Sequence[Stage]
     manifest: dict[str, Any]
     metrics: dict[str, list[dict[str, Any]]]  # stage -> one row per step
-    sampled: dict[str, dict[str, tuple[Sampled, Sampled]]]  # stage -> task -> first and last group trained on
-    findings: list[dict[str, Any]]
-    plan: dict[str, Any]
-    fed: dict[str, int]  # task -> records in stage 2's data
+    sampled: dict[str, dict[str, tuple[Sampled, Sampled]]]  # RL stage -> task -> first and last group trained on
+    findings: dict[str, list[dict[str, Any]]]  # teaching stage -> what was found before it
+    plan: dict[str, dict[str, Any]]  # teaching stage -> what it is to be taught
+    fed: dict[str, dict[str, int]]  # teaching stage -> task -> records in its data
     results: dict[str, Any]
     seconds: dict[str, float]  # phase -> seconds
     missing: list[str]  # one sentence for each part that is not there yet
 
     @property
+    def order(self) -> list[str]:
+        """Every model that the run has or is to have: the base, then what each stage makes."""
+        return [BASE, *(stage.name for stage in self.stages)]
+
+    @property
     def models(self) -> list[str]:
-        return [model for model in MODELS if model in self.results.get("models", {})]
+        """The models that have scores, in order."""
+        return [model for model in self.order if model in self.results.get("models", {})]
 
     @property
     def tasks(self) -> dict[str, dict[str, Any]]:
         """The tasks of results.json, with the last model's figures."""
         return self.results["models"][self.models[-1]]["tasks"] if self.models else {}
+
+    def of_kind(self, kind: str) -> list[Stage]:
+        return [stage for stage in self.stages if stage.kind == kind]
 
 
 def read_run(folder: Path) -> Run:
@@ -65,30 +87,60 @@ def read_run(folder: Path) -> Run:
     """
     if not (folder / "config.json").is_file():
         raise ValueError(f"{folder}: no run lies here (config.json is missing)")
+    config = _json(folder / "config.json", {})
+    stages = _stages(config, folder / "config.json")
+    teaching = [stage.name for stage in stages if stage.kind == "teach"]
     results = _json(folder / "results.json", {})
     return Run(
         name=folder.resolve().name,
-        config=_json(folder / "config.json", {}),
+        config=config,
+        stages=stages,
         manifest=_json(folder / "manifest.json", {}),
-        metrics={stage: list(_rows(folder / stage / "metrics.jsonl", _done(folder, stage))) for stage in STAGES},
-        sampled={stage: _first_and_last(folder, stage) for stage in RL_STAGES},
-        findings=_json(folder / "target" / "findings.json", []),
-        plan=_json(folder / "target" / "plan.json", {}),
-        fed=dict(Counter(row["task"] for row in _rows(folder / "target" / "data.jsonl.gz", whole=True))),
+        metrics={s.name: list(_rows(folder / s.name / "metrics.jsonl", _done(folder, s.name))) for s in stages},
+        sampled={s.name: _first_and_last(folder, s.name) for s in stages if s.kind == "reinforce"},
+        findings={name: _json(folder / name / "findings.json", []) for name in teaching},
+        plan={name: _json(folder / name / "plan.json", {}) for name in teaching},
+        fed={name: _fed(folder / name / "data.jsonl.gz") for name in teaching},
         results=results,
-        seconds=results.get("seconds") or _seconds(folder),
-        missing=[f"{said} ({name} is missing)." for name, said in EXPECTED.items() if not (folder / name).exists()],
+        seconds=results.get("seconds") or _seconds(folder, stages),
+        missing=[f"{said} ({name} is missing)." for name, said in _expected(stages) if not (folder / name).exists()],
     )
+
+
+def _stages(config: dict[str, Any], path: Path) -> list[Stage]:
+    if "stages" not in config:
+        raise ValueError(f"{path}: it names no stages, so another version of redone made this run; report it with that")
+    stages = []
+    for number, name in enumerate(config["stages"], 1):
+        settings = config.get(name, {})
+        if settings.get("kind") not in METHODS or "start" not in settings:
+            raise ValueError(f"{path}: the stage {name} needs a table with its kind ({' or '.join(METHODS)}) and start")
+        stages.append(Stage(number, name, settings["kind"], settings["start"], settings))
+    return stages
+
+
+def _expected(stages: Sequence[Stage]) -> Iterator[tuple[str, str]]:
+    """Each file of a finished run with what its absence means."""
+    for stage in stages:
+        said = f"stage {stage.number} ({stage.name})"
+        if stage.diagnosed:
+            yield f"{stage.name}/plan.json", f"the diagnosis for {said} has not been made"
+        yield f"{stage.name}/DONE", f"{said} has not ended"
+    yield "results.json", "the results have not been summed up, so this report has no scores"
+
+
+def _fed(path: Path) -> dict[str, int]:
+    return dict(Counter(row["task"] for row in _rows(path, whole=True)))
 
 
 def _done(folder: Path, stage: str) -> bool:
     return (folder / stage / "DONE").exists()
 
 
-def _seconds(folder: Path) -> dict[str, float]:
+def _seconds(folder: Path, stages: Sequence[Stage]) -> dict[str, float]:
     """What is known of the time before results.json exists: steps so far, and the phases beside the stages."""
     known = {}
-    for stage in STAGES:
+    for stage in (stage.name for stage in stages):
         if _done(folder, stage):
             known[stage] = _json(folder / stage / "DONE", {}).get("seconds", 0.0)
         elif rows := list(_rows(folder / stage / "metrics.jsonl", whole=False)):

@@ -1,12 +1,24 @@
-"""The two templates and what they format numbers with."""
+"""The templates, what they format with, and the pages made of them."""
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from redone.report.scores import cell, signed
+from redone.report.numbers import count, num, signed
 
 BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def write_pages(folder: Path, kind: str, facts: Mapping[str, Any], plots: Mapping[str, str]) -> tuple[Path, Path]:
+    """Write report.md and report.html into the folder, each whole or not at all, from the templates of that kind."""
+    written = []
+    for ending, values in (("md", facts), ("html", {**facts, "plots": plots})):
+        path, part = folder / f"report.{ending}", folder / f"report.{ending}.part"
+        part.write_text(render(f"{kind}.{ending}.jinja", values), encoding="utf-8")
+        part.replace(path)
+        written.append(path)
+    return written[0], written[1]
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
@@ -24,8 +36,9 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     environment.filters |= {
         "num": num,
         "signed": signed,
+        "count": count,
+        "capitalize_first": capitalize_first,
         "short": short,
-        "cell": cell,
         "clean": clean,
         "fence": fence,
         "spark": spark,
@@ -37,8 +50,8 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     return environment.get_template(template).render(values)
 
 
-def num(value: float | None, digits: int = 1) -> str:
-    return "–" if value is None else f"{value:,.{digits}f}"
+def capitalize_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def short(value: float) -> str:

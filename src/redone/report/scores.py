@@ -1,51 +1,42 @@
-"""What the models' scores say: averages, tasks, comparisons, and the sentences built of them.
+"""What the models' scores say: averages, tasks, benchmarks, changes, and the sentences built of them."""
 
-A cell is a score with its 95 % interval: {score, low, high}, 0 to 100, or None where there is none.
-"""
-
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
+from redone.report.numbers import Change, Score, count, num, read_change
 from redone.report.read import Run
 
 AVERAGES = {"sns": "SNS", "translation": "Translation", "general": "General"}
-
-Cell = Mapping[str, float]
-
-
-def change_between(before: Cell | None, after: Cell | None) -> dict[str, Any] | None:
-    """{change, certain, verdict: rose, fell or unclear}: a change is certain when its 95 % interval leaves out zero.
-
-    The interval is made from those of both scores (Newcombe 1998, method 10), as if they had been measured on
-    different records; both models answer the same ones, which makes it wider than it need be.
-    """
-    if before is None or after is None:
-        return None
-    lower, higher = sorted((before, after), key=lambda one: one["score"])
-    towards_zero = math.hypot(lower["high"] - lower["score"], higher["score"] - higher["low"])
-    change = after["score"] - before["score"]
-    certain = abs(change) > towards_zero
-    verdict = "unclear" if not certain else "rose" if change > 0 else "fell"
-    return {"change": change, "certain": certain, "verdict": verdict}
+UNPAIRED = (
+    "Changes are not shown: results.json has no paired comparisons, because another version of redone summed this run "
+    "up. The same `redone run` command again adds them."
+)
 
 
-def average(run: Run, model: str, kind: str) -> Cell | None:
-    """One of the three averages; None where the run has no such tasks."""
+def changed(
+    run: Run, before: str, after: str, of: Literal["averages", "tasks", "benchmarks"], name: str
+) -> Change | None:
+    """From one model to another, paired by record; None where the run has no such comparison."""
+    for entry in run.results.get("changes", []):
+        if (entry["before"], entry["after"]) == (before, after):
+            return read_change(entry.get(of, {}).get(name))
+    return None
+
+
+def overall(run: Run, of: Literal["averages", "tasks", "benchmarks"], name: str) -> Change | None:
+    """From the base to the last model."""
+    return changed(run, run.models[0], run.models[-1], of, name)
+
+
+def average(run: Run, model: str, kind: str) -> Score:
+    """One of the three averages; empty where the run has no such tasks."""
     table = run.results["models"][model]
-    return _with_interval(table["averages"].get(kind), table.get("average_intervals", {}).get(kind))
+    return Score(table["averages"].get(kind), table.get("average_intervals", {}).get(kind))
 
 
-def task_score(run: Run, model: str, task: str) -> Cell | None:
+def task_score(run: Run, model: str, task: str) -> Score:
     row = run.results["models"][model]["tasks"].get(task, {})
-    return _with_interval(row.get("score"), row.get("interval"))
-
-
-def _with_interval(score: float | None, interval: Sequence[float] | None) -> Cell | None:
-    if score is None:
-        return None
-    low, high = interval or (score, score)
-    return {"score": score, "low": low, "high": high}
+    return Score(row.get("score"), row.get("interval"))
 
 
 def averages(run: Run) -> list[dict[str, Any]]:
@@ -53,29 +44,36 @@ def averages(run: Run) -> list[dict[str, Any]]:
     rows = []
     for kind, label in AVERAGES.items():
         cells = [average(run, model, kind) for model in run.models]
-        if any(cells):
+        if any(cell.value is not None for cell in cells):
             baseline = run.results["models"][run.models[-1]].get("baselines", {}).get(kind)
-            overall = change_between(cells[0], cells[-1])
-            rows.append({"kind": kind, "label": label, "cells": cells, "baseline": baseline, "overall": overall})
+            change = overall(run, "averages", kind)
+            rows.append({"kind": kind, "label": label, "cells": cells, "baseline": baseline, "overall": change})
     return rows
 
 
+def steps_of(run: Run) -> list[tuple[str, str]]:
+    """(before, after) of every stage that has been measured: the model that it started from, and its own."""
+    known = run.models
+    return [(stage.start, stage.name) for stage in run.stages if {stage.start, stage.name} <= set(known)]
+
+
 def gains(run: Run) -> list[dict[str, Any]]:
-    """What each stage changed, against the model it started from: [{stage, changes: {kind: change}}]."""
-    return [
+    """What each stage changed, against the model it started from: [{stage, start, changes: {kind: Change}}]."""
+    rows = [
         {
             "stage": after,
-            "changes": {k: change_between(average(run, before, k), average(run, after, k)) for k in AVERAGES},
+            "start": before,
+            "changes": {kind: changed(run, before, after, "averages", kind) for kind in AVERAGES},
         }
-        for before, after in zip(run.models, run.models[1:])
+        for before, after in steps_of(run)
     ]
+    return [row for row in rows if any(row["changes"].values())]  # type: ignore[attr-defined]
 
 
 def tasks(run: Run) -> list[dict[str, Any]]:
     """One row per task, SNS first, families together in the order of their first task."""
     rows = []
     for name, row in run.tasks.items():
-        cells = [task_score(run, model, name) for model in run.models]
         part, family = row.get("part", "sns"), row.get("family") or row.get("group") or "no family"
         rows.append(
             {
@@ -86,78 +84,85 @@ def tasks(run: Run) -> list[dict[str, Any]]:
                 "metric": row.get("metric", ""),
                 "baseline": row.get("baseline"),
                 "baseline_answer": row.get("baseline_answer", ""),
-                "cells": cells,
-                "overall": change_between(cells[0], cells[-1]),
+                "cells": [task_score(run, model, name) for model in run.models],
+                "overall": overall(run, "tasks", name),
             }
         )
     order = list(dict.fromkeys(row["label"] for row in rows))
     return sorted(rows, key=lambda row: (row["part"] != "sns", order.index(row["label"])))
 
 
+def benchmarks(run: Run) -> dict[str, Any]:
+    """The benchmarks that the run measured: {models: those that were, rows: [{name, n, cells, overall}]}."""
+    table: Mapping[str, Mapping[str, Any]] = run.results.get("benchmarks", {})
+    models = [model for model in run.models if any(model in by_model for by_model in table.values())]
+    rows = []
+    for name, by_model in table.items():
+        scores = [by_model.get(model, {}) for model in models]
+        rows.append(
+            {
+                "name": name,
+                "n": max((score.get("n", 0) for score in scores), default=0),
+                "cells": [Score(score.get("score"), score.get("interval")) for score in scores],
+                "overall": overall(run, "benchmarks", name) if run.models else None,
+            }
+        )
+    return {"models": models, "rows": rows}
+
+
 def forgotten(run: Run) -> list[dict[str, Any]]:
-    """Falls beyond their interval, over all and in each stage: [{before, after, falls, said}]."""
-    stages = list(zip(run.models, run.models[1:]))
-    pairs = [(run.models[0], run.models[-1])] if len(stages) > 1 else []
-    return [_falls(run, before, after) for before, after in [*pairs, *stages]]
+    """Clear falls, over all and in each stage, where they can be told: [{before, after, falls, said}]."""
+    known = run.models
+    pairs = dict.fromkeys([(known[0], known[-1]), *steps_of(run)]) if len(known) > 1 else {}
+    compared = {(entry["before"], entry["after"]) for entry in run.results.get("changes", [])}
+    return [_falls(run, *pair) for pair in pairs if pair in compared]
 
 
 def _falls(run: Run, before: str, after: str) -> dict[str, Any]:
     falls = []
     for name in run.tasks:
-        cells = task_score(run, before, name), task_score(run, after, name)
-        result = change_between(*cells)
-        if result and result["verdict"] == "fell":
-            falls.append({"name": name, "before": cells[0], "after": cells[1], **result})
-    falls.sort(key=lambda fall: fall["change"])
+        change = changed(run, before, after, "tasks", name)
+        if change and change.verdict == "fell":
+            cells = {"before": task_score(run, before, name), "after": task_score(run, after, name)}
+            falls.append({"name": name, **cells, "change": change})
+    falls.sort(key=lambda fall: fall["change"].difference)  # type: ignore[attr-defined]
     said = f"From {before} to {after}, "
     if falls:
         each = ", ".join(
-            f"{fall['name']} (by {-fall['change']:.1f}, to {fall['after']['score']:.1f})" for fall in falls
+            f"{fall['name']} (by {-fall['change'].difference:.1f}, to {num(fall['after'].value)})"  # type: ignore[attr-defined]
+            for fall in falls
         )
-        whose = "its interval" if len(falls) == 1 else "their intervals"
-        said += f"{count(len(falls), 'task')} fell beyond {whose}: {each}."
+        said += f"{count(len(falls), 'task')} fell clearly: {each}."
     else:
-        said += "no task fell beyond its interval."
+        said += "no task fell clearly."
     return {"before": before, "after": after, "falls": falls, "said": said}
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def headline(run: Run) -> list[str]:
     """What came of it, in plain words; what got worse is said as plainly as what got better."""
     if len(run.models) < 2:
         return []
-    said = []
+    said = [] if "changes" in run.results else [UNPAIRED]
     for kind, label in AVERAGES.items():
         before, after = average(run, run.models[0], kind), average(run, run.models[-1], kind)
-        if before is None or after is None:
+        if before.value is None or after.value is None:
             said.append(f"{label}: this run has no such tasks.")
         else:
-            said.append(f"{label} {moved(before, after)}.")
-    return [*said, *_about_stages(run), *_about_tasks(run)]
+            said.append(f"{label} {moved(overall(run, 'averages', kind), before, after)}.")
+    said += [*_about_stages(run), *_counted("task", tasks(run)), *_below(run)]
+    return [*said, *_counted("benchmark", benchmarks(run)["rows"])]
 
 
-def moved(before: Cell, after: Cell) -> str:
-    result = change_between(before, after)
-    assert result is not None
-    change, ends = result["change"], f"from {cell(before)} to {cell(after)}"
-    if result["certain"]:
-        return f"{'rose' if change > 0 else 'fell'} by {abs(change):.1f} points, {ends}"
-    if round(change, 1) == 0:
+def moved(change: Change | None, before: Score, after: Score) -> str:
+    ends = f"from {before} to {after}"
+    if change is None:
+        return f"went {ends}"
+    if change.clear:
+        return f"{change.verdict} by {change.size}, {ends}"
+    if round(change.difference, 1) == 0:
         return f"did not move: {ends}"
-    verb = "risen" if change > 0 else "fallen"
-    return f"may have {verb} by {abs(change):.1f} points, {ends}: that is within its interval, so perhaps not at all"
-
-
-def cell(value: Cell | None) -> str:
-    """A score with its interval, as text."""
-    return "–" if value is None else f"{value['score']:.1f} [{value['low']:.1f}, {value['high']:.1f}]"
-
-
-def signed(value: float | None, digits: int = 1) -> str:
-    return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
+    verb = "risen" if change.difference > 0 else "fallen"
+    return f"may have {verb} by {change.size}, {ends}: that is not clear, so perhaps not at all"
 
 
 def _about_stages(run: Run) -> list[str]:
@@ -165,28 +170,31 @@ def _about_stages(run: Run) -> list[str]:
     rows = gains(run)
     said = []
     if len(rows) > 1 and all(row["changes"]["sns"] for row in rows):
-        each = ", ".join(f"{row['stage']} {signed(row['changes']['sns']['change'])}" for row in rows)
+        each = ", ".join(f"{row['stage']} {row['changes']['sns'].brief}" for row in rows)
         said.append(f"The change in SNS by stage: {each}.")
     for row in rows:
-        for kind, result in row["changes"].items():
-            if result and result["verdict"] == "fell":
-                said.append(f"The {row['stage']} stage made {AVERAGES[kind]} worse, by {-result['change']:.1f} points.")
+        for kind, change in row["changes"].items():
+            if change and change.verdict == "fell":
+                said.append(f"The {row['stage']} stage made {AVERAGES[kind]} worse, by {change.size}.")
     return said
 
 
-def _about_tasks(run: Run) -> list[str]:
-    """How many tasks rose and fell, which fell, and which end below an answer that needs no model."""
-    rows = tasks(run)
+def _counted(what: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How many of them rose and fell from the base to the last model, and which fell."""
     names: dict[str, list[str]] = {"rose": [], "fell": [], "unclear": []}
     for row in rows:
         if row["overall"]:
-            names[row["overall"]["verdict"]].append(row["name"])
-    fell = f"{len(names['fell'])} fell beyond it" + (f" ({', '.join(names['fell'])})" if names["fell"] else "")
-    said = [
-        f"Of {count(len(rows), 'task')}, {len(names['rose'])} rose beyond the interval and {fell}; "
-        f"{len(names['unclear'])} changed within it or not at all."
-    ]
-    below = [row["name"] for row in rows if row["cells"][-1] and row["cells"][-1]["high"] < (row["baseline"] or 0.0)]
-    if below:
-        said.append(f"Clearly below the best answer that needs no model: {', '.join(below)}.")
-    return said
+            names[row["overall"].verdict].append(row["name"])
+    total = sum(map(len, names.values()))
+    if not total:
+        return []
+    fell = f"{len(names['fell'])} fell clearly" + (f" ({', '.join(names['fell'])})" if names["fell"] else "")
+    still = f"{len(names['unclear'])} changed less than clearly or not at all"
+    return [f"Of {count(total, what)}, {len(names['rose'])} rose clearly and {fell}; {still}."]
+
+
+def _below(run: Run) -> list[str]:
+    """Which tasks end below an answer that needs no model."""
+    last = [(row["name"], row["cells"][-1], row["baseline"] or 0.0) for row in tasks(run)]
+    below = [name for name, cell, baseline in last if cell.value is not None and cell.span[1] < baseline]
+    return [f"Clearly below the best answer that needs no model: {', '.join(below)}."] if below else []

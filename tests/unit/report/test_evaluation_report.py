@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_plots import clashes
-from test_render import Page, unfenced
+from pages import check_markdown, check_page, clashes
 
+from redone.report.drawing import styled
 from redone.report.evaluation import PLOTS, collect, read_results, write_evaluation_report
-from redone.report.plots import styled
 
 NASTY = "<script>alert(1)</script> a|b\nc ``` [x](y) *d* \\"  # what a file might hold
 
@@ -158,28 +157,9 @@ def test_a_suite_is_its_groups_and_its_subsets_are_not_shown_twice(markdown: str
     assert markdown.count("| choice | 1,205 |") == 1
 
 
-def test_what_stands_in_the_results_stays_text(markdown: str, page: str):
-    parsed = Page(page)
-    assert parsed.open == []
-    assert not parsed.tags & {"script", "link", "img", "iframe", "object"}
-    assert not any("<script" in line for line in unfenced(markdown))
-
-
-def test_the_page_needs_no_network_and_its_links_end_within_it(page: str):
-    attributes = Page(page).attributes
-    ids = [value for name, value in attributes if name == "id"]
-    assert len(ids) == len(set(ids))
-    assert {value for name, value in attributes if name.endswith("href")} <= {f"#{value}" for value in ids}
-    assert not re.search(r"@import|url\((?!#)", page)
-
-
-def test_no_text_breaks_a_markdown_table(markdown: str):
-    blocks = "\n".join(unfenced(markdown)).split("\n\n")
-    tables = [block.strip().split("\n") for block in blocks if block.strip().startswith("|")]
-    assert len(tables) >= 7
-    for table in tables:
-        assert re.fullmatch(r"\|(?:-+:?\|)+", table[1])
-        assert {len(re.findall(r"(?<!\\)\|", line)) for line in table} == {table[1].count("|")}
+def test_the_pages_are_whole_and_what_stands_in_the_results_stays_text(markdown: str, page: str):
+    check_page(page)
+    check_markdown(markdown, fewest=7)
 
 
 @pytest.mark.parametrize("name", list(PLOTS))

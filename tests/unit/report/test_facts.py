@@ -24,10 +24,10 @@ def sampled(task: str, step: int, *values: float) -> Sampled:
     return Sampled("explore", step, task, "", tuple({"score": value} for value in values))
 
 
-def test_findings_stand_by_kind_weakest_first_and_no_kind_is_lost(run: Run):
+def test_findings_stand_by_kind_weakest_first_and_no_kind_is_lost():
     kinds = ["solved", "new kind", "unknown", "solved"]
     rows = [{"task": str(i), "kind": kind} for i, kind in enumerate(kinds)]
-    made = facts.findings(replace(run, findings=rows))
+    made = facts.findings(rows)
     assert [(group["kind"], [row["task"] for row in group["findings"]]) for group in made] == [
         ("unknown", ["2"]),
         ("solved", ["0", "3"]),
@@ -35,28 +35,28 @@ def test_findings_stand_by_kind_weakest_first_and_no_kind_is_lost(run: Run):
     ]
 
 
-def test_the_plan_is_summed_by_reason(run: Run):
+def test_the_plan_is_summed_by_reason():
     plan = {
         "quotas": {"a": 5, "b": 1200, "c": 30},
         "why": {"a": "rehearsed", "b": "weak", "c": "weak", "d": "left out"},
         "general": {"sums": 5, "facts": 2},
     }
-    assert [(row["why"], row["records"], row["tasks"]) for row in facts.taught(replace(run, plan=plan))] == [
+    assert [(row["why"], row["records"], row["tasks"]) for row in facts.taught(plan)] == [
         ("weak", 1230, "b 1,200, c 30"),
         ("rehearsed", 5, "a 5"),
         ("soft labels: to keep general ability", 7, "sums 5, facts 2"),
     ]
 
 
-def test_a_plan_without_weak_tasks_teaches_nothing(run: Run):
-    assert facts.taught(replace(run, plan={"quotas": {}, "why": {"a": "solved"}, "general": {"sums": 0}})) == []
+def test_a_plan_without_weak_tasks_teaches_nothing():
+    assert facts.taught({"quotas": {}, "why": {"a": "solved"}, "general": {"sums": 0}}) == []
 
 
 def test_a_tasks_reward_skips_the_steps_that_did_not_sample_it(run: Run):
     metrics = {"explore": steps(None, 0.1, 0.3, None, 0.5), "target": [], "refine": []}
     [row] = facts.rewards(replace(run, metrics=metrics))
-    assert row["explore"] == [(2, 0.1), (3, 0.3), (5, 0.5)]
-    assert row["refine"] == []
+    assert row["points"]["explore"] == [(2, 0.1), (3, 0.3), (5, 0.5)]
+    assert row["points"]["refine"] == []
     assert row["ends"] == {"explore": "0.10 → 0.50", "refine": "–"}
 
 
@@ -103,8 +103,28 @@ def test_a_curve_leaves_out_steps_without_a_value_and_a_curve_without_values_is_
     assert facts.series(rows) == {"reward": [(1, 0.5), (2, 0.6)], "loss": [(2, 0.3)]}
 
 
-def test_the_loss_of_stage_2_has_a_name_of_its_own():
+def test_the_loss_of_a_teaching_stage_has_a_name_of_its_own(run: Run):
     curves = {"explore": {"loss": [(1, 2.0), (2, -1.0), (3, 0.5)]}, "target": {"loss": [(1, 3.0)]}}
-    first, second = facts.summaries(curves)
+    first, second = facts.summaries(run, curves)
     assert (first["name"], first["first"], first["last"], first["low"], first["high"]) == ("loss", 2.0, 0.5, -1.0, 2.0)
     assert second["name"] == "SFT loss"
+
+
+def test_the_method_is_said_in_the_order_and_with_the_start_of_its_stages(run: Run):
+    assert facts.method(run) == "3 stages: explore (RL from base), target (SFT from explore), refine (RL from target)."
+    assert facts.method(replace(run, stages=run.stages[:1])) == "1 stage: explore (RL from base)."
+
+
+def test_rewards_that_do_not_compare_are_said_not_to(run: Run):
+    assert facts.incomparable(run, ["explore", "refine"]).startswith("refine draws prompts by their difficulty, so")
+    assert facts.incomparable(run, ["explore"]) == ""
+
+
+def test_what_a_stage_is_to_be_taught_is_its_plan_until_its_data_are_written(run: Run):
+    [stage] = run.of_kind("teach")
+    made = facts.teaching(replace(run, fed={"target": {}}), stage)
+    assert (made["known"], made["fed"], made["total"]) == (False, {"reply": 5, "sums": 2}, 7)
+    written = facts.teaching(replace(run, fed={"target": {"reply": 3}}), stage)
+    assert (written["known"], written["fed"], written["listed"]) == (True, {"reply": 3}, "reply 3")
+    nothing = replace(run, fed={"target": {}}, plan={"target": {}}, findings={"target": []})
+    assert facts.teaching(nothing, stage) == {}

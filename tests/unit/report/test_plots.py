@@ -1,27 +1,30 @@
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.transforms import Bbox
+from pages import clashes
+from run_folders import METHOD, write_run
 
+from redone.report import write_report
+from redone.report.drawing import draw, fitting, smooth, styled, thinned, to_svg
 from redone.report.facts import collect
+from redone.report.numbers import Score
 from redone.report.plots import (
     PLOTS,
-    draw,
+    diagnosis_plots,
+    look,
     plot_averages,
     plot_diagnosis,
     plot_forgotten,
     plot_rewards,
     plot_tasks,
-    smooth,
-    styled,
-    thinned,
-    to_svg,
 )
 from redone.report.read import read_run
+
+EVERY = [*PLOTS, "diagnosis-2"]
 
 
 @pytest.fixture(scope="module")
@@ -33,68 +36,119 @@ def facts(finished: Path) -> dict[str, Any]:
 def plots(finished: Path) -> dict[str, str]:
     """name -> SVG, out of the finished run's page."""
     drawn = re.findall(r"<svg.*?</svg>", (finished / "report.html").read_text(encoding="utf-8"), re.DOTALL)
-    return {name: svg for name, (_, about) in PLOTS.items() for svg in drawn if f'aria-label="{about}"' in svg}
+    every = every_plot(collect(read_run(finished)))
+    return {name: svg for name, (_, about) in every.items() for svg in drawn if f'aria-label="{about}"' in svg}
 
 
-def clashes(figure: Any) -> list[tuple[str, str]]:
-    """Pairs of texts that overlap when the figure is drawn, and texts that reach out of it."""
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    texts: list[Any] = []
-    renderer.draw_text = lambda *place, mtext, **more: texts.append(mtext)
-    figure.draw(renderer)
-    assert texts
-    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in texts]
-    room = figure.bbox.padded(1)
-    out = [(a, "the edge") for a, box in boxes if (Bbox.union([box, room]).size > room.size).any()]
-    return out + [(a, b) for i, (a, one) in enumerate(boxes) for b, two in boxes[i + 1 :] if one.overlaps(two)]
+def every_plot(facts: dict[str, Any]) -> dict[str, Any]:
+    return {**PLOTS, **diagnosis_plots(facts)}
 
 
 def many(facts: dict[str, Any], number: int = 36) -> dict[str, Any]:
     """The same facts for a world of many tasks with longish names."""
     names = [f"a_longer_task_{i:02}" for i in range(number)]
     [reply] = [row for row in facts["tasks"] if row["name"] == "reply"]
-    [group] = facts["findings"]
+    [taught] = facts["teaching"]
+    [group] = taught["findings"]
     [reward] = facts["rewards"]
     return {
         **facts,
         "tasks": [{**reply, "name": name, "label": f"family {i // 3}"} for i, name in enumerate(names)],
-        "findings": [{**group, "findings": [{**group["findings"][0], "task": name} for name in names]}],
+        "teaching": [
+            {**taught, "findings": [{**group, "findings": [{**group["findings"][0], "task": name} for name in names]}]}
+        ],
         "rewards": [{**reward, "task": name} for name in names],
     }
 
 
 def test_a_finished_run_has_every_plot(plots: dict[str, str]):
-    assert set(plots) == set(PLOTS)
+    assert set(plots) == set(EVERY)
 
 
 def test_a_plot_without_data_is_left_out(tmp_path: Path):
-    (tmp_path / "config.json").write_text("{}")
-    assert draw(collect(read_run(tmp_path))) == {}
+    (tmp_path / "config.json").write_text(json.dumps({"stages": list(METHOD), **METHOD}))
+    assert draw(PLOTS, collect(read_run(tmp_path))) == {}
 
 
 def test_nothing_forgotten_needs_no_plot(folder: Path):
     results = json.loads((folder / "results.json").read_text())
-    results["models"] = dict.fromkeys(results["models"], results["models"]["base"])
+    for entry in results["changes"]:
+        entry["tasks"] = {name: {**one, "clear": False} for name, one in entry["tasks"].items()}
     (folder / "results.json").write_text(json.dumps(results))
     with styled():
         assert plot_forgotten(collect(read_run(folder))) is None
 
 
-@pytest.mark.parametrize("plot", [plot_tasks, plot_diagnosis, plot_rewards])
-def test_36_tasks_are_readable(facts: dict[str, Any], plot: Any):
+def test_36_tasks_are_readable(facts: dict[str, Any]):
+    crowd = many(facts)
     with styled():
-        assert clashes(plot(many(facts))) == []
+        for figure in (plot_tasks(crowd), plot_diagnosis(crowd["teaching"][0]), plot_rewards(crowd)):
+            assert clashes(figure) == []
 
 
-@pytest.mark.parametrize("name", list(PLOTS))
+@pytest.mark.parametrize("name", EVERY)
 def test_no_text_hides_another(facts: dict[str, Any], name: str):
     with styled():
-        assert clashes(PLOTS[name][0](facts)) == []
+        assert clashes(every_plot(facts)[name][0](facts)) == []
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The facts of a run of nine stages, RL and SFT in turn."""
+    names = ["base", *(f"stage_{i}" for i in range(1, 10))]
+    method = {
+        name: {"kind": "teach" if i % 2 else "reinforce", "start": start, "choose": "findings"}
+        for i, (start, name) in enumerate(pairwise(names))
+    }
+    scores = {name: (30.0 + 5 * i, 50.0, 95.0 - 5 * i) for i, name in enumerate(names)}
+    return collect(read_run(write_run(tmp_path_factory.mktemp("long") / "run", method, scores)))
+
+
+def test_ten_models_are_readable(long: dict[str, Any]):
+    with styled():
+        for plot, _ in every_plot(long).values():
+            assert clashes(plot(long)) == []
+
+
+def test_every_model_has_a_look_of_its_own(long: dict[str, Any]):
+    looks = [look(long, model) for model in long["order"]]
+    assert len({(one["color"], one["marker"]) for one in looks}) == 10
+    assert len({one["color"] for one in looks[:8]}) == len({one["marker"] for one in looks[:8]}) == 8
+    assert [one["color"] for one in looks[8:]] == [one["color"] for one in looks[:2]]
+    assert [one["markerfacecolor"] == "white" for one in looks] == [True] + [False] * 9
+
+
+def test_a_stage_is_drawn_from_the_model_that_it_started_from(folder: Path, facts: dict[str, Any]):
+    def ends(shown: dict[str, Any]) -> list[list[int]]:
+        with styled():
+            axis = plot_averages(shown).axes[0]
+        return [list(line.get_xdata()) for line in axis.lines if line.get_color() == "#c3c8cf"]
+
+    assert ends(facts) == [[0, 1], [1, 2], [2, 3]]
+    method = {**METHOD, "refine": {**METHOD["refine"], "start": "explore"}}
+    assert ends(collect(read_run(write_run(folder, method)))) == [[0, 1], [1, 2], [1, 3]]
+
+
+def test_every_stage_that_teaches_by_findings_has_its_own_plot(long: dict[str, Any]):
+    assert list(draw(diagnosis_plots(long), long)) == ["diagnosis-2", "diagnosis-4", "diagnosis-6", "diagnosis-8"]
+
+
+def test_a_bar_is_told_of_every_plot(folder: Path):
+    told: list[int] = []
+    write_report(folder, told.append)
+    assert sum(told) == len(PLOTS)
+
+
+def test_columns_are_as_many_as_fit():
+    assert fitting([10, 10, 10], room=48) == 3
+    assert fitting([10, 10, 10], room=47) == 2
+    assert fitting([40, 1, 1, 1], room=53) == 2  # 40 and 1 in the first column, 1 and 1 in the second: 46 + 7
+    assert fitting([90], room=10) == 1
 
 
 @pytest.mark.parametrize("score", [98.0, 100.0])
 def test_an_average_near_100_is_shown_clear_of_the_title(facts: dict[str, Any], score: float):
-    cells = [{"score": score, "low": score - 0.5, "high": score}] * len(facts["models"])
+    cells = [Score(score, (score - 0.5, score))] * len(facts["models"])
     rows = [{**facts["averages"][0], "label": "Translation", "cells": cells}] * 3
     with styled():
         figure = plot_averages({**facts, "averages": rows})

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,8 @@ def test_a_finished_run_lacks_nothing(folder: Path):
     run = read_run(folder)
     assert run.missing == []
     assert run.models == ["base", "explore", "target", "refine"]
-    assert run.fed == {"reply": 5, "sums": 2}
-    assert run.seconds == {"explore": 60.0, "eval": 30.0}
+    assert run.fed == {"target": {"reply": 5, "sums": 2}}
+    assert run.seconds == {"explore": 60.0, "target": 60.0, "refine": 60.0, "eval": 30.0}
 
 
 def test_an_unfinished_run_names_what_is_missing(folder: Path):
@@ -41,8 +42,8 @@ def test_an_unfinished_run_names_what_is_missing(folder: Path):
 def test_before_the_results_the_time_is_that_of_stages_steps_and_other_phases(folder: Path):
     (folder / "results.json").unlink()
     (folder / "refine" / "DONE").unlink()
-    (folder / "timings.json").write_text('{"diagnosis": 7.5}')
-    assert read_run(folder).seconds == {"explore": 90.0, "target": 90.0, "refine": 3 * 30.0, "diagnosis": 7.5}
+    (folder / "timings.json").write_text('{"eval base": 7.5}')
+    assert read_run(folder).seconds == {"explore": 90.0, "target": 90.0, "refine": 3 * 30.0, "eval base": 7.5}
 
 
 def test_a_torn_last_line_of_a_running_stage_is_left_out(folder: Path):
@@ -88,9 +89,44 @@ def test_of_each_task_the_first_and_the_last_group_that_was_trained_on_are_kept(
     assert shown == {"r": [(1, "r/1", 2), (3, "r/2", 1)], "s": [(1, "s/1", 1), (1, "s/1", 1)]}
 
 
-def test_a_run_that_has_only_begun_can_be_read(tmp_path: Path):
-    (tmp_path / "config.json").write_text(json.dumps({"name": "new"}))
-    run = read_run(tmp_path)
-    assert len(run.missing) == 5
+def begun(folder: Path, **stages: dict[str, Any]) -> Path:
+    (folder / "config.json").write_text(json.dumps({"stages": list(stages), **stages}))
+    return folder
+
+
+def test_a_run_that_has_only_begun_can_be_read_and_says_of_every_stage_what_is_missing(tmp_path: Path):
+    stages = {
+        "short": {"kind": "teach", "start": "base", "choose": "all"},
+        "narrow": {"kind": "teach", "start": "short", "choose": "findings"},
+        "sharpen": {"kind": "reinforce", "start": "narrow"},
+    }
+    run = read_run(begun(tmp_path, **stages))
+    assert [line.partition(" (results")[0] for line in run.missing] == [
+        "stage 1 (short) has not ended (short/DONE is missing).",
+        "the diagnosis for stage 2 (narrow) has not been made (narrow/plan.json is missing).",
+        "stage 2 (narrow) has not ended (narrow/DONE is missing).",
+        "stage 3 (sharpen) has not ended (sharpen/DONE is missing).",
+        "the results have not been summed up, so this report has no scores",
+    ]
+    assert [stage.title for stage in run.stages] == [
+        "stage 1, short (SFT)",
+        "stage 2, narrow (SFT)",
+        "stage 3, sharpen (RL)",
+    ]
+    assert run.order == ["base", "short", "narrow", "sharpen"]
     assert run.tasks == {}
     assert run.seconds == {}
+
+
+def test_a_run_of_a_version_without_stages_is_refused_in_a_sentence(folder: Path):
+    (folder / "config.json").write_text('{"name": "old"}')
+    with pytest.raises(
+        ValueError, match=r"config.json: it names no stages, so another version of redone made this run"
+    ):
+        read_run(folder)
+
+
+@pytest.mark.parametrize("table", [{}, {"kind": "reinforce"}, {"kind": "dream", "start": "base"}])
+def test_a_stage_without_kind_or_start_is_named(tmp_path: Path, table: dict[str, Any]):
+    with pytest.raises(ValueError, match=r"config.json: the stage explore needs a table with its kind"):
+        read_run(begun(tmp_path, explore=table))

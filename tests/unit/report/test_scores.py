@@ -1,13 +1,11 @@
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
-import pytest
+from run_folders import changes
 
 from redone.report import scores
-from redone.report.read import Run
-
-
-def cell(score: float, low: float, high: float) -> dict[str, float]:
-    return {"score": score, "low": low, "high": high}
+from redone.report.read import Run, Stage
 
 
 def task(score: float, half: float, **more: Any) -> dict[str, Any]:
@@ -15,7 +13,10 @@ def task(score: float, half: float, **more: Any) -> dict[str, Any]:
 
 
 def make_run(**models: dict[str, dict[str, Any]]) -> Run:
-    """A run of models with these tasks; the SNS average is the task "sns", so that a test sets it directly."""
+    """A run of models with these tasks, each stage from the one before; a change of more than 8 points is clear.
+
+    The SNS average is the task "sns", so that a test sets it directly.
+    """
     table = {
         name: {
             "averages": {"sns": tasks.get("sns", {}).get("score"), "translation": None, "general": None},
@@ -24,52 +25,26 @@ def make_run(**models: dict[str, dict[str, Any]]) -> Run:
         }
         for name, tasks in models.items()
     }
-    return Run("r", {}, {}, {}, {}, [], {}, {}, {"models": table}, {}, [])
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "verdict"),
-    [
-        # to zero: sqrt(10² + 10²) = 14.14
-        (cell(50, 40, 60), cell(64.2, 54.2, 74.2), "rose"),
-        (cell(50, 40, 60), cell(64.1, 54.1, 74.1), "unclear"),
-        (cell(64.2, 54.2, 74.2), cell(50, 40, 60), "fell"),
-        # a fall from 90: the inner sides are 90 - 80 and 84 - 78, sqrt(10² + 6²) = 11.66; the outer ones only 8.94
-        (cell(90, 80, 94), cell(78, 70, 84), "fell"),
-        (cell(90, 80, 94), cell(79, 71, 85), "unclear"),
-        # the same upwards
-        (cell(78, 70, 84), cell(90, 80, 94), "rose"),
-        (cell(79, 71, 85), cell(90, 80, 94), "unclear"),
-        (cell(50, 50, 50), cell(50, 50, 50), "unclear"),
-    ],
-)
-def test_a_change_is_certain_when_its_interval_leaves_out_zero(before, after, verdict):
-    result = scores.change_between(before, after)
-    assert result is not None
-    assert result["verdict"] == verdict
-    assert result["change"] == pytest.approx(after["score"] - before["score"])
-    assert result["certain"] == (verdict != "unclear")
-
-
-def test_a_change_from_or_to_nothing_is_none():
-    assert scores.change_between(None, cell(1, 0, 2)) is None
-    assert scores.change_between(cell(1, 0, 2), None) is None
+    names = list(models)
+    pairs = [*pairwise(names), (names[0], names[-1])]
+    stages = [Stage(i, name, "reinforce", names[i - 1], {}) for i, name in enumerate(names[1:], 1)]
+    return Run("r", {}, stages, {}, {}, {}, {}, {}, {}, {"models": table, "changes": changes(table, pairs)}, {}, [])
 
 
 def test_a_fall_is_said_as_plainly_as_a_rise():
     low, high = {"sns": task(40.0, 5.0)}, {"sns": task(60.0, 5.0)}
     assert scores.headline(make_run(base=low, refine=high))[0] == (
-        "SNS rose by 20.0 points, from 40.0 [35.0, 45.0] to 60.0 [55.0, 65.0]."
+        "SNS rose by 20.0 points (+12.0 to +28.0), from 40.0 [35.0, 45.0] to 60.0 [55.0, 65.0]."
     )
     fell = scores.headline(make_run(base=high, refine=low))
-    assert fell[0] == "SNS fell by 20.0 points, from 60.0 [55.0, 65.0] to 40.0 [35.0, 45.0]."
-    assert "The refine stage made SNS worse, by 20.0 points." in fell
+    assert fell[0] == "SNS fell by 20.0 points (−28.0 to −12.0), from 60.0 [55.0, 65.0] to 40.0 [35.0, 45.0]."
+    assert "The refine stage made SNS worse, by 20.0 points (−28.0 to −12.0)." in fell
 
 
-def test_a_change_within_its_interval_is_not_claimed():
+def test_a_change_that_is_not_clear_is_not_claimed():
     first = scores.headline(make_run(base={"sns": task(60.0, 9.0)}, refine={"sns": task(58.0, 9.0)}))
-    assert first[0].startswith("SNS may have fallen by 2.0 points, ")
-    assert "within its interval" in first[0]
+    assert first[0].startswith("SNS may have fallen by 2.0 points (−10.0 to +6.0), ")
+    assert "that is not clear, so perhaps not at all" in first[0]
     assert not any("worse" in line for line in first)
     still = scores.headline(make_run(base={"sns": task(60.0, 9.0)}, refine={"sns": task(60.0, 9.0)}))
     assert still[0] == "SNS did not move: from 60.0 [51.0, 69.0] to 60.0 [51.0, 69.0]."
@@ -93,7 +68,7 @@ def test_the_headline_counts_the_tasks_and_names_what_fell_and_what_needs_no_mod
     }
     said = scores.headline(make_run(base=base, refine=refine))
     assert said[-2:] == [
-        "Of 3 tasks, 1 rose beyond the interval and 1 fell beyond it (down); 1 changed within it or not at all.",
+        "Of 3 tasks, 1 rose clearly and 1 fell clearly (down); 1 changed less than clearly or not at all.",
         "Clearly below the best answer that needs no model: up.",
     ]
 
@@ -109,9 +84,9 @@ def test_what_was_forgotten_is_listed_over_all_and_by_stage_the_largest_fall_fir
         refine={"a": task(80.0, 5.0), "b": task(50.0, 5.0), "c": task(50.0, 5.0)},
     )
     assert [block["said"] for block in scores.forgotten(run)] == [
-        "From base to refine, 1 task fell beyond its interval: b (by 30.0, to 50.0).",
-        "From base to target, 2 tasks fell beyond their intervals: b (by 50.0, to 30.0), a (by 40.0, to 40.0).",
-        "From target to refine, no task fell beyond its interval.",
+        "From base to refine, 1 task fell clearly: b (by 30.0, to 50.0).",
+        "From base to target, 2 tasks fell clearly: b (by 50.0, to 30.0), a (by 40.0, to 40.0).",
+        "From target to refine, no task fell clearly.",
     ]
 
 
@@ -135,3 +110,27 @@ def test_tasks_are_listed_sns_first_and_by_family():
         ("topic", "content understanding"),
         ("sums", "general: mathematics"),
     ]
+
+
+def test_a_stage_is_compared_with_the_model_that_it_started_from():
+    run = make_run(base={"sns": task(40.0, 5.0)}, a={"sns": task(60.0, 5.0)}, b={"sns": task(50.0, 5.0)})
+    stages = [run.stages[0], replace(run.stages[1], start="base")]
+    branched = replace(run, stages=stages)
+    assert [(row["stage"], row["start"], row["changes"]["sns"].difference) for row in scores.gains(branched)] == [
+        ("a", "base", 20.0),
+        ("b", "base", 10.0),
+    ]
+    assert [(block["before"], block["after"]) for block in scores.forgotten(branched)] == [("base", "b"), ("base", "a")]
+
+
+def test_without_a_comparison_nothing_is_claimed():
+    run = make_run(base={"sns": task(40.0, 5.0)}, refine={"sns": task(60.0, 5.0)})
+    old = replace(run, results={"models": run.results["models"]})
+    assert scores.headline(old) == [
+        scores.UNPAIRED,
+        "SNS went from 40.0 [35.0, 45.0] to 60.0 [55.0, 65.0].",
+        "Translation: this run has no such tasks.",
+        "General: this run has no such tasks.",
+    ]
+    assert scores.forgotten(old) == []
+    assert scores.gains(old) == []

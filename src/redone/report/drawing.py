@@ -1,0 +1,173 @@
+"""What the reports' plots are drawn with: matplotlib figures, turned into SVG that stands inside a page.
+
+matplotlib is imported inside the functions, so that importing this module costs nothing.
+"""
+
+import html
+import io
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from statistics import fmean
+from typing import Any
+
+WIDTH = 11.0  # inches; shown 1,052 px wide, so that 8 pt are 10.6 px
+INK, FAINT, GRID = "#222222", "#8a8f98", "#e3e6ea"
+WORSE = "#b34700"
+NO_MODEL: dict[str, Any] = {"marker": "|", "markersize": 11, "markeredgewidth": 1.6}
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "redone",
+    "text.parse_math": False,
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.labelsize": 9.0,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 9.0,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#b8bdc5",
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": "#4a4f57",
+    "ytick.color": "#4a4f57",
+    "xtick.major.size": 0.0,
+    "ytick.major.size": 0.0,
+    "path.simplify": True,
+}
+
+
+Plots = Mapping[
+    str, tuple[Callable[[Mapping[str, Any]], Any], str]
+]  # name -> (facts to a figure or None, what it shows)
+
+
+def draw(plots: Plots, facts: Mapping[str, Any], advance: Callable[[int], None] = lambda plots: None) -> dict[str, str]:
+    """name -> inline SVG; a plot that has no data is left out. advance: called after each."""
+    made = {}
+    with styled():
+        for name, (plot, about) in plots.items():
+            if (figure := plot(facts)) is not None:
+                made[name] = to_svg(figure, name, about)
+            advance(1)
+    return made
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def to_svg(figure: Any, name: str, about: str) -> str:
+    """The figure as an SVG element: text as text, ids that begin with `name`, nothing that depends on the date."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', text))
+    text = re.sub(r' id="([^"]*)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text)
+    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
+    text = re.sub(r"<style.*?</style>\s*", "", text, flags=re.DOTALL)
+    text = re.sub(r"(font:[^;\"]*?px) [^;\"]*", r"\1 system-ui, sans-serif", text)
+    text = re.sub(r"<[^>]*>", lambda tag: re.sub(r"-?\d+\.\d{3,}", lambda n: f"{float(n[0]):.2f}", tag[0]), text)
+    text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{html.escape(about)}" ', 1).strip()
+
+
+def sheet(height: float, rows: int = 1, columns: int = 1, **more: Any) -> tuple[Any, Any]:
+    """(figure, axes as a flat list), without pyplot's global state."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **more)
+    return figure, list(axes.flat)
+
+
+def legend(figure: Any, marks: Sequence[Any]) -> None:
+    """Above all plots of the figure, where it hides nothing; in one line where there is room."""
+    columns = fitting([len(one.get_label()) for one in marks])
+    figure.legend(handles=marks, loc="outside upper left", ncols=columns, handletextpad=0.4, columnspacing=1.4)
+
+
+def fitting(lengths: Sequence[int], room: int = 150) -> int:
+    """The most columns into which texts of these lengths fit, when they are filled one column after another."""
+    for columns in range(len(lengths), 1, -1):
+        height, longer = divmod(len(lengths), columns)
+        ends = [i * height + min(i, longer) for i in range(columns + 1)]
+        if sum(max(lengths[a:b]) + 6 for a, b in pairwise(ends)) <= room:
+            return columns
+    return 1
+
+
+def mark(label: str, colour: str, marker: str, **more: Any) -> Any:
+    """A legend's entry for a marker."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=colour, marker=marker, linestyle="none", label=label, **more)
+
+
+def beside(axis: Any, y: float, text: str, colour: str = INK) -> None:
+    """Text to the right of the plot, at height y."""
+    axis.annotate(
+        text, (1, y), (8, 0), textcoords="offset points", xycoords=("axes fraction", "data"), va="center",
+        color=colour, fontsize=8.5, annotation_clip=False,
+    )  # fmt: skip
+
+
+def score_axis(axis: Any, names: Sequence[str], top: float = -0.6) -> None:
+    """A line for each name, from the top down, over scores of 0 to 100."""
+    axis.set_yticks(range(len(names)), names)
+    axis.set_ylim(len(names) - 0.4, top)
+    axis.set_xlim(-1.5, 101.5)
+    axis.tick_params(labeltop=True)
+    axis.grid(axis="y", visible=False)
+    axis.set_xlabel("score, 0 to 100")
+
+
+def bands(axis: Any, lines: Iterable[int]) -> None:
+    """A faint band behind these lines, which head the others."""
+    for y in lines:
+        axis.axhspan(y - 0.45, y + 0.45, color="#f3f5f7", zorder=0)
+
+
+def needs_no_model(axis: Any, score: float, y: float) -> None:
+    """The tick of the best answer that needs no model."""
+    axis.plot([score], [y], color=INK, zorder=2, **NO_MODEL)
+
+
+def no_model_mark() -> Any:
+    return mark("best answer that needs no model", INK, **NO_MODEL)
+
+
+def line(axis: Any, points: Sequence[tuple[float, float]], colour: str, dashes: str = "-", label: str = "") -> None:
+    """The values faint, and smoothed over them."""
+    if points:
+        steps, values = thinned(points)
+        axis.plot(steps, values, color=colour, linewidth=0.7, alpha=0.3)
+        axis.plot(steps, smooth(values), color=colour, linestyle=dashes, linewidth=1.8, label=label or None)
+
+
+def smooth(values: Sequence[float]) -> list[float]:
+    """Centred moving mean over about a seventh of the points."""
+    reach = max(1, len(values) // 14)
+    return [fmean(values[max(0, i - reach) : i + reach + 1]) for i in range(len(values))]
+
+
+def thinned(points: Sequence[tuple[float, float]], most: int = 200) -> tuple[list[float], list[float]]:
+    """(steps, values) of at most `most` points, each a mean of neighbours, so that long runs keep the file small."""
+    size = max(1, -(-len(points) // most))
+    parts = [points[i : i + size] for i in range(0, len(points), size)]
+    return [fmean(step for step, _ in part) for part in parts], [fmean(value for _, value in part) for part in parts]
