@@ -45,10 +45,6 @@ def look(facts: Mapping[str, Any], model: str) -> dict[str, Any]:
     return {"color": colour, "marker": marker, "markerfacecolor": colour if place else "white"}
 
 
-def dashes(facts: Mapping[str, Any], stage: str) -> str:
-    return DASHES[(facts["order"].index(stage) - 1) % len(DASHES)]
-
-
 def model_mark(facts: Mapping[str, Any], model: str) -> Any:
     mine = look(facts, model)
     return mark(model, mine["color"], mine["marker"], markerfacecolor=mine["markerfacecolor"])
@@ -269,9 +265,9 @@ def plot_health(facts: Mapping[str, Any]) -> Any:
     figure, axes = sheet(0.4 + 2.1 * rows, rows, columns)
     for axis, (name, title, stages) in zip(axes, panels):
         axis.set_title(title, fontsize=9.5)
-        for stage in stages:
+        for i, stage in enumerate(stages):
             points = facts["series"][stage].get(name, [])
-            line(axis, points, look(facts, stage)["color"], dashes(facts, stage), stage)
+            line(axis, points, look(facts, stage)["color"], DASHES[i % len(DASHES)], stage)
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:.4g}")
     for axis in axes[len(panels) :]:
         axis.set_visible(False)

@@ -189,7 +189,7 @@ def _counted(what: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not total:
         return []
     fell = f"{len(names['fell'])} fell clearly" + (f" ({', '.join(names['fell'])})" if names["fell"] else "")
-    still = f"{len(names['unclear'])} changed less than clearly or not at all"
+    still = f"{len(names['unclear'])} did not change clearly"
     return [f"Of {count(total, what)}, {len(names['rose'])} rose clearly and {fell}; {still}."]
 
 

@@ -68,7 +68,7 @@ def test_the_headline_counts_the_tasks_and_names_what_fell_and_what_needs_no_mod
     }
     said = scores.headline(make_run(base=base, refine=refine))
     assert said[-2:] == [
-        "Of 3 tasks, 1 rose clearly and 1 fell clearly (down); 1 changed less than clearly or not at all.",
+        "Of 3 tasks, 1 rose clearly and 1 fell clearly (down); 1 did not change clearly.",
         "Clearly below the best answer that needs no model: up.",
     ]
 
