@@ -7,7 +7,8 @@ from typing import Any
 from redone.report import scores
 from redone.report.glossary import GLOSSARY
 from redone.report.numbers import count
-from redone.report.read import METHODS, Run, Stage
+from redone.report.read import METHODS, Run
+from redone.run.stages import Stage
 
 KINDS = {
     "unknown": "Hardly any sample passes, or no more than a fixed answer would: there is nothing to reinforce.",
@@ -41,7 +42,7 @@ def collect(run: Run) -> dict[str, Any]:
         "order": run.order,
         "steps": scores.steps_of(run),
         "method": method(run),
-        "titles": {stage.name: stage.title for stage in run.stages},
+        "titles": {stage.name: run.title(stage) for stage in run.stages},
         "headline": scores.headline(run),
         "averages": scores.averages(run),
         "gains": scores.gains(run),
@@ -82,8 +83,8 @@ def teaching(run: Run, stage: Stage) -> dict[str, Any]:
     shown = fed or {**plan.get("quotas", {}), **(plan.get("general") or {})}
     return {
         "stage": stage.name,
-        "number": stage.number,
-        "title": stage.title,
+        "number": run.number(stage),
+        "title": run.title(stage),
         "start": stage.start,
         "findings": findings(found),
         "plan": taught(plan),

@@ -8,29 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from redone.files import read_jsonl
+from redone.run.stages import BASE, Stage, stages_in
 
-BASE = "base"  # the model that a run starts from
 METHODS = {"reinforce": "RL", "teach": "SFT"}  # kind of a stage -> what people call it
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage as config.json has it."""
-
-    number: int  # from 1
-    name: str
-    kind: str  # a key of METHODS
-    start: str  # the model that it starts from
-    settings: dict[str, Any]
-
-    @property
-    def title(self) -> str:
-        return f"stage {self.number}, {self.name} ({METHODS[self.kind]})"
-
-    @property
-    def diagnosed(self) -> bool:
-        """Whether it is taught what findings say."""
-        return self.kind == "teach" and self.settings.get("choose") == "findings"
 
 
 @dataclass(frozen=True)
@@ -76,6 +56,13 @@ class Run:
         """The tasks of results.json, with the last model's figures."""
         return self.results["models"][self.models[-1]]["tasks"] if self.models else {}
 
+    def number(self, stage: Stage) -> int:
+        """From 1."""
+        return self.order.index(stage.name)
+
+    def title(self, stage: Stage) -> str:
+        return f"stage {self.number(stage)}, {stage.name} ({METHODS[stage.kind]})"
+
     def of_kind(self, kind: str) -> list[Stage]:
         return [stage for stage in self.stages if stage.kind == kind]
 
@@ -87,13 +74,12 @@ def read_run(folder: Path) -> Run:
     """
     if not (folder / "config.json").is_file():
         raise ValueError(f"{folder}: no run lies here (config.json is missing)")
-    config = _json(folder / "config.json", {})
-    stages = _stages(config, folder / "config.json")
+    stages = stages_in(folder)
     teaching = [stage.name for stage in stages if stage.kind == "teach"]
     results = _json(folder / "results.json", {})
     return Run(
         name=folder.resolve().name,
-        config=config,
+        config=_json(folder / "config.json", {}),
         stages=stages,
         manifest=_json(folder / "manifest.json", {}),
         metrics={s.name: list(_rows(folder / s.name / "metrics.jsonl", _done(folder, s.name))) for s in stages},
@@ -107,23 +93,11 @@ def read_run(folder: Path) -> Run:
     )
 
 
-def _stages(config: dict[str, Any], path: Path) -> list[Stage]:
-    if "stages" not in config:
-        raise ValueError(f"{path}: it names no stages, so another version of redone made this run; report it with that")
-    stages = []
-    for number, name in enumerate(config["stages"], 1):
-        settings = config.get(name, {})
-        if settings.get("kind") not in METHODS or "start" not in settings:
-            raise ValueError(f"{path}: the stage {name} needs a table with its kind ({' or '.join(METHODS)}) and start")
-        stages.append(Stage(number, name, settings["kind"], settings["start"], settings))
-    return stages
-
-
 def _expected(stages: Sequence[Stage]) -> Iterator[tuple[str, str]]:
     """Each file of a finished run with what its absence means."""
-    for stage in stages:
-        said = f"stage {stage.number} ({stage.name})"
-        if stage.diagnosed:
+    for number, stage in enumerate(stages, 1):
+        said = f"stage {number} ({stage.name})"
+        if stage.settings.get("choose") == "findings":
             yield f"{stage.name}/plan.json", f"the diagnosis for {said} has not been made"
         yield f"{stage.name}/DONE", f"{said} has not ended"
     yield "results.json", "the results have not been summed up, so this report has no scores"

@@ -112,7 +112,7 @@ def write_run(
     """A finished run of these stages, with the text NASTY in it."""
     models = {name: model(*scores[name]) for name in ("base", *method)}
     pairs = dict.fromkeys([*((table["start"], name) for name, table in method.items()), ("base", list(models)[-1])])
-    write_json(run / "config.json", {"name": NASTY, "stages": list(method), **method})
+    write_json(run / "config.json", {"name": NASTY, "model": {"path": "base"}, "stages": list(method), **method})
     write_json(run / "manifest.json", {"seed": 3, "device": "cpu", "model": "Tiny", "note": NASTY})
     seconds = {**dict.fromkeys(method, 60.0), "eval": 30.0}
     results = {"models": models, "changes": changes(models, list(pairs)), "seconds": seconds, "notes": [NASTY]}

@@ -66,7 +66,7 @@ def test_a_finished_run_has_every_plot(plots: dict[str, str]):
 
 
 def test_a_plot_without_data_is_left_out(tmp_path: Path):
-    (tmp_path / "config.json").write_text(json.dumps({"stages": list(METHOD), **METHOD}))
+    (tmp_path / "config.json").write_text(json.dumps({"model": {"path": "base"}, "stages": list(METHOD), **METHOD}))
     assert draw(PLOTS, collect(read_run(tmp_path))) == {}
 
 

@@ -87,7 +87,7 @@ def test_both_reports_of_an_unfinished_run_say_what_is_missing(folder: Path):
 
 
 def test_a_run_that_has_only_begun_has_a_report(tmp_path: Path):
-    (tmp_path / "config.json").write_text(json.dumps({"stages": list(METHOD), **METHOD}))
+    (tmp_path / "config.json").write_text(json.dumps({"model": {"path": "base"}, "stages": list(METHOD), **METHOD}))
     for text in reports(tmp_path):
         assert "stage 1 (explore) has not ended" in text
         assert "Glossary" in text

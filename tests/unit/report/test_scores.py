@@ -5,7 +5,8 @@ from typing import Any
 from run_folders import changes
 
 from redone.report import scores
-from redone.report.read import Run, Stage
+from redone.report.read import Run
+from redone.run.stages import Stage
 
 
 def task(score: float, half: float, **more: Any) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def make_run(**models: dict[str, dict[str, Any]]) -> Run:
     }
     names = list(models)
     pairs = [*pairwise(names), (names[0], names[-1])]
-    stages = [Stage(i, name, "reinforce", names[i - 1], {}) for i, name in enumerate(names[1:], 1)]
+    stages = [Stage(name, "reinforce", start, {}) for start, name in pairwise(names)]
     return Run("r", {}, stages, {}, {}, {}, {}, {}, {}, {"models": table, "changes": changes(table, pairs)}, {}, [])
 
 
