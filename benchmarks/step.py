@@ -32,13 +32,14 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM, TrainerCallback
 from transformers.utils import logging
 
-from redone.config import RL
+from redone.config import Reinforce
 from redone.data.encode import Encoder
 from redone.data.mix import Mix, Stratum
 from redone.model.policy import Policy
 from redone.records import Record, Task, Verdict
 from redone.rewards import REWARDS
 from redone.run.scoring import in_process
+from redone.sample.local import make_sampler
 from redone.train.rl import Trainer, rl_step
 from redone.train.steps import make_optimizer
 
@@ -155,15 +156,24 @@ def make_ours(shape: Shape) -> Callable[[], None]:
     ]
     policy = Policy(make_model())
     assert policy.packed, policy.note
+    encoder = Encoder(make_tokenizer())
     trainer = Trainer(
         stage="explore",
         policy=policy,
-        encoder=Encoder(make_tokenizer()),
+        sampler=make_sampler(policy, encoder, group=shape.group, temperature=1.0, seeds=lambda step: step),
+        encoder=encoder,
         tasks={task.name: task},
         score_all=in_process({task.name: task}),  # as TRL's reward is
         most_errors=0.0,
         mix=Mix([Stratum("sns", 1.0, {task.name: 1.0})], {task.name: records}, seed=0),
-        settings=RL(prompts=shape.prompts, group=shape.group, updates=1, learning_rate=RATE),
+        settings=Reinforce(
+            kind="reinforce",
+            start="base",
+            prompts=shape.prompts,
+            group=shape.group,
+            updates=1,
+            learning_rate=RATE,
+        ),
         seed=0,
         tokens_per_pass=8192,
     )

@@ -83,8 +83,9 @@ class Prompt:
     messages: Sequence[Mapping[str, str]]
     budget: int  # most tokens of an answer, its reasoning included
     think: bool = False  # the model reasons before it answers, where it can be told so
-    stop: Sequence[str] = ()  # an answer ends before the first of these texts
+    stop: Sequence[str] = ()  # an answer of a model without a chat template ends before the first of these texts
     choices: Sequence[str] = ()  # the answers among which log-likelihood chooses
+    go_on: bool = False  # a model without a chat template goes on in the last line, rather than in a new one
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Rollout:
     sampler_logprobs: tuple[float, ...]  # of those tokens, under the policy that sampled, at its temperature
     text: str  # decoded without special tokens other than the thinking tags
     finished: bool  # False: cut off by the budget
-    step: int  # rollout steps the policy had taken
+    version: int  # of the weights that sampled it: the rollout steps they had taken
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from redone.records import Record, Task
+from redone.records import Prompt, Record, Task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -42,39 +42,65 @@ class Encoder:
             named = None
         return cls(tokenizer, [named] if isinstance(named, int) else named or [])
 
+    @property
+    def chats(self) -> bool:
+        return self.tokenizer.chat_template is not None
+
     def prompt_text(self, record: Record, task: Task) -> str:
         return self._render(record.messages, task.think)
 
     def prompts(self, records: Sequence[Record], tasks: Mapping[str, Task]) -> list[tuple[int, ...]]:
         """Token ids of each record's prompt, ready for the answer."""
-        if not records:
+        return self._ids([self.prompt_text(record, tasks[record.task]) for record in records])
+
+    def prompt(self, messages: Sequence[Mapping[str, Any]], think: bool) -> tuple[int, ...]:
+        [ids] = self._ids([self._render(messages, think)])
+        return ids
+
+    def encode(self, prompts: Sequence[Prompt]) -> list[tuple[int, ...]]:
+        """Token ids of each prompt, ready for the answer."""
+        texts = []
+        for prompt in prompts:
+            text = self._render(prompt.messages, prompt.think)
+            texts.append(text if self.chats or not prompt.go_on else text.removesuffix("\n"))
+        return self._ids(texts)
+
+    def _ids(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        if not texts:
             return []
-        texts = [self.prompt_text(record, tasks[record.task]) for record in records]
-        special = self.tokenizer.chat_template is None  # a template writes its own
-        return [tuple(ids) for ids in self.tokenizer(texts, add_special_tokens=special)["input_ids"]]
+        special = not self.chats  # a template writes its own
+        return [tuple(ids) for ids in self.tokenizer(list(texts), add_special_tokens=special)["input_ids"]]
 
-    def target_text(self, record: Record, task: Task, answer: str | None = None) -> str:
-        """What the model should write after the prompt, without the end token: rationale and reference answer,
-        or the given text (which brings its own thinking part)."""
-        if answer is not None:
-            return answer.removeprefix(OPEN) if self.opened[task.think] else answer
+    def target_text(self, record: Record, task: Task) -> str:
+        """What the model should write after the prompt, without the end token: rationale and reference answer."""
+        return self.written(record.answer, record.rationale if task.think else None)
+
+    def target(self, record: Record, task: Task) -> tuple[int, ...]:
+        return self.ended(self.target_text(record, task))
+
+    def written(self, answer: str, rationale: str | None = None) -> str:
+        """What the model writes after a prompt to give this answer, thinking this first where there is a rationale."""
         before, between = self.frame
-        if task.think:
-            return f"{before}{record.rationale}{between}{record.answer}"
-        return f"{between}{record.answer}" if self.opened[False] else record.answer  # a model that always thinks
+        if rationale is not None:
+            return f"{before}{rationale}{between}{answer}"
+        return f"{between}{answer}" if self.opened[False] else answer  # a model that always thinks
 
-    def target(self, record: Record, task: Task, answer: str | None = None) -> tuple[int, ...]:
-        ids = self.tokenizer(self.target_text(record, task, answer), add_special_tokens=False)["input_ids"]
-        return (*ids, self.tokenizer.eos_token_id)
+    def rewritten(self, text: str, think: bool) -> str:
+        """What the model writes after a prompt so that it decodes to the text, which brings its own thinking part."""
+        return text.removeprefix(OPEN) if self.opened[think] else text
 
-    def decode(self, tokens: Sequence[int], record: Record, task: Task) -> str:
+    def ended(self, text: str) -> tuple[int, ...]:
+        """Token ids of what the model writes, with the end token."""
+        return (*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.tokenizer.eos_token_id)
+
+    def decode(self, tokens: Sequence[int], think: bool) -> str:
         """The answer's text, with a thinking tag that the prompt had opened put back."""
         kept = [token for token in tokens if token not in self.unseen]
         text = self.tokenizer.decode(kept, clean_up_tokenization_spaces=False)
-        return f"{OPEN}{text}" if self.opened[task.think] else text
+        return f"{OPEN}{text}" if self.opened[think] else text
 
     def _render(self, messages: Sequence[Mapping[str, Any]], think: bool, ask: bool = True) -> str:
-        if self.tokenizer.chat_template is None:
+        if not self.chats:
             return "\n".join(message["content"] for message in messages) + "\n"
         return self.tokenizer.apply_chat_template(
             list(messages), tokenize=False, add_generation_prompt=ask, enable_thinking=think
@@ -84,7 +110,7 @@ class Encoder:
         """What the template writes before a rationale, after the prompt, and between it and the answer; plain tags
         where it knows no rationale, or writes it in tags that rewards do not read."""
         plain = ("" if self.opened[True] else OPEN, CLOSE)
-        if self.tokenizer.chat_template is None:
+        if not self.chats:
             return plain
         reply = {"role": "assistant", "content": "[answer]", "reasoning_content": "[rationale]"}
         prompt, whole = self._render(_ASK, True), self._render([*_ASK, reply], True, ask=False)

@@ -9,7 +9,6 @@ in batches of other sizes; samples are other draws from the same model.
 
 import json
 import re
-from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -20,16 +19,14 @@ from redone.data.encode import OPEN, Encoder
 from redone.data.mix import derive_seed
 from redone.files import numbered_jsonl
 from redone.model.policy import Policy
-from redone.model.trees import pack, split_by_tokens
 from redone.records import Prompt, Record, Task
 from redone.rewards.extract import split_thinking
 from redone.run.log import Interrupted, Log
-from redone.sample.local import Request, make_decoder
+from redone.sample.choosing import Chooser
+from redone.sample.local import make_sampler
 from redone.served.client import Service
 from redone.served.endpoint import Endpoint
 
-_PREFILL = 8192  # tokens of prompts that are run at once
-_CACHE = 2 << 30  # bytes that a decoder's keys and values may take on a CPU
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 Line = dict[str, Any]
@@ -127,105 +124,47 @@ class Local:
 
     def __init__(self, policy: Policy, encoder: Encoder, rows: int = 64) -> None:
         self.policy, self.encoder, self.rows = policy, encoder, rows
-        self.chats = encoder.tokenizer.chat_template is not None
-        self.context = _context(policy)
-        self.room = _room(policy)
+        self.chats = encoder.chats
 
     def answers(self, wanted: Sequence[Wanted], *, samples: int, temperature: float, seed: int) -> Made:
         """All samples of a question are drawn together, from a seed that counts what is wanted."""
-        questions = [one.question for one in wanted]
-        requests, cut = [], []
-        for i, (question, prompt) in enumerate(zip(questions, _prompts(self.encoder, questions))):
-            seen, budget = fitted(prompt, question.task.budget, self.context)
-            requests.append(Request(i, seen, budget))
-            cut.append(len(prompt) - len(seen))
-        decoder = make_decoder(
+        drawn = derive_seed(seed, "answers", len(wanted), wanted[0].question.record.id)
+        sampler = make_sampler(
             self.policy,
+            self.encoder,
             group=samples,
             temperature=temperature,
-            seed=derive_seed(seed, "answers", len(wanted), questions[0].record.id),
-            eos_ids=self.encoder.eos_ids,
-            may_stop=self._may_stop(questions),
+            seeds=lambda version: drawn,
+            rows=self.rows,
         )
-        waiting = deque(sorted(requests, key=lambda r: (-r.budget, len(r.prompt), r.key)))  # similar work together
-        flying: dict[int, int] = {}  # key -> tokens whose keys and values are kept
-        at_once = max(1, self.rows // samples)
-        copies = 1 if self.policy.packed else samples  # of a prompt
-        while waiting or flying:
-            if 2 * len(flying) <= at_once and 2 * sum(flying.values()) <= self.room:
-                wave = []
-                while waiting and len(flying) < at_once:
-                    size = copies * len(waiting[0].prompt) + samples * waiting[0].budget
-                    if flying and sum(flying.values()) + size > self.room:
-                        break
-                    wave.append(waiting.popleft())
-                    flying[wave[-1].key] = size
-                for part in split_by_tokens([(request.prompt, ()) for request in wave], _PREFILL):
-                    decoder.admit([wave[i] for i in part])
-            lines = []
-            for request, answers in decoder.step():
-                del flying[request.key]
-                question, numbers = wanted[request.key]
-                for n in numbers:
-                    text = self._text(question, answers[n].tokens)
-                    lines.append(_line(question, n, samples, text, answers[n].finished, cut=cut[request.key]))
-            yield lines
-
-    def _text(self, question: Question, tokens: Sequence[int]) -> str:
-        return self.encoder.decode(tokens, question.record, question.task)
-
-    def _may_stop(self, questions: Sequence[Question]) -> Callable[[int, Sequence[int]], bool] | None:
-        if not any(question.stop for question in questions):
-            return None
-
-        def may_stop(i: int, tokens: Sequence[int]) -> bool:
-            return parted(self._text(questions[i], tokens), questions[i].stop)[2]
-
-        return may_stop
+        by_id = {one.question.record.id: one for one in wanted}
+        for texts in sampler.ask([_prompt(one.question) for one in wanted]):
+            yield [
+                _line(by_id[t.key].question, t.sample, samples, t.text, t.finished, cut=t.cut)
+                for t in texts
+                if t.sample in by_id[t.key].samples
+            ]
 
 
 class Choosing:
-    """The choice to which a model in this process gives the highest probability, summed over its tokens, after the
-    prompt; the first of equals. Nothing is generated, so there is no thinking and no end token."""
+    """A model in this process that chooses by log-likelihood."""
 
     def __init__(self, policy: Policy, encoder: Encoder) -> None:
-        self.policy, self.encoder = policy, encoder
-        self.chats = encoder.tokenizer.chat_template is not None
-        self.context = _context(policy)
+        self.chooser = Chooser(policy, encoder)
+        self.chats = encoder.chats
 
     def answers(self, wanted: Sequence[Wanted], *, samples: int, temperature: float, seed: int) -> Made:
-        import torch
-
         if samples > 1:
             raise ValueError("log-likelihood chooses one answer; ask for one sample")
-        questions = [one.question._replace(task=replace(one.question.task, think=False)) for one in wanted]
-        trees, cut = [], []
-        for question, prompt in zip(questions, _prompts(self.encoder, questions)):
-            targets = tuple(self._target(question, choice) for choice in question.choices)
-            longest = max(len(target) for target in targets)
-            seen = prompt if self.context is None else prompt[-(self.context - longest) :]
-            trees.append((seen, targets))
-            cut.append(len(prompt) - len(seen))
-        order = sorted(range(len(trees)), key=lambda i: len(trees[i][0]))
-        for part in split_by_tokens([trees[i] for i in order], _PREFILL, repeated=not self.policy.packed):
-            mine = [order[i] for i in part]
-            batch = pack([trees[i] for i in mine], self.policy.device)
-            with torch.no_grad():
-                logprobs, _ = self.policy.token_logprobs(batch)
-            sums = iter([float(one.sum()) for one in logprobs.split(batch.lengths)])
-            lines = []
-            for i in mine:
-                likelihoods = {choice: next(sums) for choice in questions[i].choices}
-                best = max(likelihoods, key=lambda choice: likelihoods[choice])
-                line = _line(questions[i], 0, 1, best, True, cut=cut[i])
-                lines.append({**line, "likelihoods": {c: round(value, 6) for c, value in likelihoods.items()}})
-            yield lines
-
-    def _target(self, question: Question, choice: str) -> tuple[int, ...]:
-        if not self.chats:  # the prompt's text goes on
-            return tuple(self.encoder.tokenizer(f" {choice}", add_special_tokens=False)["input_ids"])
-        record = replace(question.record, answer=choice, rationale=None)
-        return self.encoder.target(record, question.task)[:-1]  # without the end token
+        by_id = {one.question.record.id: one.question for one in wanted}
+        for texts in self.chooser.ask([_prompt(one.question) for one in wanted]):
+            yield [
+                {
+                    **_line(by_id[t.key], 0, 1, t.text, True, cut=t.cut),
+                    "likelihoods": {choice: round(value, 6) for choice, value in t.likelihoods.items()},
+                }
+                for t in texts
+            ]
 
 
 class Remote:
@@ -244,18 +183,6 @@ class Remote:
         endpoint = Endpoint(self.service, samples, temperature, seed, self.say, there)
         for texts in endpoint.ask([Prompt(key, q.record.messages, q.task.budget) for key, q in asked.items()]):
             yield [_line(asked[t.key], t.sample, samples, t.text, t.finished, t.thinking) for t in texts]
-
-
-def fitted(prompt: tuple[int, ...], budget: int, context: int | None) -> tuple[tuple[int, ...], int]:
-    """The prompt's last tokens that a context has room for, and the budget of the answer.
-
-    An answer has what the prompt leaves of the context. The prompt loses its beginning where it would not leave the
-    budget, or a quarter of the context if that is less.
-    """
-    if context is None:
-        return prompt, budget
-    seen = prompt[-(context - min(budget, context // 4)) :]
-    return seen, min(budget, context - len(seen))
 
 
 def parted(text: str, stop: Sequence[str]) -> tuple[str, str, bool]:
@@ -293,25 +220,6 @@ def _clean(question: Question) -> Question:
     return question._replace(record=replace(question.record, messages=messages))
 
 
-def _prompts(encoder: Encoder, questions: Sequence[Question]) -> list[tuple[int, ...]]:
-    """Through the model's chat template; without one the text as it is, for the model to go on with."""
-    if encoder.tokenizer.chat_template is None:
-        return [tuple(ids) for ids in encoder.tokenizer([q.record.prompt_text for q in questions])["input_ids"]]
-    tasks = {question.record.task: question.task for question in questions}
-    return encoder.prompts([question.record for question in questions], tasks)
-
-
-def _context(policy: Policy) -> int | None:
-    return getattr(policy.model.config.get_text_config(), "max_position_embeddings", None)
-
-
-def _room(policy: Policy) -> int:
-    """Tokens whose keys and values a decoder may hold: a quarter of a GPU's free memory, 2 GiB on a CPU."""
-    import torch
-
-    config: Any = policy.model.config.get_text_config()
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    token = 2 * config.num_hidden_layers * heads * size * policy.model.dtype.itemsize
-    on_gpu = policy.device.type == "cuda"
-    return (torch.cuda.mem_get_info(policy.device)[0] // 4 if on_gpu else _CACHE) // token
+def _prompt(question: Question) -> Prompt:
+    record, task = question.record, question.task
+    return Prompt(record.id, record.messages, task.budget, task.think, question.stop, question.choices, go_on=True)

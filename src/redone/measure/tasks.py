@@ -13,11 +13,11 @@ from redone.data.load import Dataset
 from redone.data.mix import derive_seed
 from redone.measure.score import exact
 from redone.model.policy import Policy
-from redone.records import Record, Task, Verdict
+from redone.records import Prompt, Record, Task, Text, Verdict
 from redone.rewards import score
 from redone.run.log import Log
 from redone.run.scoring import Asked, ScoreAll
-from redone.sample.local import Answer, Request, make_decoder
+from redone.sample.local import make_sampler
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Judged:
     """A record with its sampled answers."""
 
     record: Record
-    answers: tuple[Answer, ...]
+    answers: tuple[Text, ...]
     texts: tuple[str, ...]
     verdicts: tuple[Verdict, ...]
 
@@ -45,29 +45,23 @@ def sample(
     label: str,
 ) -> list[Judged]:
     """`samples` answers to each record, scored, in the records' order; at most `rows` answers decoded at once."""
-    decoder = make_decoder(policy, group=samples, temperature=temperature, seed=seed, eos_ids=encoder.eos_ids)
-    at_once = max(1, rows // samples)
-    requests = [
-        Request(i, prompt, tasks[record.task].budget)
-        for i, (record, prompt) in enumerate(zip(records, encoder.prompts(records, tasks)))
+    sampler = make_sampler(
+        policy, encoder, group=samples, temperature=temperature, seeds=lambda version: seed, rows=rows
+    )
+    prompts = [
+        Prompt(str(i), record.messages, tasks[record.task].budget, tasks[record.task].think)
+        for i, record in enumerate(records)
     ]
-    requests.sort(key=lambda r: (-r.budget, len(r.prompt), r.key))  # similar work together
     judged: dict[int, Judged] = {}
     with log.bar(label, len(records)) as bar:
-        while requests or decoder.in_flight:
-            if requests and decoder.in_flight <= at_once // 2:
-                count = at_once - decoder.in_flight
-                decoder.admit(requests[:count])
-                requests = requests[count:]
-            completed = decoder.step()
-            asked = [
-                Asked(record, [(encoder.decode(a.tokens, record, tasks[record.task]), a.finished) for a in answers])
-                for record, answers in ((records[request.key], answers) for request, answers in completed)
-            ]
-            for (request, answers), (record, written), verdicts in zip(completed, asked, score_all(asked)):
-                texts = tuple(text for text, _ in written)
-                judged[request.key] = Judged(record, answers, texts, tuple(verdicts))
-            bar.advance(len(completed))
+        for texts in sampler.ask(prompts):
+            groups: dict[int, list[Text]] = {}
+            for text in texts:
+                groups.setdefault(int(text.key), []).append(text)
+            asked = [Asked(records[i], [(text.text, text.finished) for text in mine]) for i, mine in groups.items()]
+            for (i, mine), verdicts in zip(groups.items(), score_all(asked)):
+                judged[i] = Judged(records[i], tuple(mine), tuple(text.text for text in mine), tuple(verdicts))
+            bar.advance(len(groups))
     return [judged[i] for i in range(len(records))]
 
 

@@ -14,6 +14,7 @@ from redone.records import Record, Task
 from redone.run.lab import Lab
 from redone.run.stages import Stage
 from redone.run.store import Store
+from redone.sample.local import make_sampler
 from redone.train import rl
 
 
@@ -28,6 +29,13 @@ def reinforce(lab: Lab, stage: Stage) -> None:
     trainer = rl.Trainer(
         stage=stage.name,
         policy=policy,
+        sampler=make_sampler(
+            policy,
+            lab.encoder,
+            group=settings.group,
+            temperature=settings.temperature,
+            seeds=lambda step: derive_seed(lab.config.seed, stage.name, "rollouts", step),
+        ),
         encoder=lab.encoder,
         tasks=lab.dataset.tasks,
         score_all=lab.score_all,

@@ -17,8 +17,7 @@ from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.data.mix import uniform
 from redone.measure.tasks import Judged
-from redone.records import Record, TargetPlan, Task, Verdict
-from redone.sample.local import Answer
+from redone.records import Record, TargetPlan, Task, Text, Verdict
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def best_of_n(
             if verdict.score >= task.pass_at and answer.finished
         ]
         if passing:
-            target = encoder.target_text(item.record, task, max(passing, key=_rank)[2])
+            target = encoder.rewritten(max(passing, key=_rank)[2], task.think)
             taught.append(Teach(item.record, target, labels, f"general, {task.family}: against forgetting"))
             left[task.name] -= 1
         else:
@@ -113,7 +112,7 @@ def best_of_n(
     return taught, failed
 
 
-def _rank(candidate: tuple[Verdict, Answer, str]) -> tuple[float, float, float]:
+def _rank(candidate: tuple[Verdict, Text, str]) -> tuple[float, float, float]:
     verdict, answer, _ = candidate
     return verdict.score, verdict.parts.get("parsed", 1.0), fmean(answer.logprobs)
 

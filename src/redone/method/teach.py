@@ -69,14 +69,11 @@ def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
 
 def encoded(lab: Lab, rows: list[dict[str, Any]]) -> list[sft.Example]:
     """The lines of data.jsonl.gz as token ids."""
-    tasks = lab.dataset.tasks
-    by_id = {record.id: record for mine in lab.train_records().values() for record in mine}
-    made = []
-    for row in rows:
-        record = by_id[row["id"]]
-        [prompt] = lab.encoder.prompts([record], tasks)
-        made.append(sft.Example(prompt, lab.encoder.target(record, tasks[record.task], row["target"])))
-    return made
+    tasks, encoder = lab.dataset.tasks, lab.encoder
+    return [
+        sft.Example(encoder.prompt(row["messages"], tasks[row["task"]].think), encoder.ended(row["target"]))
+        for row in rows
+    ]
 
 
 def with_distributions(

@@ -5,8 +5,9 @@ The *ordinary* one repeats the prompt for each answer and works with any causal 
 takes is decided when it is loaded, by comparing both on two short trees.
 """
 
+import copy
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,15 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import (
+    AutoModelForCausalLM,
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    PreTrainedModel,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from redone.model import attention, llama
 from redone.model.trees import PackedBatch, Tokens, pack
@@ -38,16 +47,19 @@ class Policy:
     """
 
     def __init__(self, model: PreTrainedModel, context: int | None = None) -> None:
-        """context: most tokens of a prompt and its answer that this run has; the model's own limit if not given."""
+        """context: most tokens of a prompt and its answer that this run has; the model's own limit if not given.
+
+        What is frozen stays frozen.
+        """
         self.model = model
+        self.context: int | None = context or getattr(model.config.get_text_config(), "max_position_embeddings", None)
         model.eval()  # dropout off, also in updates: the ratio of DAPO needs the policy, not a thinned copy of it
-        model.requires_grad_(True)
         self.packed = False
         self.by_hand = llama.fits(model)
-        self.note = self._why_not_packed(context)
+        self.note = self._why_not_packed()
         if self.note and self.by_hand:
             self.by_hand = False
-            self.note = self._why_not_packed(context)
+            self.note = self._why_not_packed()
         self.packed = not self.note
 
     @classmethod
@@ -67,8 +79,59 @@ class Policy:
         embeddings: Any = self.model.get_input_embeddings()
         return embeddings.weight.shape[0]
 
-    def save(self, folder: Path) -> None:
-        self.model.save_pretrained(folder)
+    @property
+    def architecture(self) -> str:
+        return type(self.model).__name__
+
+    @property
+    def num_parameters(self) -> int:
+        return sum(p.numel() for p in self.model.parameters())
+
+    @property
+    def bytes_per_token(self) -> int:
+        """Of the keys and values that a sampler keeps of a token."""
+        config: Any = self.model.config.get_text_config()
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        return 2 * config.num_hidden_layers * heads * size * self.model.dtype.itemsize
+
+    def trainable(self) -> dict[str, torch.nn.Parameter]:
+        """The weights that training may change, each once, by name."""
+        return {name: p for name, p in self.model.named_parameters() if p.requires_grad}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over saved trainable weights. Raises ValueError where they are not those of this model, all of them."""
+        mine = self.trainable()
+        if wrong := sorted(mine.keys() ^ weights.keys()):
+            raise ValueError(f"{len(wrong)} weights are missing or unknown, first {', '.join(wrong[:3])}")
+        if wrong := sorted(name for name, p in mine.items() if p.shape != weights[name].shape):
+            raise ValueError(f"{len(wrong)} weights have another shape, first {', '.join(wrong[:3])}")
+        with torch.no_grad():
+            for name, parameter in mine.items():
+                parameter.copy_(weights[name])
+
+    def save(self, folder: Path, dtype: str | None = None) -> None:
+        """Leave a Hugging Face folder; in another number format than the policy's if one is given."""
+        model = self.model if dtype is None else copy.deepcopy(self.model).to(getattr(torch, dtype))
+        model.save_pretrained(folder)
+
+    def generate(
+        self, ids: Tensor, mask: Tensor, settings: GenerationConfig, watch: LogitsProcessor, stop: StoppingCriteria
+    ) -> Tensor:
+        """transformers' `generate` by these settings alone: it fills what a call leaves open from the model's own
+        configuration (Qwen's has a repetition penalty); the policy that is trained has none of it."""
+        model: Any = self.model
+        before = model.generation_config
+        model.generation_config = settings
+        try:
+            return model.generate(
+                ids.to(self.device),
+                attention_mask=mask.to(self.device),
+                logits_processor=LogitsProcessorList([watch]),
+                stopping_criteria=StoppingCriteriaList([stop]),
+            )
+        finally:
+            model.generation_config = before
 
     def token_logprobs(
         self, batch: PackedBatch, temperature: float = 1.0, packed: bool | None = None
@@ -190,18 +253,16 @@ class Policy:
         logits = self.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
         return logits[torch.tensor(rows, device=device), torch.tensor(columns, device=device)].float()
 
-    def _why_not_packed(self, context: int | None) -> str:
+    def _why_not_packed(self) -> str:
         """Nothing if both paths agree on two short trees, else the line that says why the ordinary one is taken.
 
         A sliding window as wide as the longest text hides nothing and is no obstacle.
         """
         model = self.model
         because = f"{type(model).__name__}: prompts are repeated for every answer (slower, same result), because "
-        config = model.config.get_text_config()
-        window = getattr(config, "sliding_window", None)
-        most = context or getattr(config, "max_position_embeddings", None)
-        if window is not None and (most is None or window < most):
-            return because + f"its attention reaches back {window} tokens and texts may have {most or 'more'}"
+        window = getattr(model.config.get_text_config(), "sliding_window", None)
+        if window is not None and (self.context is None or window < self.context):
+            return because + f"its attention reaches back {window} tokens and texts may have {self.context or 'more'}"
         parameters = inspect.signature(model.base_model.forward).parameters.values()
         if model.base_model is model or not any(p.kind is p.VAR_KEYWORD for p in parameters):
             return because + "the model does not pass keywords on to its attention"

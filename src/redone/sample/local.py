@@ -1,97 +1,69 @@
-"""Decoders: they take requests at any time and give back finished groups of answers.
+"""Sampling over prefix trees: one copy of a prompt's keys and values for all of its answers.
 
-`TreeDecoder` keeps one copy of a prompt's keys and values for all of its answers; rows that finish leave the
-batch, and requests admitted later join it. `OrdinaryDecoder` does the same work with `model.generate` for
-models that the prefix-tree path does not serve. Both are deterministic given their seed and the order of calls.
+Rows that finish leave the batch, and requests admitted later join it. What is sampled is determined by the version's
+seed and the order of calls.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, StoppingCriteria, StoppingCriteriaList
 
+from redone.data.encode import Encoder
 from redone.model.attention import DecodeState, Prefill
 from redone.model.policy import Policy
 from redone.model.trees import pack
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    key: Any  # the caller's, given back with the answers
-    prompt: tuple[int, ...]
-    budget: int  # most tokens of an answer
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    tokens: tuple[int, ...]  # with the end token if it was sampled
-    logprobs: tuple[float, ...]  # of the tokens, at the sampling temperature (at 1 when greedy)
-    finished: bool  # False: cut off by the budget, or stopped before it sampled an end token
-
+from redone.records import Prompt, Text
+from redone.sample import asking
+from redone.sample.ordinary import OrdinarySampler
+from redone.sample.protocol import LOOK, Answer, Completed, Request, Seeds, TrainingSampler
 
 _ROWS = 1024  # rows whose logits exist at once
-_CAPACITY = 16  # own tokens that a decoder has room for at first
-_LOOK = 16  # tokens of an answer between two looks at whether it may stop
-
-Completed = tuple[Request, tuple[Answer, ...]]
-MayStop = Callable[[Any, Sequence[int]], bool]  # a request's key and the tokens of an answer so far
+_CAPACITY = 16  # own tokens that a sampler has room for at first
 
 
-class Decoder(Protocol):
-    @property
-    def in_flight(self) -> int:
-        """Prompts admitted whose answers have not been given back yet."""
-
-    def admit(self, requests: Sequence[Request]) -> None: ...
-
-    def step(self) -> list[Completed]: ...
-
-
-def make_decoder(
+def make_sampler(
     policy: Policy,
+    encoder: Encoder,
     *,
     group: int,
     temperature: float,
-    seed: int,
-    eos_ids: Collection[int],
+    seeds: Seeds,
+    rows: int = 64,
     packed: bool | None = None,
-    may_stop: MayStop | None = None,
-) -> Decoder:
-    """A decoder that samples `group` answers per request; temperature 0 is greedy.
+) -> TrainingSampler:
+    """A sampler of `group` answers per request, with the policy's weights as version 0; temperature 0 is greedy.
 
-    may_stop: asked of an answer after every 16 tokens; it ends there where that says so.
+    rows: most answers decoded at once when it is asked for texts. packed: as the policy says, if not given.
     """
-    kind = TreeDecoder if (policy.packed if packed is None else packed) else OrdinaryDecoder
-    return kind(policy, group=group, temperature=temperature, seed=seed, eos_ids=eos_ids, may_stop=may_stop)
+    kind = TreeSampler if (policy.packed if packed is None else packed) else OrdinarySampler
+    return kind(policy, encoder, group=group, temperature=temperature, seeds=seeds, rows=rows)
 
 
-class TreeDecoder:
-    """Decoding over prefix trees. Rows are (prompt, answer) pairs: row = prompt * group + answer."""
+class TreeSampler:
+    """Rows are (prompt, answer) pairs: row = prompt * group + answer."""
 
     def __init__(
-        self,
-        policy: Policy,
-        *,
-        group: int,
-        temperature: float,
-        seed: int,
-        eos_ids: Collection[int],
-        may_stop: MayStop | None = None,
+        self, policy: Policy, encoder: Encoder, *, group: int, temperature: float, seeds: Seeds, rows: int
     ) -> None:
-        self.policy = policy
+        self.encoder = encoder
         self.group = group
         self.temperature = temperature
-        self.may_stop = may_stop
-        self.random = torch.Generator(device=policy.device).manual_seed(seed)
-        self.eos = torch.tensor(sorted(eos_ids), dtype=torch.long, device=policy.device)
-        with torch.no_grad():
-            self.layers = policy.layers()  # weights do not change while a decoder lives
+        self.seeds = seeds
+        self.rows = rows
         self.requests: list[Request] = []
         self.done: list[Completed] = []
+        self.load(policy, 0)
+
+    def load(self, policy: Policy, version: int) -> None:
+        """Sample with the policy's weights as they are now."""
+        assert not self.in_flight, "answers of other weights are in flight"
+        self.policy = policy
+        self.version = version
+        self.random = torch.Generator(device=policy.device).manual_seed(self.seeds(version))
+        self.eos = torch.tensor(sorted(self.encoder.eos_ids), dtype=torch.long, device=policy.device)
+        with torch.no_grad():
+            self.layers = policy.layers()
 
         def empty(*shape: int, dtype: torch.dtype = torch.long) -> Tensor:
             return torch.zeros(*shape, dtype=dtype, device=policy.device)
@@ -106,6 +78,17 @@ class TreeDecoder:
         self.inside = empty(0, 0, dtype=torch.bool)  # [N, Lp] True at the prompts' real tokens
         self.prompts: dict[int, tuple[Tensor, Tensor]] = {}  # see DecodeState
         self.own: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def ask(self, prompts: Sequence[Prompt]) -> Iterator[list[Text]]:
+        return asking.ask(
+            self,
+            self.encoder,
+            prompts,
+            group=self.group,
+            rows=self.rows,
+            room=asking.cache_room(self.policy),
+            context=self.policy.context,
+        )
 
     @property
     def in_flight(self) -> int:
@@ -171,13 +154,18 @@ class TreeDecoder:
         ended = torch.isin(picked, self.eos)
         self.ended[rows] = ended
         self.alive[rows] = ~ended & (self.count[rows] < self.budget[rows])
-        if self.may_stop is not None:
-            for row in rows[self.alive[rows] & (self.count[rows] % _LOOK == 0)].tolist():
-                key, tokens = self.requests[row // self.group].key, self.tokens[row, : int(self.count[row])].tolist()
-                self.alive[row] = not self.may_stop(key, tokens)
+        if any(request.may_stop for request in self.requests):
+            self._look(rows)
         live = self.alive.view(-1, self.group).any(1).tolist()
         if sum(live) <= 0.75 * len(live):  # moving the others costs about as much as a step
             self._compact()
+
+    def _look(self, rows: Tensor) -> None:
+        """End the answers that may stop, at every 16th token."""
+        for row in rows[self.alive[rows] & (self.count[rows] % LOOK == 0)].tolist():
+            may_stop = self.requests[row // self.group].may_stop
+            if may_stop is not None:
+                self.alive[row] = not may_stop(self.tokens[row, : int(self.count[row])].tolist())
 
     def _compact(self) -> None:
         """Move complete prompts out and close the gaps they leave."""
@@ -236,130 +224,6 @@ class TreeDecoder:
             self.prompts[layer] = (new[0], new[1])
             self.own[layer] = (room[0], room[1])
         self.inside = torch.cat([_widen(self.inside, 1, width), inside])
-
-
-class OrdinaryDecoder:
-    """The same through `model.generate`: prompts are repeated for every answer, groups complete together."""
-
-    def __init__(
-        self,
-        policy: Policy,
-        *,
-        group: int,
-        temperature: float,
-        seed: int,
-        eos_ids: Collection[int],
-        may_stop: MayStop | None = None,
-    ) -> None:
-        if group > 1 and temperature == 0:
-            raise ValueError("greedy decoding gives one answer per prompt")
-        self.policy = policy
-        self.group = group
-        self.temperature = temperature
-        self.may_stop = may_stop
-        self.seed = seed
-        self.eos = sorted(eos_ids)
-        self.waiting: list[Request] = []
-
-    @property
-    def in_flight(self) -> int:
-        return len(self.waiting)
-
-    def admit(self, requests: Sequence[Request]) -> None:
-        self.waiting += requests
-
-    @torch.no_grad()
-    def step(self) -> list[Completed]:
-        """Every waiting request, answered."""
-        requests, self.waiting = self.waiting, []
-        if not requests:
-            return []
-        model: Any = self.policy.model
-        width = max(len(request.prompt) for request in requests)
-        ids = torch.zeros(len(requests), width, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, request in enumerate(requests):
-            ids[row, width - len(request.prompt) :] = torch.tensor(request.prompt)
-            mask[row, width - len(request.prompt) :] = 1
-        watch = _Watch(self.temperature or 1.0)
-        longest = max(request.budget for request in requests)
-        asked = [request for request in requests for _ in range(self.group)]
-        stop = _Stop(self.may_stop, [request.key for request in asked], width, longest)
-        sampling = {"temperature": self.temperature, "top_k": 0, "top_p": 1.0} if self.temperature else {}
-        settings = GenerationConfig(
-            max_new_tokens=longest,
-            num_return_sequences=self.group,
-            do_sample=self.temperature > 0,
-            eos_token_id=self.eos or None,
-            pad_token_id=0,
-            **sampling,
-        )
-        with _only(model, settings), torch.random.fork_rng():
-            torch.manual_seed(self.seed)
-            self.seed += 1
-            out = model.generate(
-                ids.to(model.device),
-                attention_mask=mask.to(model.device),
-                logits_processor=LogitsProcessorList([watch]),
-                stopping_criteria=StoppingCriteriaList([stop]),
-            )
-        watch.score(out[:, -1])
-        rows = zip(out[:, width:].tolist(), torch.stack(watch.logprobs, 1).tolist(), asked, stop.lengths)
-        answers = [self._trim(tokens, logprobs, min(r.budget, most)) for tokens, logprobs, r, most in rows]
-        return [(request, tuple(answers[i * self.group : (i + 1) * self.group])) for i, request in enumerate(requests)]
-
-    def _trim(self, tokens: list[int], logprobs: list[float], budget: int) -> Answer:
-        end = next((i + 1 for i, token in enumerate(tokens[:budget]) if token in self.eos), None)
-        length = end or min(budget, len(tokens))
-        return Answer(tuple(tokens[:length]), tuple(logprobs[:length]), end is not None)
-
-
-class _Watch(LogitsProcessor):
-    """Takes down the log-probability of each token that `generate` picks, and changes nothing."""
-
-    def __init__(self, temperature: float) -> None:
-        self.temperature = temperature
-        self.logits: Tensor | None = None  # that the next token is picked from
-        self.logprobs: list[Tensor] = []  # [rows] each
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        if self.logits is not None:
-            self.score(input_ids[:, -1])
-        self.logits = scores
-        return scores
-
-    def score(self, picked: Tensor) -> None:
-        assert self.logits is not None
-        logprobs = torch.log_softmax(self.logits.float() / self.temperature, -1)
-        self.logprobs.append(logprobs.gather(1, picked[:, None])[:, 0])
-
-
-class _Stop(StoppingCriteria):
-    """Ends answers as `may_stop` says, and takes down after how many tokens (`longest` where it does not)."""
-
-    def __init__(self, may_stop: MayStop | None, keys: Sequence[Any], width: int, longest: int) -> None:
-        self.may_stop, self.keys, self.width = may_stop, keys, width
-        self.lengths = [longest] * len(keys)
-
-    def __call__(self, input_ids: Tensor, scores: Any, **more: Any) -> Any:
-        count = input_ids.shape[1] - self.width
-        if self.may_stop is not None and count % _LOOK == 0:
-            for row, key in enumerate(self.keys):
-                if self.lengths[row] > count and self.may_stop(key, input_ids[row, self.width :].tolist()):
-                    self.lengths[row] = count
-        return torch.tensor([length <= count for length in self.lengths], device=input_ids.device)
-
-
-@contextmanager
-def _only(model: Any, settings: GenerationConfig) -> Iterator[None]:
-    """`generate` fills what a call leaves open from the model's own configuration (Qwen's has a repetition penalty);
-    the policy that is trained has none of it."""
-    before = model.generation_config
-    model.generation_config = settings
-    try:
-        yield
-    finally:
-        model.generation_config = before
 
 
 def sample(logits: Tensor, temperature: float, random: torch.Generator) -> tuple[Tensor, Tensor]:

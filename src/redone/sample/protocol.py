@@ -4,11 +4,15 @@ A Sampler answers in tokens, for training: `admit`, `step`, `in_flight`, and `lo
 can be asked for texts, an endpoint too, has `ask`; measuring needs no more.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from redone.records import Prompt, Text
+
+LOOK = 16  # tokens of an answer between two looks at whether it may stop
+
+MayStop = Callable[[Sequence[int]], bool]  # of the tokens of an answer so far
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,7 @@ class Request:
     key: int  # the caller's ticket, given back with the answers
     prompt: tuple[int, ...]
     budget: int  # most tokens of an answer
+    may_stop: MayStop | None = None  # asked after every 16 tokens of an answer, which ends there where it says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +31,15 @@ class Answer:
 
 
 Completed = tuple[Request, tuple[Answer, ...]]
+Seeds = Callable[[int], int]  # the random seed of a version of the weights
 
 
 class Asks(Protocol):
     """Whatever answers prompts: a model in this process, an endpoint, a script."""
 
     def ask(self, prompts: Sequence[Prompt]) -> Iterator[list[Text]]:
-        """The answers, some at a time, in any order; an empty list now and then, so that the caller can stop."""
+        """The answers, some at a time, in any order; an empty list now and then, so that the caller can stop. Who stops
+        early asks the same sampler no more: it has answers in flight."""
         ...
 
 
@@ -55,5 +62,5 @@ class TrainingSampler(Sampler, Protocol):
     """A sampler whose weights training changes."""
 
     def load(self, weights: Any, version: int) -> None:
-        """Sample with these weights from now on. Nothing may be in flight."""
+        """Sample with these weights from now on, from the version's own random seed. Nothing may be in flight."""
         ...

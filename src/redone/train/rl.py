@@ -17,14 +17,14 @@ from redone.algo import dapo
 from redone.algo.schedules import constant_with_warmup
 from redone.config import Reinforce
 from redone.data.encode import Encoder
-from redone.data.mix import Mix, derive_seed, uniform
+from redone.data.mix import Mix, uniform
 from redone.model.policy import Policy, flatten
 from redone.model.trees import pack, split_by_tokens
 from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
 from redone.run.log import Log
 from redone.run.scoring import Asked, ScoreAll, refuse_errors
 from redone.run.store import Store
-from redone.sample.local import Answer, Request, make_decoder
+from redone.sample.protocol import Answer, Request, TrainingSampler
 from redone.train.rollouts import Collected, by_task, collect, reached, rollout_rows, with_old_logprobs
 from redone.train.steps import Taken, make_optimizer, optimizer_step, run_steps, set_rate
 
@@ -35,6 +35,7 @@ class Trainer:
 
     stage: str
     policy: Policy
+    sampler: TrainingSampler
     encoder: Encoder
     tasks: Mapping[str, Task]
     score_all: ScoreAll
@@ -90,14 +91,14 @@ def rl_step(
     refuse_errors(((g.record.task, g.verdicts) for g in collected.fresh), trainer.most_errors)
     order = sorted(collected.groups, key=lambda group: uniform(trainer.seed, trainer.stage, step, group.record.id))
     size = settings.prompts // settings.updates
-    minibatches = [order[start : start + size] for start in range(0, len(order), size)]
-    later = [group for part in minibatches[1:] for group in part]
-    known, scored = add_old_logprobs(trainer, [g for g in [*later, *collected.surplus] if g.old_logprobs is None])
+    first, rest = order[:size], order[size:]
+    known, scored = add_old_logprobs(trainer, [*rest, *collected.surplus])
+    trained, surplus = [*first, *known[: len(rest)]], known[len(rest) :]
+    minibatches = [trained[start : start + size] for start in range(0, len(trained), size)]
     rate = settings.learning_rate * constant_with_warmup(step, settings.warmup)
     set_rate(optimizer, rate)
     parts, rows = [], []
     for part in minibatches:
-        part = [known.get(id(group), group) for group in part]
         shaped = shaped_rewards(part, trainer.tasks, settings.length_penalty)
         advantages = dapo.advantages(shaped, settings.advantage_floor)
         parts.append(update(trainer, optimizer, part, advantages))
@@ -106,36 +107,30 @@ def rl_step(
     for group in [*collected.dropped, *collected.errors]:
         rows += rollout_rows(step + 1, group, None)
     metrics = _metrics(trainer, step + 1, collected, parts, rate, scored)
-    return metrics, rows, [known.get(id(group), group) for group in collected.surplus]
+    return metrics, rows, surplus
 
 
 def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group]) -> Collected:
     settings, encoder, tasks = trainer.settings, trainer.encoder, trainer.tasks
-    decoder = make_decoder(
-        trainer.policy,
-        group=settings.group,
-        temperature=settings.temperature,
-        seed=derive_seed(trainer.seed, trainer.stage, "rollouts", step),
-        eos_ids=encoder.eos_ids,
-    )
+    trainer.sampler.load(trainer.policy, step)
 
-    def request(record: Record) -> Request:
-        [prompt] = encoder.prompts([record], tasks)
-        return Request(record, prompt, tasks[record.task].budget)
+    def request(ticket: int, record: Record) -> Request:
+        task = tasks[record.task]
+        return Request(ticket, encoder.prompt(record.messages, task.think), task.budget)
 
     def rollout(record: Record, answer: Answer) -> Rollout:
-        text = encoder.decode(answer.tokens, record, tasks[record.task])
-        return Rollout(record.id, answer.tokens, answer.logprobs, text, answer.finished, step)
+        text = encoder.decode(answer.tokens, tasks[record.task].think)
+        return Rollout(record.id, answer.tokens, answer.logprobs, text, answer.finished, trainer.sampler.version)
 
-    def scored(completed: Sequence[tuple[Request, Sequence[Answer]]]) -> list[list[tuple[Rollout, Verdict]]]:
-        written = [[rollout(asked.key, answer) for answer in answers] for asked, answers in completed]
+    def scored(completed: Sequence[tuple[Record, Sequence[Answer]]]) -> list[list[tuple[Rollout, Verdict]]]:
+        written = [[rollout(record, answer) for answer in answers] for record, answers in completed]
         verdicts = trainer.score_all(
-            [Asked(asked.key, [(r.text, r.finished) for r in mine]) for (asked, _), mine in zip(completed, written)]
+            [Asked(record, [(r.text, r.finished) for r in mine]) for (record, _), mine in zip(completed, written)]
         )
         return [list(zip(mine, theirs)) for mine, theirs in zip(written, verdicts)]
 
     return collect(
-        decoder,
+        trainer.sampler,
         trainer.mix.draw,
         request,
         scored,
@@ -159,11 +154,12 @@ def shaped_rewards(groups: Sequence[Group], tasks: Mapping[str, Task], factor: f
     return torch.tensor([[shaped(group, i) for i in range(len(group.rollouts))] for group in groups])
 
 
-def add_old_logprobs(trainer: Trainer, groups: Sequence[Group]) -> tuple[dict[int, Group], int]:
-    """id(group) -> the group with the trainer's log-probabilities, before the weights that sampled it change; and the
-    tokens that were run forward for it."""
-    known, forwarded = {}, 0
-    trees = group_trees(groups)
+def add_old_logprobs(trainer: Trainer, groups: Sequence[Group]) -> tuple[list[Group], int]:
+    """The groups in their order, those without the trainer's log-probabilities with them, taken before the weights that
+    sampled them change; and the tokens that were run forward for it."""
+    known, forwarded = list(groups), 0
+    places = [i for i, group in enumerate(groups) if group.old_logprobs is None]
+    trees = group_trees([groups[i] for i in places])
     with torch.no_grad():
         for part in split_by_tokens(trees, trainer.tokens_per_pass, repeated=not trainer.policy.packed):
             batch = pack([trees[i] for i in part], trainer.policy.device)
@@ -172,7 +168,7 @@ def add_old_logprobs(trainer: Trainer, groups: Sequence[Group]) -> tuple[dict[in
             values = iter(logprobs.tolist())
             for i in part:
                 rows = [[next(values) for _ in answer] for answer in trees[i][1]]
-                known[id(groups[i])] = with_old_logprobs(groups[i], rows)
+                known[places[i]] = with_old_logprobs(groups[places[i]], rows)
     return known, forwarded
 
 

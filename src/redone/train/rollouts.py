@@ -12,7 +12,7 @@ from typing import Any
 
 from redone.algo.dapo import is_informative
 from redone.records import Group, Record, Rollout, Task, Verdict
-from redone.sample.local import Answer, Decoder, Request
+from redone.sample.protocol import Answer, Request, Sampler
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Collected:
 
 
 def collect(
-    decoder: Decoder,
+    sampler: Sampler,
     draw: Callable[[], Record],
-    request: Callable[[Record], Request],  # its key is the record
-    score: Callable[[Sequence[tuple[Request, Sequence[Answer]]]], Sequence[Sequence[tuple[Rollout, Verdict]]]],
+    request: Callable[[int, Record], Request],  # of a ticket and a record
+    score: Callable[[Sequence[tuple[Record, Sequence[Answer]]]], Sequence[Sequence[tuple[Rollout, Verdict]]]],
     *,
     prompts: int,
     pool: int,  # most prompts drawn in this step
@@ -43,19 +43,20 @@ def collect(
 ) -> Collected:
     """Groups for one step: the carried ones first, then new ones until `prompts` are informative."""
     ready, dropped, errors = list(carried), [], []
-    drawn = 0
+    drawn: list[Record] = []  # by ticket
     while True:
-        missing = prompts - len(ready) - decoder.in_flight
-        room = min(in_flight - decoder.in_flight, pool - drawn)
-        if missing > 0 and room > 0 and (missing >= refill or decoder.in_flight == 0):
-            count = min(max(missing, refill), room)
-            decoder.admit([request(draw()) for _ in range(count)])
-            drawn += count
-        if decoder.in_flight == 0:
+        missing = prompts - len(ready) - sampler.in_flight
+        room = min(in_flight - sampler.in_flight, pool - len(drawn))
+        if missing > 0 and room > 0 and (missing >= refill or sampler.in_flight == 0):
+            new = [draw() for _ in range(min(max(missing, refill), room))]
+            sampler.admit([request(len(drawn) + i, record) for i, record in enumerate(new)])
+            drawn += new
+        if sampler.in_flight == 0:
             break
-        completed = decoder.step()
-        for (asked, _), judged in zip(completed, score(completed)):
-            group = Group(asked.key, asked.prompt, tuple(r for r, _ in judged), tuple(v for _, v in judged))
+        completed = [(drawn[asked.key], asked.prompt, answers) for asked, answers in sampler.step()]
+        scored = score([(record, answers) for record, _, answers in completed])
+        for (record, prompt, _), judged in zip(completed, scored):
+            group = Group(record, prompt, tuple(r for r, _ in judged), tuple(v for _, v in judged))
             if any(verdict.reason == "error" for verdict in group.verdicts):
                 errors.append(group)
             elif is_informative(group.scores, min_spread):
@@ -117,7 +118,7 @@ def rollout_rows(step: int, group: Group, advantages: Sequence[float] | None) ->
             "note": verdict.note,
             "advantage": None if advantages is None else round(advantages[i], 6),
             "length": len(rollout.tokens),
-            "policy_step": rollout.step,
+            "version": rollout.version,
         }
         for i, (rollout, verdict) in enumerate(zip(group.rollouts, group.verdicts))
     ]

@@ -60,7 +60,7 @@ ANSWERS = ("yes", "end", "im_end", "think", "question", "answer", "rationale", "
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_a_decoded_target_is_the_rationale_and_the_answer_that_rewards_read(encoder, answer):
     asked = record(answer, "so it is, I think")
-    text = encoder.decode(encoder.target(asked, THINKING), asked, THINKING)
+    text = encoder.decode(encoder.target(asked, THINKING), think=True)
     assert split_thinking(text) == ("so it is, I think", answer)
     assert score(THINKING, asked, text).score == 1.0
 
@@ -68,20 +68,20 @@ def test_a_decoded_target_is_the_rationale_and_the_answer_that_rewards_read(enco
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_a_decoded_target_without_thinking_scores_1(encoder, answer):
     asked = record(answer, None)
-    assert score(TASK, asked, encoder.decode(encoder.target(asked, TASK), asked, TASK)).score == 1.0
+    assert score(TASK, asked, encoder.decode(encoder.target(asked, TASK), think=False)).score == 1.0
 
 
 @pytest.mark.parametrize("task", [TASK, THINKING])
 def test_an_answer_that_was_sampled_is_taught_as_the_same_tokens(encoder, task):
     asked = record()
     sampled = encoder.target(asked, task)
-    assert encoder.target(asked, task, encoder.decode(sampled, asked, task)) == sampled
+    assert encoder.ended(encoder.rewritten(encoder.decode(sampled, task.think), task.think)) == sampled
 
 
 @pytest.mark.parametrize("task", [TASK, THINKING])
 def test_a_target_that_was_stored_as_text_is_taught_as_the_same_tokens(encoder, task):
     asked = record()
-    assert encoder.target(asked, task, encoder.target_text(asked, task)) == encoder.target(asked, task)
+    assert encoder.ended(encoder.rewritten(encoder.target_text(asked, task), task.think)) == encoder.target(asked, task)
 
 
 @pytest.mark.parametrize("kind", ["world", "qwen3", "always"])
@@ -153,21 +153,21 @@ def test_every_record_gets_the_prompt_of_its_own_task(encoders):
 def test_the_tag_that_the_prompt_opened_is_put_back_also_where_the_answer_never_closes_it(encoders):
     encoder = encoders["world"]
     tokens = encoder.tokenizer("still thinking", add_special_tokens=False)["input_ids"]
-    assert encoder.decode(tokens, record(), THINKING) == "<think>still thinking"
-    assert encoder.decode(tokens, record(), TASK) == "still thinking"
+    assert encoder.decode(tokens, think=True) == "<think>still thinking"
+    assert encoder.decode(tokens, think=False) == "still thinking"
 
 
 def test_thinking_of_a_model_that_always_thinks_is_not_read_as_the_answer(encoders):
     encoder = encoders["always"]
     tokens = encoder.tokenizer("hm, no ...\n</think>\n\nyes", add_special_tokens=False)["input_ids"]
-    assert score(TASK, record(), encoder.decode(tokens, record(), TASK)).score == 1.0
+    assert score(TASK, record(), encoder.decode(tokens, think=False)).score == 1.0
 
 
 def test_special_tokens_are_not_part_of_an_answer_but_thinking_tags_are(make_tokenizer):
     encoder = Encoder(make_tokenizer(None, special=("<|image|>", "<think>", "</think>")))
     assert encoder.tokenizer.decode(encoder.tokenizer("</think>")["input_ids"], skip_special_tokens=True) == ""
     ids = encoder.tokenizer("<think>so</think>y<|image|>es<|end|>")["input_ids"]
-    assert encoder.decode(ids, record(), TASK) == "<think>so</think>yes"
+    assert encoder.decode(ids, think=False) == "<think>so</think>yes"
 
 
 def test_spaces_before_punctuation_are_kept(make_tokenizer):
@@ -176,7 +176,7 @@ def test_spaces_before_punctuation_are_kept(make_tokenizer):
     tokenizer.clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output = True
     encoder = Encoder(tokenizer)
     asked = record("tea , cake ? no , i 'm fine .", None)
-    assert encoder.decode(encoder.target(asked, TASK), asked, TASK) == asked.answer
+    assert encoder.decode(encoder.target(asked, TASK), think=False) == asked.answer
 
 
 def test_a_beginning_token_is_added_only_where_no_template_writes_one(make_tokenizer):

@@ -16,11 +16,10 @@ from transformers import AutoModelForCausalLM
 
 from redone.data.encode import Encoder
 from redone.files import read_jsonl
-from redone.measure.ask import Choosing, Local, Question, Remote, answered, ask, fitted, parted
+from redone.measure.ask import Choosing, Local, Question, Remote, answered, ask, parted
 from redone.model.policy import Policy
 from redone.records import Record, Task
 from redone.run.log import Interrupted, Log
-from redone.sample.local import TreeDecoder
 from redone.served import client
 from redone.served.client import Service
 
@@ -84,7 +83,7 @@ def test_greedy_answers_are_the_models_own_and_know_whether_they_ended(loaded, t
         tokens = alone(policy, ending, q)
         row = found[q.record.id, 0]
         assert row["finished"] == (tokens[-1] == end)
-        assert row["output"] == parted(ending.decode(tokens, q.record, q.task), ())[1]
+        assert row["output"] == parted(ending.decode(tokens, q.task.think), ())[1]
         assert set(row) <= {"id", "output", "finished", "thinking"}
     assert len({row["finished"] for row in found.values()}) == 2
 
@@ -233,9 +232,9 @@ def test_decoding_ends_soon_after_a_stop_text(loaded, tmp_path, monkeypatch, pac
     decoded = []
     real = Encoder.decode
 
-    def decode(self, tokens, record, task):
+    def decode(self, tokens, think):
         decoded.append(len(tokens))
-        return real(self, tokens, record, task)
+        return real(self, tokens, think)
 
     monkeypatch.setattr(Encoder, "decode", decode)
     ask(Local(policy, encoder), [mine._replace(stop=[stop])], tmp_path / "cut", seed=0, log=Log(), label="tea")
@@ -278,62 +277,8 @@ def test_a_model_without_a_chat_template_goes_on_with_the_text_itself(loaded, tm
     ask(Local(policy, encoder), [mine], tmp_path / "p", seed=0, log=Log(), label="tea")
     ask(Choosing(policy, encoder), [mine], tmp_path / "q", seed=0, log=Log(), label="tea")
     [answer], [chosen] = read_jsonl(tmp_path / "p"), read_jsonl(tmp_path / "q")
-    assert answer["output"] == encoder.decode(tokens, mine.record, mine.task)
+    assert answer["output"] == encoder.decode(tokens, mine.task.think)
     assert chosen["likelihoods"] == pytest.approx(expected, abs=1e-4)
-
-
-def test_no_more_is_decoded_at_once_than_asked_and_than_there_is_room_for(loaded, tmp_path, monkeypatch):
-    """Room: 2 layers of 2 heads of 8 numbers of 4 bytes, for keys and values, are 256 bytes a token, of 2 GiB."""
-    assert Local(*loaded).room == 2**23
-    flying = {}
-    most = []
-    real = TreeDecoder.admit, TreeDecoder.step
-
-    def admit(self, requests):
-        flying.update({r.key: self.group * r.budget + len(r.prompt) for r in requests})
-        most.append((len(flying), sum(flying.values())))
-        return real[0](self, requests)
-
-    def step(self):
-        done = real[1](self)
-        for request, _ in done:
-            del flying[request.key]
-        return done
-
-    monkeypatch.setattr(TreeDecoder, "admit", admit)
-    monkeypatch.setattr(TreeDecoder, "step", step)
-    narrow = Local(*loaded, rows=6)
-    ask(narrow, some(20), tmp_path / "a", samples=2, seed=0, log=Log(), label="tea")
-    assert max(count for count, _ in most) == 3
-    most.clear()
-    small = Local(*loaded, rows=64)
-    small.room = 150
-    ask(small, some(20), tmp_path / "b", seed=0, log=Log(), label="tea")
-    assert max(tokens for _, tokens in most) <= 150
-    assert max(count for count, _ in most) > 1
-    small.room = 1  # less than any prompt needs: one at a time
-    ask(small, some(3), tmp_path / "c", seed=0, log=Log(), label="tea")
-    assert len(lines(tmp_path / "b")) == 20
-    assert len(lines(tmp_path / "c")) == 3
-
-
-@pytest.mark.parametrize(
-    ("length", "budget", "expected"),
-    [
-        (10, 20, (10, 20)),  # room for both
-        (90, 20, (80, 20)),  # the prompt has to leave the budget
-        (70, 40, (70, 30)),  # a quarter of the context is enough: what the prompt leaves
-        (75, 60, (75, 25)),
-        (300, 60, (75, 25)),
-        (100, 1, (99, 1)),
-    ],
-)
-def test_a_prompt_loses_its_beginning_and_an_answer_its_budget_where_the_context_is_short(length, budget, expected):
-    prompt = tuple(range(length))
-    seen, left = fitted(prompt, budget, 100)
-    assert (len(seen), left) == expected
-    assert seen == prompt[length - len(seen) :]
-    assert fitted(prompt, budget, None) == (prompt, budget)
 
 
 def test_a_prompt_longer_than_the_context_is_cut_on_the_left_counted_and_told_of(loaded, tmp_path):

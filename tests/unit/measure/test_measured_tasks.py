@@ -10,7 +10,7 @@ from redone.measure.tasks import average, baselines, best_trivial, chance, outpu
 from redone.records import GENERAL_GROUPS, SNS_FAMILIES, Record, Task, Verdict
 from redone.run.log import Log
 from redone.run.scoring import in_process
-from redone.sample.local import Answer
+from redone.sample.scripted import ScriptedSampler
 
 WORD = Task("word", "sns", "dialogue", "{q}", "{a}", "exact")
 
@@ -288,42 +288,24 @@ def test_chance_is_a_pass_rate_and_not_a_score():
 # Sampling
 
 
-class Scripted:
-    """A decoder that says `says(request)`, a group of texts, one request a step, the last one first."""
-
-    def __init__(self, encoder, says, group):
-        self.encoder, self.says, self.group = encoder, says, group
-        self.waiting = []
-        self.most = 0
-
-    @property
-    def in_flight(self):
-        return len(self.waiting)
-
-    def admit(self, requests):
-        self.waiting += requests
-        self.most = max(self.most, len(self.waiting))
-
-    def step(self):
-        request = self.waiting.pop()
-        end = self.encoder.tokenizer.eos_token_id
-        texts = [self.encoder.tokenizer(text, add_special_tokens=False)["input_ids"] for text in self.says(request)]
-        return [(request, tuple(Answer((*ids, end), (0.0,) * (len(ids) + 1), True) for ids in texts))]
-
-
 @pytest.fixture
 def encoder(make_tokenizer):
     return Encoder(make_tokenizer())
 
 
 @pytest.fixture
-def scripted(monkeypatch, encoder):
-    """Puts a scripted decoder in the place of the real one: scripted(says, group) -> it."""
+def scripted(monkeypatch):
+    """Puts a scripted sampler in the place of the real one: scripted(says) -> those that were made."""
 
-    def put(says, group):
-        decoder = Scripted(encoder, says, group)
-        monkeypatch.setattr(evaluate, "make_decoder", lambda policy, **settings: decoder)
-        return decoder
+    def put(says):
+        made = []
+
+        def make(policy, encoder, *, group, rows, **settings):
+            made.append(ScriptedSampler(says, encoder, group=group, rows=rows))
+            return made[-1]
+
+        monkeypatch.setattr(evaluate, "make_sampler", make)
+        return made
 
     return put
 
@@ -340,8 +322,13 @@ def sampled(encoder, given, *, samples, rows):
 def test_answers_come_back_in_the_records_order_with_their_verdicts(encoder, scripted):
     short, long = sns("short"), sns("long", think=True, rationale="{why}", budget=40)
     given = dataset(short, long, short=["a", "b", "c"], long=["d", "e"])
-    asked = given.split("eval")
-    scripted(lambda r: [f"so</think>{asked[r.key].answer}" if r.key >= 3 else asked[r.key].answer, "zzz"], 2)
+
+    def says(prompt, n):
+        number = int(prompt.partition("eval ")[2][0])
+        right = f"so</think>{'de'[number]}" if prompt.endswith("<think>") else "abc"[number]
+        return (right, "zzz")[n]
+
+    scripted(says)
     asked, judged = sampled(encoder, given, samples=2, rows=6)
     assert [item.record for item in judged] == asked
     assert [[v.score for v in item.verdicts] for item in judged] == [[1.0, 0.0]] * 5
@@ -349,22 +336,13 @@ def test_answers_come_back_in_the_records_order_with_their_verdicts(encoder, scr
     assert judged[4].verdicts[1].reason == "unparsable"
 
 
-@pytest.mark.parametrize(("rows", "most"), [(8, 4), (6, 3), (1, 1), (1000, 20)])
-def test_no_more_rows_are_decoded_at_once_than_were_allowed(encoder, scripted, rows, most):
-    given = dataset(WORD, word=["yes"] * 20)
-    decoder = scripted(lambda request: ["yes", "no"], 2)
-    _, judged = sampled(encoder, given, samples=2, rows=rows)
-    assert len(judged) == 20
-    assert decoder.most == most
-
-
 def test_no_record_is_no_answer(encoder, scripted):
-    scripted(lambda request: [], 1)
+    scripted(lambda prompt, n: "")
     assert sampled(encoder, Dataset({}, {}, {}), samples=1, rows=4) == ([], [])
 
 
 def test_rows_of_the_eval_file_hold_the_first_answer(encoder, scripted):
-    scripted(lambda request: ["yes", "no"], 2)
+    scripted(lambda prompt, n: ("yes", "no")[n])
     _, judged = sampled(encoder, dataset(WORD, word=["yes"]), samples=2, rows=4)
     assert output_rows(judged) == [
         {"id": "word/eval/0", "task": "word", "output": "yes", "score": 1.0, "reason": "right"}

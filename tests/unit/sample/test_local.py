@@ -1,5 +1,7 @@
 import math
 from collections import Counter
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,7 +10,9 @@ from transformers import GenerationConfig
 
 from redone.model.policy import Policy
 from redone.model.trees import pack
-from redone.sample.local import OrdinaryDecoder, Request, TreeDecoder, make_decoder, sample
+from redone.sample.local import TreeSampler, make_sampler, sample
+from redone.sample.ordinary import OrdinarySampler
+from redone.sample.protocol import Request
 
 LENGTHS = (5, 11, 1, 17, 8, 3, 13)
 BUDGETS = (20, 3, 25, 1, 40, 12, 33)
@@ -20,15 +24,28 @@ def requests(lengths=LENGTHS, budgets=BUDGETS, seed=0):
     return [Request(key, prompt, budget) for key, (prompt, budget) in enumerate(zip(prompts, budgets))]
 
 
-def finish(decoder, *waves, steps_between=0):
+def make(policy, *, seed=0, eos_ids=(), **settings):
+    """A sampler of tokens alone: of an encoder it needs no more than the end tokens."""
+    return make_sampler(policy, SimpleNamespace(eos_ids=frozenset(eos_ids)), seeds=lambda version: seed, **settings)
+
+
+def ordinary(policy, **settings):
+    return make(policy, packed=False, **settings)
+
+
+def tree(policy, **settings):
+    return make(policy, packed=True, **settings)
+
+
+def finish(sampler, *waves, steps_between=0):
     """key -> answers of every request, the waves admitted a few steps apart."""
     done = []
     for wave in waves:
-        decoder.admit(wave)
+        sampler.admit(wave)
         for _ in range(steps_between):
-            done += decoder.step()
-    while decoder.in_flight:
-        done += decoder.step()
+            done += sampler.step()
+    while sampler.in_flight:
+        done += sampler.step()
     assert len(done) == sum(map(len, waves))
     return {request.key: answers for request, answers in done}
 
@@ -58,10 +75,10 @@ def test_greedy_tree_decoding_equals_generate_for_prompts_admitted_at_different_
     lengths = [len(text) for text, budget in zip(expected, BUDGETS) if text[-1] in eos]
     assert len(set(lengths)) >= 3, "ends at different times"
     assert any(text[-1] not in eos for text in expected), "cut off by the budget"
-    decoder = make_decoder(policy, group=1, temperature=0.0, seed=0, eos_ids=eos)
-    assert isinstance(decoder, TreeDecoder)
+    sampler = make(policy, group=1, temperature=0.0, seed=0, eos_ids=eos)
+    assert isinstance(sampler, TreeSampler)
     mine = requests()
-    found = finish(decoder, mine[:2], mine[2:3], mine[3:], steps_between=2)
+    found = finish(sampler, mine[:2], mine[2:3], mine[3:], steps_between=2)
     for request, text in zip(mine, expected):
         [answer] = found[request.key]
         assert answer.tokens == text
@@ -70,7 +87,7 @@ def test_greedy_tree_decoding_equals_generate_for_prompts_admitted_at_different_
 
 def test_greedy_answers_of_a_group_are_all_the_same():
     policy = Policy(tiny("Qwen3"))
-    found = finish(make_decoder(policy, group=3, temperature=0.0, seed=0, eos_ids=[1]), requests())
+    found = finish(make(policy, group=3, temperature=0.0, seed=0, eos_ids=[1]), requests())
     assert all(len({answer.tokens for answer in answers}) == 1 for answers in found.values())
 
 
@@ -78,8 +95,8 @@ def test_greedy_answers_of_a_group_are_all_the_same():
 def test_sampled_log_probabilities_are_those_of_the_trainer(packed):
     policy = Policy(tiny("Qwen3"))
     mine = requests()
-    decoder = make_decoder(policy, group=4, temperature=0.7, seed=3, eos_ids=[1, 2, 3], packed=packed)
-    found = finish(decoder, mine[:3], mine[3:], steps_between=3)
+    sampler = make(policy, group=4, temperature=0.7, seed=3, eos_ids=[1, 2, 3], packed=packed)
+    found = finish(sampler, mine[:3], mine[3:], steps_between=3)
     trees = [(request.prompt, [answer.tokens for answer in found[request.key]]) for request in mine]
     expected, _ = policy.token_logprobs(pack(trees), 0.7)
     ours = torch.tensor([p for request in mine for answer in found[request.key] for p in answer.logprobs])
@@ -96,8 +113,8 @@ def test_answers_follow_the_models_distribution(packed):
     """
     policy = Policy(tiny("Qwen3", vocab_size=12, initializer_range=0.1))
     prompt, count, temperature = (3, 1, 4), 4000, 1.3
-    decoder = make_decoder(policy, group=count, temperature=temperature, seed=0, eos_ids=[], packed=packed)
-    [(_, answers)] = [*complete(decoder, [Request(0, prompt, 2)])]
+    sampler = make(policy, group=count, temperature=temperature, seed=0, eos_ids=[], packed=packed)
+    [(_, answers)] = [*complete(sampler, [Request(0, prompt, 2)])]
     pairs = [(a, b) for a in range(12) for b in range(12)]
     trees = [(list(prompt), [list(pair) for pair in pairs])]
     with torch.no_grad():
@@ -113,10 +130,10 @@ def test_answers_follow_the_models_distribution(packed):
     assert chi_square < freedom + 4 * math.sqrt(2 * freedom)
 
 
-def complete(decoder, wave):
-    decoder.admit(wave)
-    while decoder.in_flight:
-        yield from decoder.step()
+def complete(sampler, wave):
+    sampler.admit(wave)
+    while sampler.in_flight:
+        yield from sampler.step()
 
 
 def test_tokens_are_drawn_in_proportion_to_their_probability_and_never_without_one():
@@ -135,7 +152,7 @@ def test_the_same_seed_gives_the_same_answers_and_another_seed_others(packed):
     policy = Policy(tiny("Qwen3"))
 
     def run(seed):
-        return finish(make_decoder(policy, group=2, temperature=1.0, seed=seed, eos_ids=[1], packed=packed), requests())
+        return finish(make(policy, group=2, temperature=1.0, seed=seed, eos_ids=[1], packed=packed), requests())
 
     assert run(0) == run(0)
     assert run(0) != run(1)
@@ -146,66 +163,64 @@ def test_sampling_leaves_the_global_random_state_alone():
     torch.manual_seed(0)
     before = torch.random.get_rng_state()
     for packed in (True, False):
-        finish(make_decoder(policy, group=2, temperature=1.0, seed=0, eos_ids=[1], packed=packed), requests())
+        finish(make(policy, group=2, temperature=1.0, seed=0, eos_ids=[1], packed=packed), requests())
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("kind", ["Qwen3", "GPTNeo"])
-def test_the_ordinary_decoder_picks_greedily_what_the_other_picks_or_generate_alone(kind):
+def test_the_ordinary_sampler_picks_greedily_what_the_other_picks_or_generate_alone(kind):
     policy = Policy(tiny(kind))
     eos = a_common_end(policy.model)
-    found = finish(OrdinaryDecoder(policy, group=1, temperature=0.0, seed=0, eos_ids=eos), requests())
+    found = finish(ordinary(policy, group=1, temperature=0.0, seed=0, eos_ids=eos), requests())
     if policy.packed:
         assert {key: answers[0].tokens for key, answers in found.items()} == {
             key: answers[0].tokens
-            for key, answers in finish(
-                TreeDecoder(policy, group=1, temperature=0.0, seed=0, eos_ids=eos), requests()
-            ).items()
+            for key, answers in finish(tree(policy, group=1, temperature=0.0, seed=0, eos_ids=eos), requests()).items()
         }
     for request in requests():
         assert found[request.key][0].tokens == greedy_of_transformers(policy.model, request, eos)
 
 
-def test_models_that_are_not_served_get_the_ordinary_decoder():
-    decoder = make_decoder(Policy(tiny("GPTNeo")), group=1, temperature=0.0, seed=0, eos_ids=[])
-    assert isinstance(decoder, OrdinaryDecoder)
+def test_models_that_are_not_served_get_the_ordinary_sampler():
+    sampler = make(Policy(tiny("GPTNeo")), group=1, temperature=0.0, seed=0, eos_ids=[])
+    assert isinstance(sampler, OrdinarySampler)
 
 
-def test_the_ordinary_decoder_ignores_what_the_models_folder_says_about_sampling():
+def test_the_ordinary_sampler_ignores_what_the_models_folder_says_about_sampling():
     """A repetition penalty or top-k in generation_config.json would sample from another policy than is trained."""
     policy = Policy(tiny("Qwen3"))
-    plain = finish(OrdinaryDecoder(policy, group=2, temperature=1.0, seed=0, eos_ids=[1]), requests())
+    plain = finish(ordinary(policy, group=2, temperature=1.0, seed=0, eos_ids=[1]), requests())
     policy.model.generation_config.update(
         do_sample=True, top_k=2, top_p=0.5, temperature=0.3, repetition_penalty=3.0, suppress_tokens=[5, 6, 7]
     )
-    assert finish(OrdinaryDecoder(policy, group=2, temperature=1.0, seed=0, eos_ids=[1]), requests()) == plain
+    assert finish(ordinary(policy, group=2, temperature=1.0, seed=0, eos_ids=[1]), requests()) == plain
     assert policy.model.generation_config.top_k == 2, "and puts it back"
 
 
 def test_answers_come_back_while_others_are_still_being_written():
     """One prompt of four with a budget of 2, the others of 9: it need not wait for them."""
     policy = Policy(tiny("Qwen3"))
-    decoder = make_decoder(policy, group=2, temperature=1.0, seed=0, eos_ids=[])
-    decoder.admit(requests((3, 3, 3, 3), (9, 2, 9, 9)))
-    assert decoder.in_flight == 4
-    [(request, answers)] = [done for _ in range(3) for done in decoder.step()]
+    sampler = make(policy, group=2, temperature=1.0, seed=0, eos_ids=[])
+    sampler.admit(requests((3, 3, 3, 3), (9, 2, 9, 9)))
+    assert sampler.in_flight == 4
+    [(request, answers)] = [done for _ in range(3) for done in sampler.step()]
     assert (request.key, [len(answer.tokens) for answer in answers]) == (1, [2, 2])
-    assert decoder.in_flight == 3
+    assert sampler.in_flight == 3
 
 
 def test_a_budget_of_one_token_needs_no_decoding_step():
     policy = Policy(tiny("Qwen3"))
-    decoder = make_decoder(policy, group=2, temperature=1.0, seed=0, eos_ids=[])
-    decoder.admit(requests((3, 4), (1, 1)))
-    assert [len(answer.tokens) for _, answers in decoder.step() for answer in answers] == [1, 1, 1, 1]
-    assert decoder.in_flight == 0
+    sampler = make(policy, group=2, temperature=1.0, seed=0, eos_ids=[])
+    sampler.admit(requests((3, 4), (1, 1)))
+    assert [len(answer.tokens) for _, answers in sampler.step() for answer in answers] == [1, 1, 1, 1]
+    assert sampler.in_flight == 0
 
 
 def test_every_prompt_runs_through_the_model_once_and_every_sampled_token_at_most_once():
     policy = Policy(tiny("Qwen3"))
     seen = []
     policy.model.get_input_embeddings().register_forward_hook(lambda module, inputs, _: seen.append(inputs[0].numel()))
-    found = finish(make_decoder(policy, group=4, temperature=1.0, seed=0, eos_ids=[1, 2, 3]), requests())
+    found = finish(make(policy, group=4, temperature=1.0, seed=0, eos_ids=[1, 2, 3]), requests())
     lengths = [len(answer.tokens) for answers in found.values() for answer in answers]
     assert sum(seen) == sum(LENGTHS) + sum(lengths) - len(lengths)
 
@@ -215,10 +230,13 @@ def test_an_answer_that_may_stop_ends_at_the_next_look_and_not_before(packed):
     """The looks are after 16 and 32 tokens; request 0 may stop from 7 tokens on, request 4 from 17, others never."""
     policy = Policy(tiny("Qwen3"))
     settings = {"group": 1, "temperature": 0.0, "seed": 0, "eos_ids": [], "packed": packed}
-    free = finish(make_decoder(policy, **settings), requests())
+    free = finish(make(policy, **settings), requests())
     least = {0: 7, 4: 17}
-    stopping = make_decoder(policy, **settings, may_stop=lambda key, tokens: len(tokens) >= least.get(key, 99))
-    found = finish(stopping, requests())
+    stopping = [
+        replace(r, may_stop=lambda tokens, n=least[r.key]: len(tokens) >= n) if r.key in least else r
+        for r in requests()
+    ]
+    found = finish(make(policy, **settings), stopping)
     lengths = dict(zip(range(7), BUDGETS)) | {0: 16, 4: 32}
     for key, [answer] in found.items():
         assert answer.tokens == free[key][0].tokens[: lengths[key]]

@@ -6,13 +6,14 @@ import torch
 from tiny import gradient, reference_logprobs, relative, tiny
 
 from redone.algo.dapo import dapo_loss, token_weights
-from redone.config import RL
+from redone.config import Reinforce
 from redone.data.encode import Encoder
 from redone.data.mix import Mix, Stratum
 from redone.model.policy import Policy
 from redone.model.trees import pack
 from redone.records import Group, Record, Rollout, Task, Verdict
 from redone.run.scoring import in_process
+from redone.sample.local import make_sampler
 from redone.train import rl
 from redone.train.steps import make_optimizer, optimizer_step
 
@@ -28,15 +29,20 @@ def make_trainer(make_tokenizer):
         texts = [f"{i}" * (5 + i) for i in range(records)]
         pool = [Record(f"t/train/{i}", "t", ({"content": x},), "z", "train", "test") for i, x in enumerate(texts)]
         chosen = {"prompts": 4, "group": 4, "updates": 2, "learning_rate": 1e-3, "max_grad_norm": 1e9, **settings}
+        policy, encoder = Policy(tiny(kind, vocab_size=len(tokenizer))), Encoder(tokenizer)
+        settings = Reinforce(kind="reinforce", start="base", **chosen)
         return rl.Trainer(
             stage="explore",
-            policy=Policy(tiny(kind, vocab_size=len(tokenizer))),
-            encoder=Encoder(tokenizer),
+            policy=policy,
+            sampler=make_sampler(
+                policy, encoder, group=settings.group, temperature=settings.temperature, seeds=lambda step: step
+            ),
+            encoder=encoder,
             tasks={"t": TASK},
             score_all=score_all,
             most_errors=0.1,
             mix=Mix([Stratum("sns", 1.0, {"t": 1.0})], {"t": pool}, seed=0),
-            settings=RL(**chosen),
+            settings=settings,
             seed=0,
             tokens_per_pass=tokens_per_pass,
         )
@@ -62,15 +68,10 @@ def make_groups(trainer, count, seed=0):
         [prompt] = trainer.encoder.prompts([record], trainer.tasks)
         groups.append(Group(record, prompt, rollouts, verdicts))
     known, _ = rl.add_old_logprobs(trainer, groups[::2])
-    shifted = []
-    for group in groups:
-        if id(group) in known:  # as if the weights had changed since
-            rows = known[id(group)].old_logprobs
-            moved = tuple(tuple(p + 0.4 * math.sin(7 * p) for p in row) for row in rows)
-            shifted.append(rl.with_old_logprobs(group, moved))
-        else:
-            shifted.append(group)
-    return shifted
+    for i, group in enumerate(known):  # as if the weights had changed since
+        moved = tuple(tuple(p + 0.4 * math.sin(7 * p) for p in row) for row in group.old_logprobs)
+        groups[2 * i] = rl.with_old_logprobs(group, moved)
+    return groups
 
 
 def watch(policy):

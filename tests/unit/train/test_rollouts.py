@@ -1,4 +1,4 @@
-"""Dynamic sampling with a scripted decoder and scores: no model is run."""
+"""Dynamic sampling with a scripted sampler and scores: no model is run."""
 
 from dataclasses import replace
 from itertools import count
@@ -8,31 +8,17 @@ import pytest
 import torch
 
 from redone.records import Record, Rollout, Task, Verdict
-from redone.sample.local import Answer, Request
+from redone.sample.protocol import Request
+from redone.sample.scripted import ScriptedSampler
 from redone.train.rl import shaped_rewards
 from redone.train.rollouts import by_task, collect, rollout_rows
 
 ALIVE, DEAD, BROKEN = (0.0, 1.0), (1.0, 1.0), (1.0, None)  # the scores of a group's two answers; None: no verdict
 
 
-class FakeDecoder:
-    """Answers one request a step, the latest first, and takes down how many it ever had at once and in all."""
-
-    def __init__(self):
-        self.waiting = []
-        self.most = self.admitted = 0
-
-    @property
-    def in_flight(self):
-        return len(self.waiting)
-
-    def admit(self, requests):
-        self.waiting += requests
-        self.admitted += len(requests)
-        self.most = max(self.most, len(self.waiting))
-
-    def step(self):
-        return [(self.waiting.pop(), (Answer((0,), (-1.0,), True), Answer((1,), (-1.0,), True)))]
+def make_sampler():
+    """Two answers a request, of one token each: 0 and 1."""
+    return ScriptedSampler(lambda prompt, n: (n,), group=2)
 
 
 class Script:
@@ -49,17 +35,18 @@ class Script:
         return record(number)
 
     def score(self, completed):
-        return [[self.scored(asked.key, answer) for answer in answers] for asked, answers in completed]
+        return [[self.scored(record, answer) for answer in answers] for record, answers in completed]
 
     def scored(self, record, answer):
         value = self.scores(int(record.id))[answer.tokens[0]]
         verdict = Verdict(0.0, "error") if value is None else Verdict(value, "right" if value == 1 else "wrong")
         return Rollout(record.id, answer.tokens, answer.logprobs, "", True, 0), verdict
 
-    def collect(self, decoder, prompts, pool=1000, **options):
-        return collect(
-            decoder, self.draw, lambda r: Request(r, (1,), 4), self.score, prompts=prompts, pool=pool, **options
-        )
+    def collect(self, sampler, prompts, pool=1000, **options):
+        def request(ticket, record):
+            return Request(ticket, (1,), 4)
+
+        return collect(sampler, self.draw, request, self.score, prompts=prompts, pool=pool, **options)
 
 
 def record(number, task="t"):
@@ -77,11 +64,11 @@ def numbers(groups):
 def test_half_dead_every_step_is_full_and_one_group_is_generated_for_each_dead_one():
     script = Script(every_other_is_dead)
     for _ in range(5):
-        decoder = FakeDecoder()
-        found = script.collect(decoder, prompts=8)
+        sampler = make_sampler()
+        found = script.collect(sampler, prompts=8)
         assert len(found.groups) == 8
         assert all(number % 2 == 0 for number in numbers(found.groups))
-        assert decoder.admitted == 8 + len(found.dropped)
+        assert sampler.admitted == 8 + len(found.dropped)
         assert not found.surplus
         assert not found.starved
 
@@ -92,8 +79,8 @@ def test_surplus_is_used_in_the_next_step_before_anything_new_is_drawn():
     script = Script(lambda number: lots[number])
     carried, left_over = [], 0
     for _ in range(6):
-        before, decoder = len(script.drawn), FakeDecoder()
-        found = script.collect(decoder, prompts=8, refill=4, carried=carried)
+        before, sampler = len(script.drawn), make_sampler()
+        found = script.collect(sampler, prompts=8, refill=4, carried=carried)
         left_over += len(carried)
         assert found.groups[: len(carried)] == carried
         assert found.carried == len(carried)
@@ -101,46 +88,46 @@ def test_surplus_is_used_in_the_next_step_before_anything_new_is_drawn():
         fresh = numbers(found.fresh)
         assert sorted(fresh) == script.drawn[before:]
         needed = 8 - len(carried) + len(found.dropped)
-        assert needed <= decoder.admitted < needed + 4
+        assert needed <= sampler.admitted < needed + 4
         carried = found.surplus
     assert left_over > 0, "or nothing was tested"
 
 
 def test_a_step_that_earlier_ones_have_filled_generates_nothing():
-    first = Script(lambda number: ALIVE).collect(FakeDecoder(), prompts=6).groups
-    decoder = FakeDecoder()
-    found = Script(lambda number: ALIVE).collect(decoder, prompts=4, carried=first)
-    assert decoder.admitted == 0
+    first = Script(lambda number: ALIVE).collect(make_sampler(), prompts=6).groups
+    sampler = make_sampler()
+    found = Script(lambda number: ALIVE).collect(sampler, prompts=4, carried=first)
+    assert sampler.admitted == 0
     assert found.groups == first[:4]
     assert found.surplus == first[4:]
     assert found.fresh == []
 
 
 def test_no_more_prompts_are_in_flight_than_allowed():
-    decoder = FakeDecoder()
-    found = Script(every_other_is_dead).collect(decoder, prompts=8, in_flight=3)
-    assert decoder.most == 3
+    sampler = make_sampler()
+    found = Script(every_other_is_dead).collect(sampler, prompts=8, in_flight=3)
+    assert sampler.most == 3
     assert len(found.groups) == 8
 
 
 def test_errors_are_kept_apart_and_replaced_like_dead_groups():
     """Record 1 could not be scored: it is neither informative nor constant, whatever its other answer got."""
-    found = Script(lambda number: BROKEN if number == 1 else ALIVE).collect(FakeDecoder(), prompts=4)
+    found = Script(lambda number: BROKEN if number == 1 else ALIVE).collect(make_sampler(), prompts=4)
     assert numbers(found.errors) == [1]
     assert sorted(numbers(found.groups)) == [0, 2, 3, 4]
     assert found.dropped == []
 
 
 def test_a_dead_pool_ends_the_step_after_one_pass_over_it():
-    decoder = FakeDecoder()
-    found = Script(lambda number: DEAD).collect(decoder, prompts=4, pool=10)
+    sampler = make_sampler()
+    found = Script(lambda number: DEAD).collect(sampler, prompts=4, pool=10)
     assert found.starved
     assert found.groups == []
-    assert decoder.admitted == len(found.dropped) == 10
+    assert sampler.admitted == len(found.dropped) == 10
 
 
 def test_a_nearly_dead_pool_trains_on_the_groups_there_are():
-    found = Script(lambda number: ALIVE if number in (2, 7) else DEAD).collect(FakeDecoder(), prompts=4, pool=10)
+    found = Script(lambda number: ALIVE if number in (2, 7) else DEAD).collect(make_sampler(), prompts=4, pool=10)
     assert found.starved
     assert sorted(numbers(found.groups)) == [2, 7]
 
@@ -148,7 +135,7 @@ def test_a_nearly_dead_pool_trains_on_the_groups_there_are():
 def test_the_filter_looks_at_the_outcome_and_not_at_the_penalised_reward():
     """Both answers are right, one is overlong: penalised they differ, and yet there is nothing to learn from."""
     script = Script(lambda number: DEAD)
-    found = script.collect(FakeDecoder(), prompts=1, pool=1)
+    found = script.collect(make_sampler(), prompts=1, pool=1)
     task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
     [group] = found.dropped
     long = Rollout("0", (0,) * 40, (-1.0,) * 40, "", True, 0)
@@ -158,7 +145,7 @@ def test_the_filter_looks_at_the_outcome_and_not_at_the_penalised_reward():
 
 def test_a_spread_that_the_penalty_evens_out_is_informative_all_the_same():
     """Scores 0 and 1, the right one overlong by the whole zone: shaped both are 0, and the group stays in."""
-    found = Script(lambda number: ALIVE).collect(FakeDecoder(), prompts=1)
+    found = Script(lambda number: ALIVE).collect(make_sampler(), prompts=1)
     [group] = found.groups
     long = Rollout("0", (0,) * 40, (-1.0,) * 40, "", True, 0)
     task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
@@ -170,7 +157,7 @@ def test_a_spread_that_the_penalty_evens_out_is_informative_all_the_same():
 def test_the_table_by_task_counts_groups_answers_and_errors():
     """One alive, one dead, one broken group: of six answers five were scored, four of them 1."""
     script = Script(lambda number: (ALIVE, DEAD, BROKEN)[number])
-    found = script.collect(FakeDecoder(), prompts=2, pool=3)
+    found = script.collect(make_sampler(), prompts=2, pool=3)
     task = Task("t", "sns", "dialogue", "", "", "exact")
     table = by_task(found.fresh, {"t": task}, 1e-3)
     assert table["t"] == pytest.approx(
@@ -179,7 +166,7 @@ def test_the_table_by_task_counts_groups_answers_and_errors():
 
 
 def test_rollout_lines_hold_the_unpenalised_score_and_the_advantage_where_there_was_one():
-    [group] = Script(lambda number: ALIVE).collect(FakeDecoder(), prompts=1).groups
+    [group] = Script(lambda number: ALIVE).collect(make_sampler(), prompts=1).groups
     trained = rollout_rows(3, group, [-0.7, 0.7])
     assert [(row["step"], row["id"], row["score"], row["advantage"]) for row in trained] == [
         (3, "0", 0.0, -0.7),

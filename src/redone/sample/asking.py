@@ -1,0 +1,118 @@
+"""Texts of a sampler that answers in tokens: prompts encoded, requests scheduled, answers decoded."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from redone.data.encode import CLOSE, OPEN, Encoder
+from redone.model.policy import Policy
+from redone.model.trees import split_by_tokens
+from redone.records import Prompt, Text
+from redone.sample.protocol import Answer, Completed, Request, Sampler
+
+_PREFILL = 1 << 15  # tokens of prompts that are admitted at once
+_CACHE = 2 << 30  # bytes that keys and values may take on a CPU
+
+
+def ask(
+    sampler: Sampler,
+    encoder: Encoder,
+    prompts: Sequence[Prompt],
+    *,
+    group: int,
+    rows: int,
+    room: int,
+    context: int | None = None,
+    copies: int = 1,
+) -> Iterator[list[Text]]:
+    """`group` texts to each prompt, those of a prompt together, after each of the sampler's steps.
+
+    rows: most answers decoded at once. room: tokens whose keys and values may be kept. context: tokens that the model
+    has room for. copies: how often a prompt's keys and values are kept for its group.
+    """
+    assert not sampler.in_flight, "the sampler has answers in flight"
+    requests, cut = [], []
+    for ticket, (prompt, tokens) in enumerate(zip(prompts, encoder.encode(prompts))):
+        seen, budget = fitted(tokens, prompt.budget, context)
+        requests.append(Request(ticket, seen, budget, _may_stop(encoder, prompt)))
+        cut.append(len(tokens) - len(seen))
+    at_once = max(1, rows // group)
+    for completed in scheduled(sampler, requests, group=group, at_once=at_once, room=room, copies=copies):
+        yield [
+            _text(encoder, prompts[request.key], n, answer, cut[request.key])
+            for request, answers in completed
+            for n, answer in enumerate(answers)
+        ]
+
+
+def scheduled(
+    sampler: Sampler, requests: Sequence[Request], *, group: int, at_once: int, room: int, copies: int
+) -> Iterator[list[Completed]]:
+    """What each of the sampler's steps completes, until every request is answered.
+
+    Requests of similar work go together, and new ones join when at most half as many as may be are in flight and at
+    most half the room is taken: every admission costs a pass of its own.
+    """
+    waiting = deque(sorted(requests, key=lambda r: (-r.budget, len(r.prompt), r.key)))
+    flying: dict[int, int] = {}  # key -> tokens whose keys and values are kept
+    while waiting or flying:
+        if 2 * len(flying) <= at_once and 2 * sum(flying.values()) <= room:
+            wave = []
+            while waiting and len(flying) < at_once:
+                size = copies * len(waiting[0].prompt) + group * waiting[0].budget
+                if flying and sum(flying.values()) + size > room:
+                    break
+                wave.append(waiting.popleft())
+                flying[wave[-1].key] = size
+            for part in split_by_tokens([(request.prompt, ()) for request in wave], _PREFILL):
+                sampler.admit([wave[i] for i in part])
+        completed = sampler.step()
+        for request, _ in completed:
+            del flying[request.key]
+        yield completed
+
+
+def cache_room(policy: Policy) -> int:
+    """Tokens whose keys and values a sampler may keep: a quarter of a GPU's free memory, 2 GiB on a CPU."""
+    on_gpu = policy.device.type == "cuda"
+    free = torch.cuda.mem_get_info(policy.device)[0] // 4 if on_gpu else _CACHE
+    return free // policy.bytes_per_token
+
+
+def fitted(prompt: tuple[int, ...], budget: int, context: int | None) -> tuple[tuple[int, ...], int]:
+    """The prompt's last tokens that a context has room for, and the budget of the answer.
+
+    An answer has what the prompt leaves of the context. The prompt loses its beginning where it would not leave the
+    budget, or a quarter of the context if that is less.
+    """
+    if context is None:
+        return prompt, budget
+    seen = prompt[-(context - min(budget, context // 4)) :]
+    return seen, min(budget, context - len(seen))
+
+
+def cut_at(text: str, stop: Sequence[str]) -> tuple[str, bool]:
+    """The text up to the first stop text in its answer, and whether there was one. The answer is what follows a closed
+    thinking part, without the space around it; thinking that never closes has none yet."""
+    _, closed, after = text.partition(CLOSE)
+    if not closed and text.lstrip().startswith(OPEN):
+        return text, False
+    answer = after.strip() if closed else text
+    places = [place for one in stop if (place := answer.find(one)) >= 0]
+    if not places:
+        return text, False
+    start = len(text) - len(after.lstrip()) if closed else 0
+    return text[: start + min(places)], True
+
+
+def _may_stop(encoder: Encoder, prompt: Prompt) -> Callable[[Sequence[int]], bool] | None:
+    """Stop texts are for models that complete a text; one that chats ends its answers itself."""
+    if encoder.chats or not prompt.stop:
+        return None
+    return lambda tokens: cut_at(encoder.decode(tokens, prompt.think), prompt.stop)[1]
+
+
+def _text(encoder: Encoder, prompt: Prompt, n: int, answer: Answer, cut: int) -> Text:
+    text, stopped = cut_at(encoder.decode(answer.tokens, prompt.think), () if encoder.chats else prompt.stop)
+    return Text(prompt.key, n, text, answer.finished or stopped, answer.logprobs, cut=cut)
