@@ -11,8 +11,8 @@ import pytest
 from redone import cli
 from redone.cli.run import DEMO
 from redone.files import read_jsonl
-from redone.rewards.program import unavailable
 from redone.run.log import Log
+from redone.sandbox.isolate import unavailable
 
 
 def test_eval_writes_outputs_and_scores_of_the_chosen_split(tiny_run: Path, tiny_model: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "model": {"data", *FLOOR},
     "benchmark": {"rewards", "data", "algo", *FLOOR},
     "sample": {"model", "data", *FLOOR},
-    "run": {"config", "model", "data", "rewards", "served", *FLOOR},
+    "run": {"config", "model", "data", "rewards", "sandbox", "served", *FLOOR},
     "measure": {"sample", "run", *BELOW_SAMPLE},
     "train": {"config", "sample", "run", *BELOW_SAMPLE},
     "report": {"measure", "train", "sample", "run", *BELOW_SAMPLE},

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from redone.records import Record, Verdict
+from redone.rewards.outside import Found
 from redone.rewards.program import code_of, program
 
 _NARROW = str.maketrans({wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: " "})
@@ -74,7 +75,7 @@ print(_json.dumps(Solution().{name}(*map(_json.loads, _sys.stdin.read().splitlin
 """
 
 
-def contest(record: Record, output: str) -> Verdict:
+def contest(record: Record, output: str) -> Found:
     """`program` on the public tests of a problem of LiveCodeBench, all of which it must pass.
 
     record.fields: "public_test_cases", a JSON text of {"input", "output", "testtype"}, and "metadata", one of

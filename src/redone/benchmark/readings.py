@@ -1,6 +1,7 @@
 """What compares an output with a record in a reading of a benchmark: the training rewards, and the published checks.
 
-All are pure: (record, output, **options) -> Verdict, whose parts the reading's aggregate sums up.
+All are pure: (record, output, **options) -> Verdict, or what it waits for (rewards.outside). The reading's aggregate
+sums up the verdicts' parts.
 """
 
 import ast
@@ -14,6 +15,7 @@ from redone.benchmark.harness import choice, contest
 from redone.records import Record, Task, Verdict
 from redone.rewards import REWARDS, SANDBOXED
 from redone.rewards.extract import extracted
+from redone.rewards.outside import Found
 from redone.rewards.program import asserts, code_of
 
 
@@ -45,7 +47,7 @@ def exact_match(
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
-def completed(record: Record, output: str) -> Verdict:
+def completed(record: Record, output: str) -> Found:
     """`asserts` of HumanEval's prompt with the output: a completion, a whole function, or prose with one of them in a
     fenced block. A completion that lost the indentation of its first line, or of all, gets it back."""
     return asserts(record, completion(record, output))
@@ -72,7 +74,7 @@ def _parses(code: str) -> bool:
     return True
 
 
-READINGS: Mapping[str, Callable[..., Verdict]] = {
+READINGS: Mapping[str, Callable[..., Found]] = {
     **REWARDS,
     "exact_match": exact_match,
     "completed": completed,
@@ -96,6 +98,6 @@ AGGREGATES: Mapping[str, aggregate.Aggregate] = {
 }
 
 
-def read(task: Task, record: Record, output: str, finished: bool) -> Verdict:
-    """The verdict of a reading's task on an output, as `redone.rewards.score` gives that of a training task."""
+def read(task: Task, record: Record, output: str, finished: bool) -> Found:
+    """What `redone.rewards.score` gives for a training task, of a reading's task on an output."""
     return READINGS[task.reward](record, extracted(output, task.extract), **task.options)

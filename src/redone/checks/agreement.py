@@ -6,10 +6,11 @@ A judge is trusted where nothing can be verified; how far that trust goes can on
 from dataclasses import dataclass
 
 from redone.data.load import Dataset
-from redone.measure.tasks import unthought
+from redone.measure.trivial import unthought
 from redone.records import Task
-from redone.rewards import JUDGED, score, uses
-from redone.served import judge
+from redone.rewards import JUDGED, uses
+from redone.run.scoring import Asked, AskJudge, ScoreAll
+from redone.served.judge import grade, grading
 
 RUBRIC = "Is this a right answer to the task? 10 is right, 0 is wrong."
 
@@ -30,14 +31,22 @@ def verifiable(dataset: Dataset) -> list[Task]:
     return [task for task in dataset.tasks.values() if not uses(task, JUDGED)]
 
 
-def agreement(dataset: Dataset, task: Task, most: int) -> Agreement:
-    """Asks the judge twice for each of the first `most` eval records: about its answer, and the next record's."""
+def agreement(dataset: Dataset, task: Task, most: int, score_all: ScoreAll, judge: AskJudge) -> Agreement:
+    """Asks the judge twice for each of the first `most` eval records: about its answer, and the next record's.
+
+    Raises ValueError where the judge does not reply as asked.
+    """
     records = dataset.records[task.name]["eval"][:most]
+    answers = [tuple(dict.fromkeys((record.answer, records[i - 1].answer))) for i, record in enumerate(records)]
+    verdicts = score_all(
+        [Asked(record, [(unthought(task, text), True) for text in mine]) for record, mine in zip(records, answers)]
+    )
+    passes = [verdict.score >= task.pass_at for mine in verdicts for verdict in mine]
+    asked = [grading(RUBRIC, r.prompt_text, text) for r, mine in zip(records, answers) for text in mine]
     counts = {True: [0, 0], False: [0, 0]}
-    for i, record in enumerate(records):
-        for answer in dict.fromkeys((record.answer, records[i - 1].answer)):
-            passes = score(task, record, unthought(task, answer)).score >= task.pass_at
-            graded, _ = judge.grade(RUBRIC, record.prompt_text, answer)
-            counts[passes][0] += 1
-            counts[passes][1] += (graded >= 0.5) == passes
+    for passed, reply in zip(passes, judge(asked)):
+        if isinstance(reply, ValueError):
+            raise reply
+        counts[passed][0] += 1
+        counts[passed][1] += (grade(reply)[0] >= 0.5) == passed
     return Agreement(task.name, *counts[True], *counts[False])

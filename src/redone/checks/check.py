@@ -8,15 +8,18 @@ from redone.algo.dapo import overlong_cache
 from redone.data.encode import Encoder
 from redone.data.load import SPLITS, Dataset
 from redone.mistakes import nearest
-from redone.records import Record, Task
-from redone.rewards import JUDGED, SANDBOXED, score, uses, validate_options
-from redone.rewards.program import unavailable
-from redone.served.judge import INSTALL
+from redone.records import Record, Task, Verdict
+from redone.rewards import JUDGED, SANDBOXED, uses, validate_options
+from redone.run.scoring import Asked, ScoreAll
+from redone.sandbox.isolate import unavailable
+from redone.served.client import INSTALL
 
 _SHOWN = 20
 
 
-def check_rewards(dataset: Dataset, advance: Callable[[int], None] = lambda tasks: None) -> tuple[Dataset, list[str]]:
+def check_rewards(
+    dataset: Dataset, score_all: ScoreAll, advance: Callable[[int], None] = lambda tasks: None
+) -> tuple[Dataset, list[str]]:
     """The dataset without records whose gold answer their own reward does not score 1, and a note for each task
     that lost some.
 
@@ -30,7 +33,9 @@ def check_rewards(dataset: Dataset, advance: Callable[[int], None] = lambda task
             notes.append(f"{name}: a judge decides, so its reference answers were not checked")
             advance(1)
             continue
-        bad = {record.id: flaw for record in _all(dataset, name) if (flaw := _gold_flaw(task, record))}
+        gold = _all(dataset, name)
+        verdicts = score_all([Asked(record, [(record.gold_text, True)]) for record in gold])
+        bad = {r.id: flaw for r, [verdict] in zip(gold, verdicts) if (flaw := _gold_flaw(r, verdict))}
         if bad and task.on_bad_gold == "drop":
             records[name] = {s: tuple(r for r in dataset.records[name][s] if r.id not in bad) for s in SPLITS}
             notes.append(f"{name}: {len(bad)} records left out, whose reference answer their reward does not score 1")
@@ -87,12 +92,10 @@ def check_judge(tasks: Mapping[str, Task], base_url: str | None, model: str) -> 
         raise ValueError(f"task {asking[0]} asks a judge; install the client of its endpoint: {INSTALL}")
 
 
-def _gold_flaw(task: Task, record: Record) -> str:
+def _gold_flaw(record: Record, verdict: Verdict) -> str:
     """The line that says what is wrong with the record's reference answer, or nothing."""
-    try:
-        verdict = score(task, record, record.gold_text)
-    except ValueError as error:  # the reward cannot read its own record
-        return f"{record.source}: {error}"
+    if verdict.reason == "error":  # the reward cannot read its own record
+        return f"{record.source}: {verdict.note.removeprefix('ValueError: ')}"
     if verdict.score == 1.0:
         return ""
     why = verdict.note or verdict.reason

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from redone.data.load import Dataset
-from redone.measure.tasks import trivial_verdicts, unthought
+from redone.measure.trivial import trivial_verdicts, unthought
 from redone.records import Record, Task
-from redone.rewards import score
+from redone.run.scoring import Asked, ScoreAll
 
 MOST_LABELS = 20  # a task with more distinct answers has no label set to list
 _LOOK_ALIKE = str.maketrans("aceopxyABCEHKMOPTX", "асеорхуАВСЕНКМОРТХ")  # Cyrillic
 
 
 @dataclass(frozen=True)
-class Asked:
+class Situation:
     """A record, two others of its task, and the answers one can choose from."""
 
     record: Record
@@ -26,7 +26,7 @@ class Asked:
     labels: tuple[str, ...]
 
 
-CHEATS: Mapping[str, Callable[[Asked], str]] = {
+CHEATS: Mapping[str, Callable[[Situation], str]] = {
     "empty": lambda a: "",
     "every option": lambda a: " , ".join(a.labels),
     "prompt echoed": lambda a: a.record.prompt_text,
@@ -57,27 +57,30 @@ class Stress:
         return {cheat: value for cheat, value in self.earned.items() if value > self.baseline}
 
 
-def stress(dataset: Dataset, task: Task, most: int = 40) -> Stress:
+def stress(dataset: Dataset, task: Task, score_all: ScoreAll, most: int = 40) -> Stress:
     """What gold answers, other records' answers and each cheat would earn over the first eval records."""
     records = dataset.records[task.name]["eval"][:most]
     labels = _labels(dataset, task)
-    asked = [
-        Asked(record, (records[i - 1], records[i - 2]), labels or tuple(_candidates(task, record)))
+    situations = [
+        Situation(record, (records[i - 1], records[i - 2]), labels or tuple(_candidates(task, record)))
         for i, record in enumerate(records)
     ]
 
-    def mean(answer: Callable[[Asked], str]) -> float:
-        texts = [answer(a) for a in asked]
-        written = [text if text.startswith("<think>") else unthought(task, text) for text in texts]
-        return fmean(score(task, a.record, text).score for a, text in zip(asked, written))
+    def mean(texts: Sequence[str]) -> float:
+        found = score_all([Asked(record, [(text, True)]) for record, text in zip(records, texts)])
+        return fmean(verdict.score for [verdict] in found)
 
-    trivial = trivial_verdicts(dataset, task, "eval", most).values()
+    def earned(answer: Callable[[Situation], str]) -> float:
+        texts = [answer(one) for one in situations]
+        return mean([text if text.startswith("<think>") else unthought(task, text) for text in texts])
+
+    trivial = trivial_verdicts(dataset, [task], "eval", most, score_all)[task.name].values()
     return Stress(
         task=task.name,
-        gold=fmean(score(task, record, record.gold_text).score for record in records),
-        others=mean(lambda a: a.others[0].answer),
+        gold=mean([record.gold_text for record in records]),
+        others=earned(lambda a: a.others[0].answer),
         baseline=max(fmean(verdict.score for verdict in verdicts) for verdicts in trivial),
-        earned={name: mean(cheat) for name, cheat in CHEATS.items()},
+        earned={name: earned(cheat) for name, cheat in CHEATS.items()},
     )
 
 

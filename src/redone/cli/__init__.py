@@ -104,11 +104,11 @@ def command_eval(options: argparse.Namespace) -> int:
         records = evaluate.first_of_each_task(lab.dataset, options.split, config.eval.records)
         try:
             judged = sample(lab, "base", records, 1, 0.0, options.split)
+            trivial = evaluate.baselines(lab.dataset, options.split, lab.score_all, config.eval.records)
         except Interrupted as where:
             log.line(f"Stopped {where}; nothing was written.")
             return 130
     pairs = [(item.record, item.verdicts[0]) for item in judged]
-    trivial = evaluate.baselines(lab.dataset, options.split, config.eval.records)
     table = evaluate.summarise(lab.dataset, pairs, trivial, seed=config.seed, resamples=config.eval.bootstrap)
     write_jsonl(options.out / f"{options.split}.jsonl.gz", evaluate.output_rows(judged))
     results = {"split": options.split, "models": {"model": table}}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from redone.config import RunConfig
     from redone.data.load import Dataset
     from redone.run.log import Log
+    from redone.run.scoring import ScoreAll
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,11 @@ def check(options: Options) -> None:
         removed = checked.dataset.removed[name]
         print(f"{name:<28} {task.family:<24} {sizes}" + (f"  {removed} repeated ones removed" if removed else ""))
     print(f"{len(checked.dataset.tasks)} tasks, all reference answers score 1, everything fits.")
-    if options.rewards:
-        _print_stress(checked.dataset, log)
-    if options.judge:
-        _print_agreement(checked.dataset, config, options.judge, log)
+    with prepare.scoring(config, checked.dataset.tasks) as score_all:
+        if options.rewards:
+            _print_stress(checked.dataset, score_all, log)
+        if options.judge:
+            _print_agreement(checked.dataset, score_all, config, options.judge, log)
 
 
 def _print_protections() -> None:
@@ -77,7 +79,7 @@ def _print_protections() -> None:
         print(f"{'yes' if layer.active else 'NO ' if layer.needed else 'no '}  {layer.name:<22} {layer.detail}")
 
 
-def _print_stress(dataset: Dataset, log: Log) -> None:
+def _print_stress(dataset: Dataset, score_all: ScoreAll, log: Log) -> None:
     """A line per task: what gold, other records' answers, and the best trivial answer earn; then the holes."""
     from redone.checks.agreement import verifiable
     from redone.checks.stress import CHEATS, stress
@@ -86,7 +88,7 @@ def _print_stress(dataset: Dataset, log: Log) -> None:
     with log.bar("stress test of the rewards", len(tasks)) as bar:
         found = []
         for task in tasks:
-            found.append(stress(dataset, task))
+            found.append(stress(dataset, task, score_all))
             bar.advance(1)
     print(f"\nMean reward, 0 to 100, of up to 40 eval records for {len(CHEATS)} cheats: {', '.join(CHEATS)}.")
     print(f"{'task':<28} {'gold':>6} {'others':>6} {'trivial':>7} {'cheats':>6}  the cheat that pays most")
@@ -103,17 +105,18 @@ def _print_stress(dataset: Dataset, log: Log) -> None:
         print(f"Not tried, because a judge decides: {', '.join(judged)}.")
 
 
-def _print_agreement(dataset: Dataset, config: RunConfig, most: int, log: Log) -> None:
+def _print_agreement(dataset: Dataset, score_all: ScoreAll, config: RunConfig, most: int, log: Log) -> None:
     """A line per verifiable task: on how many right and how many wrong answers the judge agrees with its reward."""
     from redone.checks.agreement import agreement, verifiable
 
-    if prepare.court(config, Path("runs") / config.name, log) is None:
+    judge = prepare.judge_of(config, Path("runs") / config.name, log)
+    if judge is None:
         raise ValueError("--judge: name one: judge.base_url and judge.model")
     tasks = verifiable(dataset)
     with log.bar("agreement with the judge", len(tasks)) as bar:
         found = []
         for task in tasks:
-            found.append(agreement(dataset, task, most))
+            found.append(agreement(dataset, task, most, score_all, judge))
             bar.advance(1)
     print(f"\n{'task':<28} {'right answers':>22} {'wrong answers':>22}   on which the judge agrees with the reward")
     for mine in found:

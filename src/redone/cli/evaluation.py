@@ -40,14 +40,14 @@ from redone.measure.predictions import Outputs, read_predictions
 from redone.measure.suite import combined
 from redone.records import Record
 from redone.rewards import uses
-from redone.rewards.program import unavailable
 from redone.run.log import Interrupted, Log, quiet_transformers
 from redone.run.scoring import Scorer
+from redone.sandbox.isolate import unavailable
 
 if TYPE_CHECKING:
     from redone.measure.ask import Question, Source
 
-SECONDS, MEMORY = 60.0, 4096  # the longest that one output may take to score, and MiB
+SECONDS, MEMORY = 60.0, 4096  # the most CPU time that one output may take to score, and MiB
 
 Records = Mapping[str, Sequence[Record]]  # subset -> records
 
@@ -273,7 +273,7 @@ def score_all(
     tasks = {name: task for benchmark in benchmarks for name, task in scoring.reading_tasks(benchmark).items()}
     scores, items = [], []
     subsets = sum(len(benchmark.subsets) for benchmark in benchmarks)
-    scorer = Scorer(tasks, workers=os.cpu_count() or 1, seconds=SECONDS, memory=MEMORY, score=read, say=log.line)
+    scorer = Scorer(tasks, workers=os.cpu_count() or 1, seconds=SECONDS, memory=MEMORY, score=read)
     with scorer, log.bar("scoring", subsets) as bar:
         for benchmark in benchmarks:
             found, lines = scoring.score_outputs(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from redone.config import RunConfig
     from redone.data.encode import Encoder
     from redone.data.load import Dataset, Pack
+    from redone.records import Task
     from redone.run.lab import Lab
     from redone.run.log import Log
-    from redone.served.judge import Endpoint
+    from redone.run.scoring import Scorer
+    from redone.served.judge import Judge
 
 PACKS = Path(__file__).parents[1] / "packs"
 
@@ -95,7 +97,8 @@ def check(config: RunConfig, log: Log) -> Checked:
         checks.check_options(dataset.tasks)
         dataset, left_out = checks.check_sandbox(dataset, config.scoring.sandbox_missing)
         checks.check_judge(dataset.tasks, config.judge.base_url, config.judge.model)
-        dataset, notes = checks.check_rewards(dataset, bar.advance)
+        with scoring(config, dataset.tasks) as score_all:
+            dataset, notes = checks.check_rewards(dataset, score_all, bar.advance)
         checks.check_lengths(dataset, encoder, max_context, bar.advance)
     if dataset.overlap:
         counts = ", ".join(f"{name} {count}" for name, count in dataset.overlap.items())
@@ -162,7 +165,6 @@ def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Iterat
     from redone.model.places import loading
     from redone.model.policy import Policy
     from redone.run.lab import Lab
-    from redone.run.scoring import Scorer
 
     device = config.device
     if device == "auto":
@@ -177,30 +179,29 @@ def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Iterat
     if keep and not (out / "config.json").exists():
         write_json(out / "manifest.json", manifest(config, checked, policy, device))
         write_json(out / "config.json", config.model_dump(mode="json"))
+    dataset = checked.dataset
+    with scoring(config, dataset.tasks, judge_of(config, out, log)) as score_all:
+        yield Lab(config, dataset, checked.encoder, checked.base, out, log, device, checked.max_context, score_all)
+
+
+def scoring(config: RunConfig, tasks: Mapping[str, Task], judge: Judge | None = None) -> Scorer:
+    """What scores answers to the tasks within the configuration's bounds."""
+    from redone.run.scoring import Scorer
+
     bounds = config.scoring
-    tasks = checked.dataset.tasks
-    scorer = Scorer(
-        tasks,
-        workers=bounds.workers,
-        seconds=bounds.seconds,
-        memory=bounds.memory,
-        court=court(config, out, log),
-        say=log.line,
-    )
-    with scorer:
-        yield Lab(config, checked.dataset, checked.encoder, checked.base, out, log, device, checked.max_context, scorer)
+    return Scorer(tasks, workers=bounds.workers, seconds=bounds.seconds, memory=bounds.memory, judge=judge)
 
 
-def court(config: RunConfig, out: Path, log: Log) -> Endpoint | None:
-    """Where the run's judge is, if it has one; this process asks it too."""
-    from redone.served import judge
+def judge_of(config: RunConfig, out: Path, log: Log) -> Judge | None:
+    """The run's judge, if it has one."""
+    from redone.served.client import Service
+    from redone.served.judge import Judge
 
     asked = config.judge
     if asked.base_url is None:
         return None
-    endpoint = judge.Endpoint(asked.base_url, asked.model, str(out / "judge"), asked.key, asked.seconds)
-    judge.use(endpoint, lambda seconds, note: log.line(note) if note else None)
-    return endpoint
+    service = Service(asked.base_url, asked.model, key=asked.key, seconds=asked.seconds)
+    return Judge(service, out / "judge", log.line)
 
 
 def manifest(config: RunConfig, checked: Checked, policy: Any, device: str) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from redone.data.mix import derive_seed
 from redone.measure.score import exact
 from redone.model.policy import Policy
 from redone.records import Prompt, Record, Task, Text, Verdict
-from redone.rewards import score
 from redone.run.log import Log
 from redone.run.scoring import Asked, ScoreAll
 from redone.sample.local import make_sampler
@@ -153,25 +152,26 @@ def _interval(task: Task, verdicts: Sequence[Verdict], draws: Sequence[float]) -
     return 100.0 * low, 100.0 * high
 
 
-def baselines(dataset: Dataset, split: Any, most: int | None) -> dict[str, tuple[float, str]]:
+def baselines(dataset: Dataset, split: Any, score_all: ScoreAll, most: int | None) -> dict[str, tuple[float, str]]:
     """`best_trivial` of every task."""
-    return {name: best_trivial(dataset, task, split, most) for name, task in dataset.tasks.items()}
+    return {name: best_trivial(dataset, task, split, score_all, most) for name, task in dataset.tasks.items()}
 
 
-def best_trivial(dataset: Dataset, task: Task, split: Any, most: int | None = None) -> tuple[float, str]:
+def best_trivial(
+    dataset: Dataset, task: Task, split: Any, score_all: ScoreAll, most: int | None = None
+) -> tuple[float, str]:
     """Score, 0 to 100, and name of the best answer that needs no model."""
-    scores = {
-        kind: task_score(task, verdicts) for kind, verdicts in trivial_verdicts(dataset, task, split, most).items()
-    }
+    found = trivial_verdicts(dataset, task, split, score_all, most)
+    scores = {kind: task_score(task, verdicts) for kind, verdicts in found.items()}
     best = max(scores, key=lambda kind: (scores[kind], kind))
     return scores[best], best
 
 
-def chance(dataset: Dataset, task: Task, split: Any, most: int | None = None) -> float:
+def chance(dataset: Dataset, task: Task, split: Any, score_all: ScoreAll, most: int | None = None) -> float:
     """The highest pass rate, 0 to 1, of an answer that needs no model."""
     return max(
         fmean(v.score >= task.pass_at for v in verdicts)
-        for verdicts in trivial_verdicts(dataset, task, split, most).values()
+        for verdicts in trivial_verdicts(dataset, task, split, score_all, most).values()
     )
 
 
@@ -180,7 +180,9 @@ def unthought(task: Task, answer: str) -> str:
     return f"<think></think>{answer}" if task.think else answer
 
 
-def trivial_verdicts(dataset: Dataset, task: Task, split: Any, most: int | None = None) -> dict[str, list[Verdict]]:
+def trivial_verdicts(
+    dataset: Dataset, task: Task, split: Any, score_all: ScoreAll, most: int | None = None
+) -> dict[str, list[Verdict]]:
     """Verdicts on answers that need no model: majority label, first candidate, all of them, empty, source echoed."""
     labels = Counter(record.answer for record in dataset.records[task.name]["train"])
     majority = min(labels, key=lambda label: (-labels[label], label)) if labels else ""
@@ -191,7 +193,8 @@ def trivial_verdicts(dataset: Dataset, task: Task, split: Any, most: int | None 
     if task.source:
         kinds["source echoed"] = lambda r: str(r.fields[task.source])
     records = dataset.records[task.name][split][:most]
-    return {kind: [score(task, r, unthought(task, answer(r))) for r in records] for kind, answer in kinds.items()}
+    verdicts = score_all([Asked(r, [(unthought(task, answer(r)), True) for answer in kinds.values()]) for r in records])
+    return dict(zip(kinds, map(list, zip(*verdicts))))
 
 
 def output_rows(judged: Sequence[Judged]) -> list[dict[str, Any]]:

@@ -71,7 +71,7 @@ def examine(lab: Lab, name: str, before: Sequence[Judged], after: Sequence[Judge
         unknown_below=settings.unknown_below,
         solved_above=settings.solved_above,
         format_share=settings.format_share,
-        chance=measured.chance(lab.dataset, task, "probe", len(after)),
+        chance=measured.chance(lab.dataset, task, "probe", lab.score_all, len(after)),
         seed=derive_seed(lab.config.seed, "diagnose", name) % 2**32,
     )
 

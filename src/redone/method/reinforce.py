@@ -91,7 +91,8 @@ def difficulty(lab: Lab, stage: Stage) -> dict[str, float]:
     rates = json.loads(path.read_text(encoding="utf-8"))
     weights: dict[str, float] = {}
     for name, mine in records.items():
-        chance = measured.chance(lab.dataset, lab.dataset.tasks[name], "train", settings.difficulty_records)
+        task = lab.dataset.tasks[name]
+        chance = measured.chance(lab.dataset, task, "train", lab.score_all, settings.difficulty_records)
         known = by_difficulty({r.id: rates[r.id] for r in mine if r.id in rates}, chance, settings.difficulty_floor)
         weights |= {r.id: known.get(r.id, fmean(known.values())) for r in mine}
     return weights

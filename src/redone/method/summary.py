@@ -20,7 +20,7 @@ def summarise(lab: Lab) -> dict[str, Any]:
     settings = lab.config.eval
     models = {}
     with lab.timed("summary"), lab.log.bar("summary", len(lab.models)) as bar:
-        trivial = measured.baselines(lab.dataset, "eval", settings.records)
+        trivial = measured.baselines(lab.dataset, "eval", lab.score_all, settings.records)
         for model in lab.models:
             asked = [
                 Asked(by_id[row["id"]], [(row["output"], row["reason"] != "truncated")])

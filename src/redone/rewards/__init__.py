@@ -1,11 +1,14 @@
 """Rewards: pure functions from a record and an answer to a verdict.
 
+A reward that needs the outside, code that is run or a judge, gives a Pending: its requests, as data, and the verdict on
+the replies. The run performs the act between them (run/scoring.py).
+
 A task names one of REWARDS, gives it options, and names one of METRICS for its score over many records.
 """
 
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, get_args, get_origin
@@ -21,12 +24,13 @@ from redone.rewards.ifeval import ifeval
 from redone.rewards.judged import graded, preferred
 from redone.rewards.mathematics import mathematics
 from redone.rewards.metrics import anls, bleu, chrf, set_f1, token_f1
+from redone.rewards.outside import Found, together
 from redone.rewards.pattern import pattern
 from redone.rewards.program import asserts, calls, expression, program
 from redone.rewards.schema import json_schema, sections, tags
 from redone.rewards.similarity import rouge_1, rouge_2, rouge_l
 
-REWARDS: dict[str, Callable[..., Verdict]] = {
+REWARDS: dict[str, Callable[..., Found]] = {
     "exact": exact,
     "set_f1": set_f1,
     "chrf": chrf,
@@ -50,7 +54,7 @@ REWARDS: dict[str, Callable[..., Verdict]] = {
     "judge": graded,
     "judge_pair": preferred,
 }
-COMPOSED: Mapping[str, Callable[..., Verdict]] = {  # of any of REWARDS, themselves included
+COMPOSED: Mapping[str, Callable[..., Found]] = {  # of any of REWARDS, themselves included
     "product": product,
     "weighted": weighted,
     "gate": gate,
@@ -63,8 +67,9 @@ COUNTING = ("set_f1", "token_f1")  # the rewards whose parts micro_f1 can add up
 LONGEST = 20_000  # characters of an answer: Unicode normalisation can take time quadratic in them
 
 
-def score(task: Task, record: Record, text: str, finished: bool = True) -> Verdict:
-    """The verdict on one answer as the model wrote it; `finished` is False where the budget cut it off.
+def score(task: Task, record: Record, text: str, finished: bool = True) -> Found:
+    """The verdict on one answer as the model wrote it, or what it waits for; `finished` is False where the budget
+    cut it off.
 
     "right" means that the score reaches task.pass_at. An answer of a thinking task that never closes its thinking, or
     one of more than LONGEST characters, scores 0 whatever it says, with the counts of an empty answer, so that micro_f1
@@ -78,12 +83,16 @@ def score(task: Task, record: Record, text: str, finished: bool = True) -> Verdi
     else:
         flaw = ""
     found = "" if flaw else extracted(answer.strip(), task.extract)
-    verdict = REWARDS[task.reward](record, found, **task.options)
-    if flaw:
-        verdict = Verdict(0.0, "unparsable", {**verdict.parts, "parsed": 0.0}, flaw)
-    elif verdict.score >= task.pass_at:
-        return replace(verdict, reason="right")
-    return verdict if finished else replace(verdict, reason="truncated")
+
+    def finish(verdicts: Sequence[Verdict]) -> Verdict:
+        [verdict] = verdicts
+        if flaw:
+            verdict = Verdict(0.0, "unparsable", {**verdict.parts, "parsed": 0.0}, flaw)
+        elif verdict.score >= task.pass_at:
+            return replace(verdict, reason="right")
+        return verdict if finished else replace(verdict, reason="truncated")
+
+    return together([REWARDS[task.reward](record, found, **task.options)], finish)
 
 
 def validate_options(task: Task) -> None:

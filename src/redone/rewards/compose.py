@@ -5,38 +5,44 @@ from math import prod
 from typing import Any
 
 from redone.records import Record, Verdict
+from redone.rewards.outside import Found, together
 
-Rewards = Mapping[str, Callable[..., Verdict]]
+Rewards = Mapping[str, Callable[..., Found]]
 
 
-def product(rewards: Rewards, record: Record, answer: str, *, of: list[Any]) -> Verdict:
+def product(rewards: Rewards, record: Record, answer: str, *, of: list[Any]) -> Found:
     """The product of the parts' scores: every part is a factor, and one 0 makes it 0."""
-    parts = _parts(rewards, record, answer, of)
-    return _composed(prod(verdict.score for verdict in parts.values()), parts)
+    return _composed(rewards, record, answer, of, prod)
 
 
-def weighted(rewards: Rewards, record: Record, answer: str, *, of: list[Any], weights: list[Any]) -> Verdict:
+def weighted(rewards: Rewards, record: Record, answer: str, *, of: list[Any], weights: list[Any]) -> Found:
     """The sum of the parts' scores by weights, which are brought to a sum of 1."""
-    parts = _parts(rewards, record, answer, of)
     share = sum(weights)
-    return _composed(sum(w * verdict.score for w, verdict in zip(weights, parts.values())) / share, parts)
+    return _composed(
+        rewards, record, answer, of, lambda scores: sum(w * score for w, score in zip(weights, scores)) / share
+    )
 
 
-def gate(rewards: Rewards, record: Record, answer: str, *, of: list[Any], at: float = 1.0) -> Verdict:
+def gate(rewards: Rewards, record: Record, answer: str, *, of: list[Any], at: float = 1.0) -> Found:
     """The last part's score where all parts before it reach `at`, else 0."""
-    parts = _parts(rewards, record, answer, of)
-    *gates, last = (verdict.score for verdict in parts.values())
-    return _composed(last if all(score >= at for score in gates) else 0.0, parts)
+    return _composed(
+        rewards, record, answer, of, lambda scores: scores[-1] if all(s >= at for s in scores[:-1]) else 0.0
+    )
 
 
-def _parts(rewards: Rewards, record: Record, answer: str, of: Sequence[Mapping[str, Any]]) -> dict[str, Verdict]:
-    return {
-        f"{i} {part['reward']}": rewards[part["reward"]](record, answer, **part.get("options", {}))
-        for i, part in enumerate(of, 1)
-    }
+def _composed(
+    rewards: Rewards,
+    record: Record,
+    answer: str,
+    of: Sequence[Mapping[str, Any]],
+    score: Callable[[Sequence[float]], float],
+) -> Found:
+    names = [f"{i} {part['reward']}" for i, part in enumerate(of, 1)]
+    found = [rewards[part["reward"]](record, answer, **part.get("options", {})) for part in of]
+    return together(found, lambda parts: _verdict(score([part.score for part in parts]), dict(zip(names, parts))))
 
 
-def _composed(score: float, parts: Mapping[str, Verdict]) -> Verdict:
+def _verdict(score: float, parts: Mapping[str, Verdict]) -> Verdict:
     """parts: "1 chrf" -> its score, "1 chrf.hits" -> its own part `hits`, ..."""
     reasons = {verdict.reason for verdict in parts.values()}
     score = round(score, 9)

@@ -2,19 +2,19 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from redone.records import Record, Verdict
 from redone.rewards.extract import fold, tokens, unfence
+from redone.rewards.outside import Found, Pending, Search
 
 LONGEST_PATTERN = 200  # characters
-MOST_PATHS = 10**7  # ways in which a regex may try to divide an answer: a fraction of a second
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。！？]")
 _BULLET = re.compile(r"\s*(?:[-*•]|[0-9]{1,3}[.)])\s+\S")
 
 
-def pattern(record: Record, answer: str, *, all: bool = False) -> Verdict:
+def pattern(record: Record, answer: str, *, all: bool = False) -> Found:
     """The share of record.fields["rules"] that the answer satisfies; with `all` 1 if it satisfies each, else 0.
 
     A rule is {"rule": name, ...arguments}, of:
@@ -22,11 +22,11 @@ def pattern(record: Record, answer: str, *, all: bool = False) -> Verdict:
     surrounding whitespace); contains, excludes, starts, ends with text (case and width ignored); upper, lower;
     json_keys with keys (a JSON object with exactly those keys); repeat with text and count (nothing but the text, that
     many times); bullets with count (that many lines that open with a dash, a star, a dot or a number);
-    regex with pattern (of the whole answer; an answer so long that the search could take seconds does not match).
+    regex with pattern (of the whole answer; one on which the search runs out of its time does not match).
     Blind to everything else: an answer can follow each rule and say nothing. `contains` finds "cat" in "concatenate",
     `excludes` misses a word in look-alike letters, and "e.g. this" ends a sentence.
 
-    Raises ValueError naming the record where a rule is unknown, lacks an argument or is a regex that may not end.
+    Raises ValueError naming the record where a rule is unknown, lacks an argument or is a malformed regex.
     """
     rules = record.fields.get("rules")
     if not isinstance(rules, (list, tuple)) or not rules:
@@ -36,16 +36,33 @@ def pattern(record: Record, answer: str, *, all: bool = False) -> Verdict:
     text = answer.strip()
     if not text:
         return Verdict(0.0, "unparsable", {"parsed": 0.0, "hits": 0.0, "rules": float(len(rules))}, "empty")
-    broken = [rule["rule"] for rule in rules if not RULES[rule["rule"]][0](text, rule)]
-    hits = len(rules) - len(broken)
-    parsed = "json_keys" not in broken or _json(text) is not None
-    score = float(not broken) if all else hits / len(rules)
-    return Verdict(
-        score,
-        "wrong" if broken and parsed else "unparsable" if broken else "right",
-        {"parsed": float(parsed), "hits": float(hits), "rules": float(len(rules))},
-        "broken: " + ", ".join(broken) if broken else "",
-    )
+    searches = tuple(Search(matches, (rule["pattern"], text)) for rule in rules if rule["rule"] == "regex")
+
+    def verdict(replies: Sequence[bool | None]) -> Verdict:
+        found = iter(replies)
+        follows = [next(found) if rule["rule"] == "regex" else RULES[rule["rule"]][0](text, rule) for rule in rules]
+        broken = [rule["rule"] for rule, right in zip(rules, follows) if not right]
+        hits = len(rules) - len(broken)
+        parsed = "json_keys" not in broken or _json(text) is not None
+        score = float(not broken) if all else hits / len(rules)
+        endless = [
+            f"the regex {search.arguments[0]!r} may take too long; have fewer quantifiers, none inside another"
+            for search, reply in zip(searches, replies)
+            if reply is None
+        ]
+        return Verdict(
+            score,
+            "wrong" if broken and parsed else "unparsable" if broken else "right",
+            {"parsed": float(parsed), "hits": float(hits), "rules": float(len(rules))},
+            "; ".join(["broken: " + ", ".join(broken), *endless]) if broken else "",
+        )
+
+    return Pending(searches, verdict) if searches else verdict(())
+
+
+def matches(source: str, text: str) -> bool:
+    """Whether the regex matches the whole text."""
+    return re.fullmatch(source, text) is not None
 
 
 def sentences(text: str) -> int:
@@ -78,10 +95,6 @@ def _repeat(text: str, rule: Mapping[str, Any]) -> bool:
     return len(words) == len(once) * rule["count"] and words == once * rule["count"]
 
 
-def _regex(text: str, rule: Mapping[str, Any]) -> bool:
-    return paths(rule["pattern"], len(text)) <= MOST_PATHS and re.fullmatch(rule["pattern"], text) is not None
-
-
 RULES: Mapping[str, tuple[Callable[[str, Mapping[str, Any]], bool], Mapping[str, type]]] = {
     # name -> (whether the text satisfies the rule, the arguments and their types)
     "words": (_within(lambda text: len(tokens(fold(text)))), {"min": int, "max": int}),
@@ -99,7 +112,7 @@ RULES: Mapping[str, tuple[Callable[[str, Mapping[str, Any]], bool], Mapping[str,
         lambda text, rule: sum(bool(_BULLET.match(line)) for line in text.splitlines()) == rule["count"],
         {"count": int},
     ),
-    "regex": (_regex, {"pattern": str}),
+    "regex": (lambda text, rule: matches(rule["pattern"], text), {"pattern": str}),
 }
 
 
@@ -119,43 +132,6 @@ def _check(record: Record, rule: Any) -> None:
         if len(source) > LONGEST_PATTERN:
             raise ValueError(f"{record.id}: a regex of more than {LONGEST_PATTERN} characters")
         try:
-            endless = paths(source, 50) > MOST_PATHS
+            re.compile(source)
         except (re.error, OverflowError) as error:
             raise ValueError(f"{record.id}: the regex {source!r} is malformed: {error}") from None
-        if endless:
-            raise ValueError(
-                f"{record.id}: the regex {source!r} may take too long; have fewer quantifiers, none inside another"
-            )
-
-
-def paths(source: str, length: int) -> int:
-    """In how many ways, at most, the regex can try to divide `length` characters; MOST_PATHS + 1 where in more.
-
-    Python's matcher tries them one after another. Raises re.error or OverflowError where the regex is malformed.
-    """
-    from re import _parser  # type: ignore[attr-defined]  # private, but a regex is too intricate to be read again here
-
-    def bodies(argument: Any) -> list[Any]:
-        """The parts of an operation that are regexes themselves."""
-        if isinstance(argument, _parser.SubPattern):
-            return [argument]
-        return [body for part in argument for body in bodies(part)] if isinstance(argument, (list, tuple)) else []
-
-    def ways(tree: Any) -> int:
-        total = 1
-        for operation, argument in tree:
-            inside = sum(ways(body) for body in bodies(argument)) or 1  # alternatives add up
-            if str(operation).endswith("_REPEAT"):
-                least, most, body = argument
-                narrowest = body.getwidth()[0]
-                if narrowest == 0:
-                    return MOST_PATHS + 1
-                most = min(most, length // narrowest)
-                if inside == 1:
-                    inside = max(1, most - least + 1)
-                else:
-                    inside = 2 * inside ** min(most, 64)  # more than the sum of all powers up to that of `most`
-            total = min(total * inside, MOST_PATHS + 1)
-        return total
-
-    return ways(_parser.parse(source))

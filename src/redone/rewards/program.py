@@ -1,24 +1,25 @@
-"""Rewards that run what the answer says, in the sandbox: one expression, a program, or functions that tests call."""
+"""Rewards for what the answer does when it is run: one expression, a program, or functions that tests call.
+
+They say what is to be run, as a job for the sandbox, and what its outcome is worth; nothing is run here.
+"""
 
 import ast
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from redone.records import Record, Verdict
 from redone.rewards.extract import unfence
-from redone.sandbox.isolate import Limits, Starter, Unavailable
+from redone.rewards.outside import Found, Pending
 from redone.sandbox.jobs import Asserts, Expression, Job, Pairs, Programs, called
-from redone.sandbox.pool import Pool
+from redone.sandbox.pool import Outcome
 
 LONGEST = 20_000  # characters of an answer
-LIMITS = Limits(wall=8.0, cpu=6)  # of one answer, all its cases together
 _BLOCK = re.compile(r"^[ \t]*```[A-Za-z0-9_+-]*[ \t]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
 
 
-def expression(record: Record, answer: str, *, fraction: bool = False) -> Verdict:
+def expression(record: Record, answer: str, *, fraction: bool = False) -> Found:
     """1 where the answer, one Python expression, has the wanted value in every case, else 0; with `fraction` the share.
 
     record.fields["cases"] is a list of {"vars": {name: value}, "value": wanted}. True is not 1 here. A code fence
@@ -32,7 +33,7 @@ def expression(record: Record, answer: str, *, fraction: bool = False) -> Verdic
     return _run(unfence(answer), lambda code: Expression(code, tuple((c["vars"], c["value"]) for c in cases)), fraction)
 
 
-def program(record: Record, answer: str, *, fraction: bool = False) -> Verdict:
+def program(record: Record, answer: str, *, fraction: bool = False) -> Found:
     """1 where the answer, a Python program, prints what is wanted in every case, else 0; with `fraction` the share.
 
     record.fields["cases"] is a list of {"input": standard input, "output": wanted standard output}. White space at the
@@ -43,7 +44,7 @@ def program(record: Record, answer: str, *, fraction: bool = False) -> Verdict:
     return _run(code_of(answer), lambda code: Programs(code, tuple((c["input"], c["output"]) for c in cases)), fraction)
 
 
-def calls(record: Record, answer: str, *, fraction: bool = False) -> Verdict:
+def calls(record: Record, answer: str, *, fraction: bool = False) -> Found:
     """1 where the answer's function gives the wanted value for every case's arguments, else 0; with `fraction` the
     share.
 
@@ -56,7 +57,7 @@ def calls(record: Record, answer: str, *, fraction: bool = False) -> Verdict:
     return _run(code_of(answer), lambda code: Pairs(code, name, pairs), fraction)
 
 
-def asserts(record: Record, answer: str, *, fraction: bool = False) -> Verdict:
+def asserts(record: Record, answer: str, *, fraction: bool = False) -> Found:
     """1 where the answer's functions pass every test, else 0; with `fraction` the share.
 
     record.fields: "tests", a list of statements that raise where something is wrong, as in MBPP, and where they need
@@ -81,7 +82,7 @@ def code_of(text: str) -> str:
     return blocks[-1] if blocks else text
 
 
-def _run(code: str, job: Callable[[str], Job], fraction: bool) -> Verdict:
+def _run(code: str, job: Callable[[str], Job], fraction: bool) -> Found:
     if not code.strip():
         return Verdict(0.0, "unparsable", {"parsed": 0.0}, "empty")
     if len(code) > LONGEST:
@@ -93,7 +94,10 @@ def _run(code: str, job: Callable[[str], Job], fraction: bool) -> Verdict:
             ast.parse(code.strip(), mode="eval" if isinstance(made, Expression) else "exec")
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         return Verdict(0.0, "unparsable", {"parsed": 0.0}, f"not Python: {error}")
-    outcome = _pool().run(made)
+    return Pending((made,), lambda outcomes: _verdict(fraction, *outcomes))
+
+
+def _verdict(fraction: bool, outcome: Outcome) -> Verdict:
     hits, cases = sum(outcome.passed), len(outcome.passed)
     parts = {"parsed": 1.0, "hits": float(hits), "cases": float(cases)}
     if outcome.error == "test":
@@ -101,21 +105,6 @@ def _run(code: str, job: Callable[[str], Job], fraction: bool) -> Verdict:
     right = hits == cases and outcome.error is None
     note = outcome.note if outcome.error is None else f"{outcome.error}: {outcome.note}"
     return Verdict(hits / cases if fraction else float(right), "right" if right else "wrong", parts, note)
-
-
-@cache
-def _pool() -> Pool:
-    """This process's own, started with the first answer that needs it. Raises Unavailable, a ValueError."""
-    return Pool(1, LIMITS)
-
-
-def unavailable() -> str:
-    """Why nothing can be run here, and what to install or allow; nothing where it can."""
-    try:
-        Starter().close()
-    except Unavailable as error:
-        return str(error)
-    return ""
 
 
 def _listed(record: Record, name: str, wanted: Mapping[str, type]) -> Sequence[Mapping[str, Any]]:

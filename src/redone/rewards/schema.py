@@ -9,11 +9,10 @@ from typing import Any
 
 from redone.records import Record, Verdict
 from redone.rewards.extract import fold, unfence
-from redone.rewards.pattern import LONGEST_PATTERN, MOST_PATHS, paths
+from redone.rewards.outside import Found, Pending, Search
+from redone.rewards.pattern import LONGEST_PATTERN
 
 MOST_NESTED = 50  # levels of JSON, or of tags
-LONGEST_NAME = 100  # characters of a property, where the schema has regexes for names
-MOST_NAME_STEPS = 10**5  # of such a regex on one name; an answer can have thousands
 _NONE: dict = {}
 _NO_NAMES: list = []
 _MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")  # name -> schema
@@ -23,33 +22,46 @@ _HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*)")
 _FENCE = re.compile(r" {0,3}(?:```|~~~)")
 
 
-def json_schema(record: Record, answer: str, *, schema: dict = _NONE) -> Verdict:
+def json_schema(record: Record, answer: str, *, schema: dict = _NONE) -> Found:
     """1 where the whole answer is a JSON value that fits the JSON Schema, else 0; a code fence around it is allowed.
 
     The schema is `schema` or, where that is empty, record.fields["schema"]; draft 2020-12 unless it says so. Parts:
     parsed, valid. The note is the path to the first flaw. JSON is read strictly: no NaN, no repeated key, no number
-    beyond a double, at most MOST_NESTED levels. A regex that could take too long on the answer does not match.
+    beyond a double, at most MOST_NESTED levels. An answer on which the schema's regexes run out of time does not fit.
     Blind to what the schema leaves open, so close it (additionalProperties, minLength), and to "format".
 
-    Raises ValueError naming the record where the schema is missing, invalid, refers to another document, or has a regex
-    that may not end.
+    Raises ValueError naming the record where the schema is missing, invalid, or refers to another document.
     """
     wanted = schema or record.fields.get("schema")
     if not isinstance(wanted, (Mapping, bool)):
         raise ValueError(f"{record.id}: fields.schema is {wanted!r:.100}, not a JSON Schema")
+    source = json.dumps(wanted, sort_keys=True, default=dict)
     try:
-        flaws = _validator(json.dumps(wanted, sort_keys=True, default=dict))
+        _, regexes = _validator(source)
     except ValueError as error:
         raise ValueError(f"{record.id}: the schema {error}") from None
+    text = unfence(answer)
     try:
-        value = strict_json(unfence(answer))
+        strict_json(text)
     except ValueError as error:
         return Verdict(0.0, "unparsable", {"parsed": 0.0, "valid": 0.0}, f"no JSON: {error}")
-    try:
-        flaw = flaws(value)
-    except ValueError as error:
-        raise ValueError(f"{record.id}: the schema {error}") from None
+    if regexes:
+        return Pending((Search(flaw_in, (record.id, source, text)),), lambda replies: _fit(*replies))
+    return _fit(flaw_in(record.id, source, text))
+
+
+def _fit(flaw: str | None) -> Verdict:
+    if flaw is None:
+        flaw = "a regex of the schema may take too long; begin it with ^, have fewer quantifiers"
     return Verdict(float(not flaw), "wrong" if flaw else "right", {"parsed": 1.0, "valid": float(not flaw)}, flaw)
+
+
+def flaw_in(name: str, schema: str, text: str) -> str:
+    """The first flaw of the JSON text by the JSON Schema of the record `name`, "" where it has none."""
+    try:
+        return _validator(schema)[0](strict_json(text))
+    except ValueError as error:
+        raise ValueError(f"{name}: the schema {error}") from None
 
 
 def strict_json(text: str) -> Any:
@@ -86,9 +98,10 @@ def _depth(value: Any) -> int:
 
 
 @lru_cache(maxsize=256)
-def _validator(source: str) -> Callable[[Any], str]:
-    """A function from a JSON value to its first flaw, "" where it has none. Raises ValueError where the schema is
-    invalid; the function does where it refers to another document or to itself without end."""
+def _validator(source: str) -> tuple[Callable[[Any], str], bool]:
+    """A function from a JSON value to its first flaw, "" where it has none, and whether regexes decide. Raises
+    ValueError where the schema is invalid; the function does where it refers to another document or to itself without
+    end."""
     from jsonschema import Draft202012Validator, ValidationError, validators
     from jsonschema.exceptions import SchemaError
     from jsonschema_specifications import REGISTRY  # the drafts themselves, with no way to fetch anything
@@ -103,25 +116,14 @@ def _validator(source: str) -> Callable[[Any], str]:
         draft.check_schema(schema)
     except SchemaError as error:
         raise ValueError(f"is invalid at {error.json_path}: {error.message:.200}") from None
-    names = _check_regexes(schema)
-
-    def pattern(validator: Any, regex: str, value: Any, _: Any) -> Iterator[ValidationError]:
-        if isinstance(value, str):
-            spent[0] += _steps(regex, len(value))
-            if spent[0] > MOST_PATHS or re.search(regex, value) is None:
-                yield ValidationError(f"does not match {regex!r}")
 
     def unique(validator: Any, wanted: bool, value: Any, _: Any) -> Iterator[ValidationError]:
         if wanted and isinstance(value, list) and len({_frozen(item) for item in value}) != len(value):
             yield ValidationError("has an item twice")
 
-    spent = [0]
-    validator = validators.extend(draft, {"pattern": pattern, "uniqueItems": unique})(schema, registry=REGISTRY)
+    validator = validators.extend(draft, {"uniqueItems": unique})(schema, registry=REGISTRY)
 
     def flaw(value: Any) -> str:
-        spent[0] = 0
-        if names and any(len(name) > LONGEST_NAME for name in _names(value)):
-            return f"a property of more than {LONGEST_NAME} characters"
         try:
             error = next(validator.iter_errors(value), None)
         except Unresolvable as missing:
@@ -130,50 +132,26 @@ def _validator(source: str) -> Callable[[Any], str]:
             raise ValueError("refers to itself without end") from None
         return "" if error is None else f"{error.json_path}: {error.message:.200}"
 
-    return flaw
+    return flaw, _has_regexes(schema)
 
 
-def _check_regexes(schema: Any) -> bool:
-    """Whether the schema has regexes for names. Raises ValueError where a regex of it is malformed or may not end."""
-    texts, names = [], []
+def _has_regexes(schema: Any) -> bool:
+    """Raises ValueError where one is long."""
+    found = []
     left = [schema]
     while left:
         part = left.pop()
         if isinstance(part, list):
             left += part
         elif isinstance(part, dict):
-            texts += [part["pattern"]] if isinstance(part.get("pattern"), str) else []
-            names += list(part["patternProperties"]) if isinstance(part.get("patternProperties"), dict) else []
+            found += [part["pattern"]] if isinstance(part.get("pattern"), str) else []
+            found += list(part["patternProperties"]) if isinstance(part.get("patternProperties"), dict) else []
             for key, value in part.items():
                 if key not in _VALUES:
                     left += list(value.values()) if key in _MAPS and isinstance(value, dict) else [value]
-    for regex in texts + names:
-        if len(regex) > LONGEST_PATTERN:
-            raise ValueError(f"has a regex of more than {LONGEST_PATTERN} characters")
-        try:
-            long = _steps(regex, 50) > MOST_PATHS or (regex in names and _steps(regex, LONGEST_NAME) > MOST_NAME_STEPS)
-        except (re.error, OverflowError) as error:
-            raise ValueError(f"has the malformed regex {regex!r}: {error}") from None
-        if long:
-            raise ValueError(
-                f"has the regex {regex!r}, which may take too long; begin it with ^, have fewer quantifiers"
-            )
-    return bool(names)
-
-
-def _steps(regex: str, length: int) -> int:
-    """In how many ways, at most, a search can try to match that many characters."""
-    return paths(regex, length) * (1 if regex.startswith("^") else length + 1)
-
-
-def _names(value: Any) -> Iterator[str]:
-    """Every property of the value."""
-    left = [value]
-    while left:
-        part = left.pop()
-        if isinstance(part, dict):
-            yield from part
-        left += part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    if any(len(regex) > LONGEST_PATTERN for regex in found):
+        raise ValueError(f"has a regex of more than {LONGEST_PATTERN} characters")
+    return bool(found)
 
 
 def _frozen(value: Any) -> Any:

@@ -42,8 +42,8 @@ class Broken(Exception):
 class Limits:
     """What one isolated process may take; a test has two of them."""
 
-    wall: float = 10.0  # seconds
-    cpu: int = 10  # seconds, of all its threads together
+    wall: float = 10.0  # seconds; what ends a program that sleeps
+    cpu: int = 10  # seconds, of all its threads together; what ends one that works, however busy the machine is
     memory: int = 512 * 2**20  # bytes of address space, the interpreter's 60 MB included
     threads: int = 16  # at the same time, give or take a few; there are no further processes
     output: int = 2**20  # bytes of standard output, of standard error, and of any one file
@@ -169,6 +169,15 @@ class Starter:
         self._control.close()
         self._launcher.kill()
         self._launcher.wait()
+
+
+def unavailable() -> str:
+    """Why nothing can be run here, and what to install or allow; nothing where it can."""
+    try:
+        Starter().close()
+    except Unavailable as error:
+        return str(error)
+    return ""
 
 
 def protections() -> list[Protection]:

@@ -1,5 +1,6 @@
 """A pool of isolated processes that runs jobs side by side, each under hard bounds, and always serves the next one."""
 
+import math
 import os
 import queue
 import signal
@@ -77,7 +78,7 @@ class Pool:
         return self._executor.map(self.run, jobs)
 
     def run(self, job: Job, limits: Limits | None = None) -> Outcome:
-        """Run one job; limits.wall bounds it as a whole, plus a second or two for what ends it.
+        """Run one job; limits.wall and limits.cpu bound it as a whole, give or take a second or two for what ends it.
 
         Errors: "timeout" (wall or CPU), "memory", "output" (more than its bound), "crash" (the code's process ended
         before its time), "protocol" (it gave a value that cannot cross), "refused" (the job is too large, or its values
@@ -146,11 +147,12 @@ def _run_programs(starter: Starter, job: Programs, limits: Limits) -> Outcome:
     deadline = time.monotonic() + limits.wall
     total, shown = Outcome(()), None
     for stdin, wanted in job.cases:
-        left = deadline - time.monotonic()
-        if left < 0.01:
-            one = Outcome((False,), "timeout", f"no time was left of {limits.wall:g} seconds")
+        wall, cpu = deadline - time.monotonic(), limits.cpu - total.cpu
+        if wall < 0.01 or cpu <= 0.0:
+            spent = f"{limits.wall:g} seconds" if cpu > 0.0 else f"{limits.cpu} seconds of CPU time"
+            one = Outcome((False,), "timeout", f"no time was left of {spent}")
         else:
-            one = _run_program(starter, job.code, stdin, wanted, replace(limits, wall=left))
+            one = _run_program(starter, job.code, stdin, wanted, replace(limits, wall=wall, cpu=math.ceil(cpu)))
         total = replace(
             total,
             passed=total.passed + one.passed,

@@ -20,7 +20,7 @@ import pytest
 from redone.benchmark.readings import read
 from redone.files import write_jsonl
 from redone.measure.definitions import definition, read_records
-from redone.rewards.program import unavailable
+from redone.sandbox.isolate import unavailable
 
 DATA = os.environ.get("REDONE_DATA")
 PROBLEMS = None if os.environ.get("REDONE_ALL_PROGRAMS") else 25  # of each benchmark

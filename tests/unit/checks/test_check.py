@@ -3,10 +3,11 @@ from dataclasses import replace
 import pytest
 
 from redone.checks import check
-from redone.checks.check import check_judge, check_lengths, check_options, check_rewards, check_sandbox
+from redone.checks.check import check_judge, check_lengths, check_options, check_sandbox
 from redone.data.encode import Encoder
 from redone.data.load import SPLITS, Dataset
 from redone.records import Record, Task
+from redone.run.scoring import Scorer, in_process
 
 NUMBER = Task("price", "sns", "dialogue", "", "", "exact", {"kind": "number"})
 WORD = Task("word", "sns", "dialogue", "", "", "exact", budget=8)
@@ -23,6 +24,10 @@ def record(task, number, answer, split="train", prompt=None, **changes):
         f"{task.name}.{split}.jsonl:{number + 1}",
     )
     return replace(made, **changes)
+
+
+def check_rewards(given):
+    return check.check_rewards(given, in_process(given.tasks))
 
 
 def dataset(*tasks_and_answers, **extra):
@@ -120,6 +125,26 @@ def test_a_task_with_an_unknown_reward_metric_or_option_is_refused(change, part)
     message = refusal(check_options, {"word": replace(WORD, **change)})
     assert "task word" in message
     assert part in message
+
+
+def test_a_regex_that_runs_away_on_its_own_reference_answer_is_refused():
+    task = Task("title", "sns", "dialogue", "", "", "pattern")
+    rules = [{"rule": "regex", "pattern": "(a+)+b"}]
+    given = dataset((task, [record(task, 0, "a" * 60, fields={"rules": rules})]))
+    good = (record(task, 0, "aab", fields={"rules": rules}),)
+    given = replace(given, records={"title": {**given.records["title"], "probe": good, "eval": good}})
+    with Scorer(given.tasks, workers=1, seconds=0.3, memory=2048) as score_all:
+        lines = refusal(check.check_rewards, given, score_all).splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("  title.train.jsonl:1 (title/train/0): 'aaa")
+    assert lines[1].endswith("the regex '(a+)+b' may take too long; have fewer quantifiers, none inside another")
+
+
+def test_a_regex_that_is_malformed_is_refused_by_name():
+    task = Task("title", "sns", "dialogue", "", "", "pattern")
+    rules = [{"rule": "regex", "pattern": "(a+"}]
+    given = dataset((task, [record(task, 0, "a", fields={"rules": rules})]))
+    assert "  title.train.jsonl:1: title/train/0: the regex '(a+' is malformed: " in refusal(check_rewards, given)
 
 
 # Lengths: every byte is a token, and so are <|user|>, <|assistant|>, <think>, </think> and the end

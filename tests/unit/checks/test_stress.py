@@ -1,8 +1,14 @@
 """What rewards would pay for cheats."""
 
-from redone.checks.stress import CHEATS, MOST_LABELS, stress
+from redone.checks import stress as module
+from redone.checks.stress import CHEATS, MOST_LABELS
 from redone.data.load import SPLITS, Dataset
 from redone.records import Record, Task
+from redone.run.scoring import in_process
+
+
+def stress(given, task):
+    return module.stress(given, task, in_process({task.name: task}))
 
 
 def dataset(task, answers, fields=None):

@@ -15,6 +15,10 @@ from redone.sample.scripted import ScriptedSampler
 WORD = Task("word", "sns", "dialogue", "{q}", "{a}", "exact")
 
 
+def without_a_model(given, most=None):
+    return baselines(given, "eval", in_process(given.tasks), most)
+
+
 def sns(name, family=SNS_FAMILIES[0], **changes):
     return replace(WORD, name=name, family=family, **changes)
 
@@ -60,7 +64,7 @@ def summary(given, scores, **options):
     pairs = [
         pair for name, mine in scores.items() for pair in zip(given.records[name]["eval"], verdicts(*mine), strict=True)
     ]
-    return summarise(given, pairs, baselines(given, "eval", None), seed=1, **{"resamples": 200, **options})
+    return summarise(given, pairs, without_a_model(given), seed=1, **{"resamples": 200, **options})
 
 
 # The three averages
@@ -188,7 +192,7 @@ def test_an_interval_of_a_metric_that_is_no_mean_is_that_metrics_own():
     counts = [Verdict(0.0, "wrong", {"hits": 0.0, "predicted": 1.0, "gold": 1.0})] * 20
     counts += [Verdict(1.0, "right", {"hits": 99.0, "predicted": 99.0, "gold": 99.0})] * 20
     pairs = list(zip(given.records["tags"]["eval"], counts))
-    found = summarise(given, pairs, baselines(given, "eval", None), seed=1, resamples=300)
+    found = summarise(given, pairs, without_a_model(given), seed=1, resamples=300)
     low, high = found["tasks"]["tags"]["interval"]
     assert 97 < low < found["tasks"]["tags"]["score"] < high < 100
     low, high = found["average_intervals"]["sns"]
@@ -204,7 +208,7 @@ def test_answers_that_could_not_be_scored_are_counted_apart():
     given = dataset(WORD)
     said = [Verdict(1.0, "right"), Verdict(0.0, "error", note="broken"), *verdicts(1, 0)]
     pairs = list(zip(given.records["word"]["eval"], said))
-    row = summarise(given, pairs, baselines(given, "eval", None), seed=1, resamples=200)["tasks"]["word"]
+    row = summarise(given, pairs, without_a_model(given), seed=1, resamples=200)["tasks"]["word"]
     assert row["errors"] == 1
     assert row["reasons"] == {"right": 2, "error": 1, "wrong": 1}
     assert row["n"] == 4
@@ -224,7 +228,8 @@ def test_a_row_says_family_or_group_metric_and_reward():
 def trivial(task, train, answers, **fields):
     """Score and name of the best answer that needs no model."""
     made = {"train": records(task, train, "train"), "eval": records(task, answers, **fields)}
-    return best_trivial(Dataset({task.name: task}, {task.name: made}, {}), task, "eval")
+    given = Dataset({task.name: task}, {task.name: made}, {})
+    return best_trivial(given, task, "eval", in_process(given.tasks))
 
 
 def test_the_majority_label_is_that_of_train():
@@ -264,7 +269,7 @@ def test_a_baseline_of_a_task_that_thinks_closes_its_thinking():
 def test_a_baseline_is_measured_on_the_records_that_the_model_was():
     given = dataset(WORD, word=["yes", "yes", "no", "no"])
     pairs = list(zip(given.records["word"]["eval"][:2], verdicts(0, 0)))
-    row = summarise(given, pairs, baselines(given, "eval", 2), seed=1, resamples=100)["tasks"]["word"]
+    row = summarise(given, pairs, without_a_model(given, 2), seed=1, resamples=100)["tasks"]["word"]
     assert (row["baseline"], row["baseline_answer"], row["n"]) == (100.0, "majority", 2)
 
 
@@ -280,9 +285,9 @@ def test_chance_is_a_pass_rate_and_not_a_score():
     listed = [["a", "b"], ["c", "d"]]
     made = {"train": records(task, ["z"], "train"), "probe": records(task, ["b", "d"], "probe", candidates=listed)}
     given = Dataset({"tags": task}, {"tags": made}, {})
-    assert best_trivial(given, task, "probe")[0] == pytest.approx(200 / 3)
-    assert chance(given, task, "probe") == 0.0
-    assert chance(given, replace(task, pass_at=0.6), "probe") == 1.0
+    assert best_trivial(given, task, "probe", in_process(given.tasks))[0] == pytest.approx(200 / 3)
+    assert chance(given, task, "probe", in_process(given.tasks)) == 0.0
+    assert chance(given, replace(task, pass_at=0.6), "probe", in_process(given.tasks)) == 1.0
 
 
 # Sampling

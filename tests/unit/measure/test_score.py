@@ -10,7 +10,7 @@ import pytest
 from redone import cli
 from redone.benchmark.readings import completion
 from redone.measure.definitions import definition, read_records
-from redone.rewards.program import unavailable
+from redone.sandbox.isolate import unavailable
 
 DATA = os.environ.get("REDONE_DATA")
 needs_sandbox = pytest.mark.skipif(bool(why := unavailable()), reason=why)

@@ -1,11 +1,31 @@
 """What runs in the sandbox, as rewards. The sandbox itself has its own tests."""
 
 import pytest
+from verdicts import settled
 
+from redone import rewards
 from redone.records import Record
-from redone.rewards.program import asserts, calls, code_of, expression, program, unavailable
+from redone.rewards.program import code_of
+from redone.sandbox.isolate import unavailable
 
 pytestmark = pytest.mark.skipif(bool(why := unavailable()), reason=why)
+
+
+def expression(record, answer, **options):
+    return settled(rewards.expression(record, answer, **options))
+
+
+def program(record, answer, **options):
+    return settled(rewards.program(record, answer, **options))
+
+
+def calls(record, answer, **options):
+    return settled(rewards.calls(record, answer, **options))
+
+
+def asserts(record, answer, **options):
+    return settled(rewards.asserts(record, answer, **options))
+
 
 CASES = [{"vars": {"x": x, "y": y}, "value": max(x, y)} for x, y in ((1, 2), (5, 3), (-4, -4))]
 LARGER = "def larger(x, y):\n    return x if x > y else y\n"

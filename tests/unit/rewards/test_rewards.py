@@ -1,8 +1,9 @@
 import pytest
+from verdicts import settled
 
 from redone.records import Record, Task
 from redone.rewards import JUDGED, LONGEST, REWARDS, SANDBOXED, score, uses, validate_options
-from redone.rewards.program import unavailable
+from redone.sandbox.isolate import unavailable
 
 
 def subject(reward, gold, prompt, candidates=(), fields=None, **options):
@@ -171,7 +172,7 @@ def test_a_cheat_scores_no_more_than_it_should(name, cheat):
     if NO_SANDBOX and uses(task, SANDBOXED):
         pytest.skip(NO_SANDBOX)
     default = 0 if name not in GRADED else 0.99 if cheat in WRAPPED else 0.5
-    verdict = REWARDS[task.reward](record, CHEATS[cheat](record, record.answer), **task.options)
+    verdict = settled(REWARDS[task.reward](record, CHEATS[cheat](record, record.answer), **task.options))
     assert verdict.score <= ALLOWED.get((name, cheat), default)
     assert (verdict.reason == "right") == (verdict.score == 1)
 
@@ -182,8 +183,9 @@ def test_gold_scores_one(name):
     if NO_SANDBOX and uses(task, SANDBOXED):
         pytest.skip(NO_SANDBOX)
     validate_options(task)
-    assert score(task, record, record.answer) == score(task, record, f" {record.answer}\n")
-    assert (score(task, record, record.answer).score, score(task, record, record.answer).reason) == (1, "right")
+    verdict = settled(score(task, record, record.answer))
+    assert verdict == settled(score(task, record, f" {record.answer}\n"))
+    assert (verdict.score, verdict.reason) == (1, "right")
 
 
 def test_every_reward_has_a_table_of_cheats():

@@ -1,13 +1,19 @@
 """Verdicts from processes: right, in order, bounded, and nothing lost but what broke."""
 
 import os
+import signal
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from redone.records import Record, Task, Verdict
 from redone.rewards import score
-from redone.run.scoring import Asked, Scorer
+from redone.rewards.outside import Pending, Search
+from redone.run import scoring
+from redone.run.scoring import Asked, Scorer, in_process
+from redone.sandbox.isolate import unavailable
 
 TASK = Task("tea", "sns", "dialogue", "?", "tea", "exact")
 
@@ -29,6 +35,21 @@ def misbehave(task, record, text, finished):
         os._exit(3)
     if text == "raise":
         raise RuntimeError("no such rule")
+    if text == "stop for a while":  # as on a machine that has no time for this process
+        pid = os.getpid()
+        if os.fork() == 0:
+            time.sleep(1.5)
+            os.kill(pid, signal.SIGCONT)
+            os._exit(0)
+        os.kill(pid, signal.SIGSTOP)
+    if text.startswith("killed once "):  # by somebody else, who leaves a mark
+        mark = Path(text.removeprefix("killed once "))
+        if not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGTERM)
+        return Verdict(1.0, "right")
+    if text == "search":
+        return Pending((Search(len, ("tea",)), Search(spin, ())), lambda found: Verdict(1.0, "right", {}, str(found)))
     if text == "fork and hang":
         if os.fork() == 0:
             time.sleep(600)
@@ -36,9 +57,14 @@ def misbehave(task, record, text, finished):
     return score(task, record, text, finished)
 
 
+def spin():
+    while True:
+        pass
+
+
 @pytest.fixture(scope="module")
 def scorer():
-    with Scorer({"tea": TASK}, workers=2, seconds=1.0, memory=2048, score=misbehave) as made:
+    with Scorer({"tea": TASK}, workers=2, seconds=0.5, memory=2048, score=misbehave) as made:
         made([Asked(record(0), [("tea", True)])])  # the processes have started
         yield made
 
@@ -60,12 +86,12 @@ def test_nothing_asked_is_nothing_found(scorer):
 @pytest.mark.parametrize(
     ("text", "note"),
     [
-        ("hang", "no verdict within 1 s"),
+        ("hang", "no verdict within 0.5 s of CPU time"),
         ("eat", "out of memory"),
         ("die", "the scoring process died (SIGKILL)"),
         ("exit", "the scoring process died (exit code 3)"),
         ("raise", "RuntimeError: no such rule"),
-        ("fork and hang", "no verdict within 1 s"),
+        ("fork and hang", "no verdict within 5 s"),
     ],
 )
 def test_what_breaks_a_bound_loses_its_own_verdict_and_nothing_else(scorer, text, note):
@@ -73,6 +99,63 @@ def test_what_breaks_a_bound_loses_its_own_verdict_and_nothing_else(scorer, text
     assert [verdict.reason for verdict in first] == ["right", "error", "wrong", "right"]
     assert first[1].note == note
     assert [verdict.reason for verdict in second] == ["right", "wrong"]
+
+
+def test_an_answer_that_waits_for_the_machine_has_its_verdict(scorer):
+    """It stands still for three times the CPU time that it may take."""
+    [found] = scorer([asked(0, "stop for a while", "tea")])
+    assert [verdict.reason for verdict in found] == ["wrong", "right"]
+
+
+def test_an_answer_whose_process_somebody_killed_is_scored_once_more(scorer, tmp_path):
+    [found] = scorer([asked(0, f"killed once {tmp_path / 'mark'}", "tea")])
+    assert [verdict.reason for verdict in found] == ["right", "right"]
+
+
+def test_a_process_that_was_killed_while_it_had_nothing_to_do_costs_no_verdict(scorer):
+    for worker in scorer.workers:
+        os.kill(worker.process.pid, signal.SIGKILL)
+        worker.process.join()
+    assert [verdict.reason for [verdict] in scorer([asked(i, "tea") for i in range(4)])] == ["right"] * 4
+
+
+def test_a_search_that_takes_all_the_time_is_replied_with_none_and_is_no_error(scorer):
+    [found] = scorer([asked(0, "search", "tea")])
+    assert [(verdict.reason, verdict.note) for verdict in found] == [("right", "[3, None]"), ("right", "")]
+
+
+def test_a_regex_that_runs_away_is_no_way_out_for_a_policy():
+    """It is wrong, and no error, which would keep its group out of the update."""
+    rules = [{"rule": "regex", "pattern": "(a+)+b"}]
+    task = Task("tea", "sns", "dialogue", "?", "aab", "pattern", {"all": True})
+    given = replace(record(0), fields={"rules": rules})
+    with Scorer({"tea": task}, workers=1, seconds=0.3, memory=2048) as scorer:
+        [found] = scorer([Asked(given, [("aab", True), ("a" * 60, True), ("aab", True)])])
+    assert [(verdict.score, verdict.reason) for verdict in found] == [(1.0, "right"), (0.0, "wrong"), (1.0, "right")]
+    assert "may take too long" in found[1].note
+
+
+CODE = Task("tea", "sns", "dialogue", "?", "print(1)", "program")
+PRINTS = {"cases": [{"input": "", "output": "1"}, {"input": "", "output": "1"}]}
+
+
+@pytest.mark.skipif(bool(why := unavailable()), reason=why)
+def test_code_runs_in_the_processes_own_sandbox_and_here_in_one_of_the_call():
+    given = replace(record(0), fields=PRINTS)
+    answers = [Asked(given, [("print(1)", True), ("print(2)", True), ("print(", True)])]
+    with Scorer({"tea": CODE}, workers=1, seconds=5.0, memory=4096) as scorer:
+        found = scorer(answers)
+    assert [verdict.reason for verdict in found[0]] == ["right", "wrong", "unparsable"]
+    assert in_process({"tea": CODE})(answers) == found
+
+
+@pytest.mark.skipif(bool(why := unavailable()), reason=why)
+def test_code_that_sleeps_ends_at_the_wall_and_is_wrong_and_no_error(monkeypatch):
+    monkeypatch.setattr(scoring, "CODE", replace(scoring.CODE, wall=1.0))
+    given = replace(record(0), fields=PRINTS)
+    [[found]] = in_process({"tea": CODE})([Asked(given, [("import time\ntime.sleep(60)", True)])])
+    assert (found.reason, found.score) == ("wrong", 0.0)
+    assert found.note.startswith("timeout")
 
 
 def test_a_hang_delays_by_no_more_than_its_bound(scorer):

@@ -194,6 +194,16 @@ def test_the_wall_time_bounds_all_cases_together(pool):
     assert (outcome.passed, outcome.error) == ((True,) + (False,) * 19, "timeout")
 
 
+def test_the_cpu_time_bounds_all_cases_together_and_waiting_for_the_machine_costs_none(pool):
+    work = "import time\nwhile time.process_time() < 0.8: pass\nprint(1)"
+    outcome = pool.run(Programs(work, (("", "1"),) * 6), Limits(cpu=2, wall=60))
+    assert outcome.error == "timeout"
+    assert 2 <= sum(outcome.passed) <= 3
+    assert outcome.cpu < 4
+    nap = "import time\ntime.sleep(1.2)\nprint(1)"
+    assert pool.run(Programs(nap, (("", "1"),) * 2), Limits(cpu=1, wall=60)).all_passed
+
+
 @pytest.mark.parametrize(
     "job, note",
     [
