@@ -9,7 +9,7 @@ from pages import clashes
 from run_folders import METHOD, write_run
 
 from redone.report import write_report
-from redone.report.drawing import draw, fitting, smooth, styled, thinned, to_svg
+from redone.report.drawing import draw, fitting, sheet, smooth, styled, thinned, to_svg
 from redone.report.facts import collect
 from redone.report.numbers import Score
 from redone.report.plots import (
@@ -19,6 +19,7 @@ from redone.report.plots import (
     plot_averages,
     plot_diagnosis,
     plot_forgotten,
+    plot_health,
     plot_rewards,
     plot_tasks,
 )
@@ -131,6 +132,20 @@ def test_a_stage_is_drawn_from_the_model_that_it_started_from(folder: Path, fact
 
 def test_every_stage_that_teaches_by_findings_has_its_own_plot(long: dict[str, Any]):
     assert list(draw(diagnosis_plots(long), long)) == ["diagnosis-2", "diagnosis-4", "diagnosis-6", "diagnosis-8"]
+
+
+def test_health_shows_the_loss_of_every_stage_that_teaches_and_only_of_those(long: dict[str, Any]):
+    with styled():
+        panels = {axis.get_title(loc="left"): axis for axis in plot_health(long).axes}
+    drawn = {title: [line.get_label() for line in axis.lines[1::2]] for title, axis in panels.items()}
+    assert drawn.pop("SFT loss, nats per target token") == ["stage_2", "stage_4", "stage_6", "stage_8"]
+    assert len(drawn) == 5
+    assert all(names == ["stage_1", "stage_3", "stage_5", "stage_7", "stage_9"] for names in drawn.values())
+
+
+def test_what_a_plot_shows_is_text_and_not_markup():
+    with styled():
+        assert 'aria-label="fed to &quot;a&quot; &lt;b&gt;"' in to_svg(sheet(1.0)[0], "name", 'fed to "a" <b>')
 
 
 def test_a_bar_is_told_of_every_plot(folder: Path):
