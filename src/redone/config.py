@@ -136,7 +136,9 @@ class Judge(Table):
 
 class Scoring(Table):
     workers: int = Field(2, ge=1, description="processes that score answers")
-    seconds: float = Field(10.0, gt=0, description="longest that one answer may take to be scored")
+    seconds: float = Field(
+        10.0, gt=0, description="most CPU time that an answer may take to be scored; on the clock ten times that"
+    )
     memory: int = Field(4096, ge=512, description="MiB that a scoring process may allocate")
     sandbox_missing: Literal["refuse", "leave_out"] = Field(
         "refuse", description="where code cannot be isolated: refuse to start, or leave out the tasks that run it"

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2] / "src" / "redone"
 FILES = sorted(ROOT.rglob("*.py"))
 
-PURE = {"algo", "rewards", "method.findings", "method.plan"}
+PURE = {"algo", "facts", "rewards", "method.findings", "method.plan"}
 FLOOR = {"records", "files", "mistakes"}
 BELOW_SAMPLE = {"served", "sandbox", "rewards", "algo", "data", "model", "benchmark", *FLOOR}
 BELOW_METHOD = {"sample", "run", "measure", "train", "report", *BELOW_SAMPLE}
@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "config": {"mistakes"},
     "served": {"data", *FLOOR},
     "sandbox": FLOOR,
-    "rewards": {"served", "sandbox", *FLOOR},
+    "facts": set(),
+    "rewards": {"facts", "served", "sandbox", *FLOOR},
     "data": FLOOR,
     "model": {"data", *FLOOR},
     "benchmark": {"rewards", "data", "algo", *FLOOR},
@@ -90,6 +91,12 @@ def test_a_module_imports_only_what_lies_below_it(path):
     for name in imports(ast.walk(tree_of(path))):
         if name.split(".")[0] == "redone":
             assert name.split(".")[1] in allowed, f"{part} imports {name}"
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if part_of(path) != "facts"], ids=named)
+def test_nothing_but_its_border_is_used_of_the_facts(path):
+    found = {name for name in imports(ast.walk(tree_of(path))) if name.startswith("redone.facts")}
+    assert found <= {"redone.facts.fidelity", "redone.facts.Fidelity"}
 
 
 def test_every_part_has_its_place_in_the_table():

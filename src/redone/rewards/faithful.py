@@ -1,33 +1,10 @@
 """A reward for rewrites: the facts of the source survive, and nothing is made up."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
+from redone.facts import fidelity
 from redone.records import Record, Verdict
 from redone.rewards import extract
-from redone.rewards.facts.amounts import quantities
-from redone.rewards.facts.lexicon import HOLLOW, NAMES, NO_NAME
-from redone.rewards.facts.names import Lexicon, Name, Token, common, find_names, known, lex, lexicon, plain, squash
-from redone.rewards.facts.negations import Claims, claims, compare, contradictions
-from redone.rewards.facts.quantity import Quantity, same
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What was read out of one text."""
-
-    tokens: tuple[Token, ...]
-    names: tuple[Name, ...]
-    groups: frozenset[str]  # names of the lexicons, by their first spellings
-    quantities: tuple[Quantity, ...]  # each once
-    named: frozenset[Quantity]  # those inside a name: the 15 of iPhone 15
-    exact: frozenset[tuple[tuple[str, float, str], str]]  # (reading, noun) of each
-    counted: frozenset[str]  # the nouns of the counts
-    claims: Claims
-    words: frozenset[str]  # keys of the tokens
-    joined: str  # the keys in one piece
 
 
 def faithful(
@@ -62,22 +39,18 @@ def faithful(
     if require == "given" and not given:
         raise ValueError(f"{record.id}: fields.facts is empty, and require is 'given'")
     entries = (*_listed(record, "names"), *extract.items(names, case=True))
-    before, after = _facts(text, entries), _facts(answer, entries)
-    support = _facts("\n".join([text, *(fact.replace("|", "\n") for fact in given)]), entries)
-    required = [*_given(given, after, entries), *(_found(before, after) if require == "all" else ())]
-    lost = [fact for fact, survives in required if not survives]
-    kept = len(required) - len(lost)
-    if not after.tokens:
-        return Verdict(0.0, "unparsable", _parts(0, len(required), 0, parsed=0), "empty")
-    invented = list(dict.fromkeys(_invented(support, after)))
-    right = not lost and not invented
-    total = len(required) + len(invented)
-    note = [f"{what}: {', '.join(facts)}" for what, facts in (("lost", lost), ("invented", invented)) if facts]
+    found = fidelity(text, answer, given=given, names=entries, whole=require == "all")
+    required = len(found.kept) + len(found.lost)
+    if not found.said:
+        return Verdict(0.0, "unparsable", _parts(0, required, 0, parsed=0), "empty")
+    right = not found.lost and not found.invented
+    total = required + len(found.invented)
+    told = (("lost", found.lost), ("invented", found.invented))
     return Verdict(
-        float(right) if all or not total else kept / total,
+        float(right) if all or not total else len(found.kept) / total,
         "right" if right else "wrong",
-        _parts(kept, len(required), len(invented)),
-        "; ".join(note)[:1000],
+        _parts(len(found.kept), required, len(found.invented)),
+        "; ".join(f"{what}: {', '.join(facts)}" for what, facts in told if facts)[:1000],
     )
 
 
@@ -92,138 +65,3 @@ def _listed(record: Record, field: str) -> tuple[str, ...]:
     if not isinstance(listed, (list, tuple)) or not all(isinstance(text, str) and text.strip(" |") for text in listed):
         raise ValueError(f"{record.id}: fields.{field} is {listed!r:.200}, not a list of texts")
     return tuple(listed)
-
-
-@lru_cache(maxsize=512)
-def _facts(text: str, entries: tuple[str, ...]) -> Facts:
-    """The facts of a text. Kept, because all answers to one prompt share their source."""
-    text = plain(text)
-    tokens = lex(text)
-    groups = known(tokens, _lexicons(entries))
-    found = find_names(text, tokens, groups)
-    blank = bytearray(len(text))
-    for name in found:
-        if name.literal or name.groups:  # 7-Eleven, 九份
-            blank[name.start : name.end] = b"\1" * (name.end - name.start)
-    numbers = quantities("".join(" " if hidden else letter for letter, hidden in zip(text, blank)))
-    named = [any(name.start <= number.start and number.end <= name.end for name in found) for number in numbers]
-    unique = {
-        (number.readings, number.noun, number.bound, number.firm, inside): number
-        for number, inside in reversed(list(zip(numbers, named)))
-    }
-    ordered = sorted(unique.items(), key=lambda item: item[1].start)
-    return Facts(
-        tuple(tokens),
-        tuple(found),
-        frozenset(group for group, _, _ in groups),
-        tuple(number for _, number in ordered),
-        frozenset(number for key, number in ordered if key[-1]),
-        frozenset((reading, number.noun) for number in numbers for reading in number.readings if not number.bound),
-        frozenset(number.noun for number in numbers) - {""},
-        claims(text, tokens),
-        frozenset(token.key for token in tokens),
-        "".join(token.key for token in tokens),
-    )
-
-
-def _lexicons(entries: tuple[str, ...]) -> list[Lexicon]:
-    return [lexicon(entries), lexicon((*NAMES, *NO_NAME))] if entries else [lexicon((*NAMES, *NO_NAME))]
-
-
-def _found(source: Facts, answer: Facts) -> Iterator[tuple[str, bool]]:
-    """Each fact of the source once, and whether it survives in the answer."""
-    seen = set()
-    for name in source.names:
-        if name.identity not in seen:
-            seen.add(name.identity)
-            yield name.text, _survives(name, answer)
-    told: list[Quantity] = []
-    for quantity in source.quantities:
-        again = any(same(other, quantity) and other.noun == quantity.noun for other in told[-20:])
-        if quantity.firm and quantity not in source.named and not again:
-            told.append(quantity)
-            yield quantity.text, _among(quantity, answer, source, first=True)
-    kept, lost, _ = compare(source.claims, answer.claims)
-    yield from [(negation.text, True) for negation in kept] + [(negation.text, False) for negation in lost]
-
-
-def _invented(source: Facts, answer: Facts) -> Iterator[str]:
-    """What the answer says and the source does not."""
-    yield from _new_names(source, answer)
-    yield from _new_numbers(source, answer)
-    yield from (negation.text for negation in compare(source.claims, answer.claims)[2])
-    yield from (f"{opposite} for {word}" for word, opposite in contradictions(source.claims, answer.claims))
-
-
-def _new_names(source: Facts, answer: Facts) -> Iterator[str]:
-    for name in answer.names:
-        telling = [word for word in name.words if not common(word)] or name.words
-        fits = all(_says(source, word) for word in telling) and source.groups.issuperset(name.groups)
-        if name.sure and not (fits and name.literal in source.joined) and squash(name.text) not in source.joined:
-            yield name.text
-
-
-def _new_numbers(source: Facts, answer: Facts) -> Iterator[str]:
-    for quantity in answer.quantities:
-        if not quantity.firm or quantity in answer.named or _among(quantity, source, answer, first=False):
-            continue
-        only_in_a_name = f"{quantity.number:g}" in source.words - {f"{other.number:g}" for other in source.quantities}
-        if quantity.kind != "count" or not only_in_a_name:  # the 15 of iPhone15
-            yield quantity.text
-
-
-def _among(quantity: Quantity, there: Facts, here: Facts, first: bool) -> bool:
-    """Whether the other text has the number, and of the same noun if both count it; `first`: ours is the source."""
-    readings = quantity.readings[:1] if quantity.kind == "date" else quantity.readings
-    if not quantity.bound and any((reading, quantity.noun) in there.exact for reading in readings):
-        return True
-    shared = here.counted & there.counted
-    for other in there.quantities:
-        swapped = other.noun != quantity.noun and quantity.kind == "count" and other.noun and quantity.noun
-        if swapped and shared & {other.noun, quantity.noun}:
-            continue
-        if first and quantity.kind == "date" != other.kind:
-            continue  # May is in 3 May, but not 3 May in May
-        if same(quantity, other) if first else same(other, quantity):
-            return True
-    return False
-
-
-def _survives(name: Name, answer: Facts) -> bool:
-    return (
-        all(_says(answer, word) for word in name.words)
-        and answer.groups.issuperset(name.groups)
-        and name.literal in answer.joined
-    ) or squash(name.text) in answer.joined
-
-
-def _says(facts: Facts, word: str) -> bool:
-    """Whether the text has the word, its plural or singular, or its number."""
-    if word.isdigit():
-        return word in facts.words or any(quantity.number == float(word) for quantity in facts.quantities)
-    forms = {word, word + "s", word.removesuffix("s")}
-    return bool(forms & facts.words) or (len(word) > 4 and word in facts.joined)
-
-
-def _given(given: Sequence[str], answer: Facts, entries: tuple[str, ...]) -> Iterator[tuple[str, bool]]:
-    """Each given fact by its first wording, and whether any of its wordings is in the answer."""
-    said = [token.key.removesuffix("s") for token in answer.tokens]
-    for fact in given:
-        wordings = [wording for wording in fact.split("|") if wording.strip()]
-        yield wordings[0].strip(), any(_worded(wording, said, answer, entries) for wording in wordings)
-
-
-def _worded(wording: str, said: list[str], answer: Facts, entries: tuple[str, ...]) -> bool:
-    """Whether the answer has the wording, word for word or, where it holds numbers, with the same numbers and words."""
-    facts = _facts(wording, entries)
-    keys = [token.key.removesuffix("s") for token in facts.tokens]
-    if any(said[start : start + len(keys)] == keys for start in range(len(said) - len(keys) + 1)):
-        return True
-    numbers = [quantity for quantity in facts.quantities if quantity.firm]
-    rest = [
-        token.key
-        for token in facts.tokens
-        if not any(number.start <= token.start < number.end for number in facts.quantities) and token.key not in HOLLOW
-    ]
-    agree = all(any(same(number, other) for other in answer.quantities) for number in numbers)
-    return bool(numbers) and agree and all(_says(answer, key) for key in rest)

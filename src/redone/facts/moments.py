@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from redone.rewards.facts.quantity import ONES, Quantity, value_of
+from redone.facts.quantity import ONES, Quantity, value_of
 
 _CN = "[零〇一二三四五六七八九十两]"
 _HOUR = rf"[1-9]|1[0-2]|{'|'.join(reversed(ONES[1:13]))}"

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from redone.rewards.facts.lexicon import HOLLOW, STARTERS
-from redone.rewards.facts.moments import moments
-from redone.rewards.facts.quantity import (
+from redone.facts.lexicon import HOLLOW, STARTERS
+from redone.facts.moments import moments
+from redone.facts.quantity import (
     HAN,
     HAN_POWERS,
     POWERS,

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 
-from redone.rewards.facts.amounts import UNITS
-from redone.rewards.facts.lexicon import COMMON, HOLLOW, NO_NAME, STARTERS
+from redone.facts.amounts import UNITS
+from redone.facts.lexicon import COMMON, HOLLOW, NO_NAME, STARTERS
 
 HAN = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _TOKEN = re.compile(rf"[^\W\d_{HAN}]+(?:'[^\W\d_{HAN}]+)?|[0-9]+|(?=\w)[{HAN}]")

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from redone.rewards.facts.lexicon import HOLLOW, OPPOSITES
-from redone.rewards.facts.names import HAN_LETTER, Token, common
-from redone.rewards.facts.quantity import lowered
+from redone.facts.lexicon import HOLLOW, OPPOSITES
+from redone.facts.names import HAN_LETTER, Token, common
+from redone.facts.quantity import lowered
 
 SCOPE = 4  # words, or Chinese characters, that a negation reaches
 
