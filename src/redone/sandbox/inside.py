@@ -242,7 +242,3 @@ def _confine(request: Mapping[str, Any], setup: Mapping[str, Any]) -> None:
         kernel.drop_capabilities()
     if "seccomp" not in without:
         kernel.filter_system_calls(setup["filter"])
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -3,9 +3,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from published import humaneval, mbpp
 
 from redone.sandbox.isolate import Limits
-from redone.sandbox.jobs import Asserts, Expression, Pairs, Programs, called, humaneval, mbpp
+from redone.sandbox.jobs import Asserts, Expression, Pairs, Programs, called
 from redone.sandbox.pool import Pool
 
 ADD = "def add(a, b):\n    return a + b\n"

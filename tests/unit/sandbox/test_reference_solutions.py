@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
+from published import humaneval, mbpp
 
 from redone.sandbox.isolate import Limits
-from redone.sandbox.jobs import humaneval, mbpp
 from redone.sandbox.pool import Pool
 
 DATA = os.environ.get("REDONE_DATA")
