@@ -16,8 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from verdicts import settled
 
-from redone.benchmark.readings import read
+from redone.benchmark import readings
 from redone.files import write_jsonl
 from redone.measure.definitions import definition, read_records
 from redone.sandbox.isolate import unavailable
@@ -28,6 +29,11 @@ MUTANTS = 3  # of each problem's reference
 
 pytestmark = pytest.mark.skipif(bool(why := unavailable()), reason=why)
 needs_data = pytest.mark.skipif(not DATA, reason="REDONE_DATA does not name a folder with the real data sets")
+
+
+def read(*given):
+    return settled(readings.read(*given))
+
 
 SWAPS = [
     *((ast.Add, ast.Sub), (ast.Sub, ast.Add), (ast.Mult, ast.Add), (ast.FloorDiv, ast.Mult), (ast.Mod, ast.FloorDiv)),
