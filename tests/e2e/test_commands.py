@@ -19,14 +19,21 @@ def test_eval_writes_outputs_and_scores_of_the_chosen_split(tiny_run: Path, tiny
     out = tmp_path / "scores"
     command = ["eval", str(tiny_model), "--config", str(tiny_run), "--split", "probe", "--out", str(out)]
     assert cli.main(command) == 0
-    rows = list(read_jsonl(out / "probe.jsonl.gz"))
+    rows = list(read_jsonl(out / "tasks" / "predictions.jsonl"))
     assert {row["id"].split("/")[1] for row in rows} == {"probe"}
     assert len(rows) == 3 * 4
     table = json.loads((out / "results.json").read_text())["models"]["model"]
     assert set(table["averages"]) == {"sns", "translation", "general"}
-    before = (out / "results.json").read_bytes()
-    assert cli.main(command) == 2  # a second time would write over the first
-    assert (out / "results.json").read_bytes() == before
+    left = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    lost = (out / "tasks" / "scores.json", out / "tasks" / "items.jsonl", out / "results.json")
+    for path in lost:
+        path.unlink()
+    answers = out / "tasks" / "predictions.jsonl"
+    answers.write_bytes(answers.read_bytes()[:100])  # killed while it wrote
+    assert cli.main(command) == 0
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == left
+    assert cli.main([*command[:-3], "eval", *command[-2:]]) == 2  # the other split into the same folder
+    assert cli.main(["compare", str(out), str(out)]) == 0
 
 
 def test_ctrl_c_stops_at_a_step_saves_and_says_how_to_go_on(

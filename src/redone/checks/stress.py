@@ -74,7 +74,7 @@ def stress(dataset: Dataset, task: Task, score_all: ScoreAll, most: int = 40) ->
         texts = [answer(one) for one in situations]
         return mean([text if text.startswith("<think>") else unthought(task, text) for text in texts])
 
-    trivial = trivial_verdicts(dataset, [task], "eval", most, score_all)[task.name].values()
+    trivial = trivial_verdicts(dataset, records, score_all)[task.name].values()
     return Stress(
         task=task.name,
         gold=mean([record.gold_text for record in records]),

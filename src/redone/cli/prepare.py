@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,23 +72,43 @@ class Checked:
 
 def check(config: RunConfig, log: Log) -> Checked:
     """Read and check everything a run needs. Raises ValueError with what is wrong and what to do."""
-    from transformers import AutoConfig
-
-    from redone.checks import check as checks
-    from redone.data.encode import Encoder
-    from redone.data.load import build
-    from redone.model.places import loading, model_path
-    from redone.run.log import quiet_transformers
+    from redone.model.places import model_path
 
     base = model_path(config.model.path)
     packs = read_packs(config)
+    reader = reader_of(config, config.model.path, base)
+    dataset, notes = read_dataset(config, packs, log, reader)
+    return Checked(dataset, notes, base, *reader)
+
+
+Reader = tuple["Encoder", int]  # how a model reads texts, and tokens that it has room for
+
+
+def reader_of(config: RunConfig, name: str, folder: Path) -> Reader:
+    """Raises ValueError naming the model where its files are missing or broken."""
+    from transformers import AutoConfig
+
+    from redone.data.encode import Encoder
+    from redone.model.places import loading
+    from redone.run.log import quiet_transformers
+
     quiet_transformers()
-    with loading(config.model.path):
-        architecture = AutoConfig.from_pretrained(base)
-        encoder = Encoder.load(base)
+    with loading(name):
+        architecture = AutoConfig.from_pretrained(folder)
+        encoder = Encoder.load(folder)
     own = getattr(architecture.get_text_config(), "max_position_embeddings", None) or config.model.max_context
-    max_context = min(config.model.max_context, own)
-    passes = 3 * sum(len(pack.tasks) for pack in packs)
+    return encoder, min(config.model.max_context, own)
+
+
+def read_dataset(
+    config: RunConfig, packs: Sequence[Pack], log: Log, reader: Reader | None
+) -> tuple[Dataset, list[str]]:
+    """The packs' tasks and records, checked, and what a person should know of them. reader: None where nothing here
+    reads the texts, so that no lengths are known. Raises ValueError with what is wrong and what to do."""
+    from redone.checks import check as checks
+    from redone.data.load import build
+
+    passes = (2 if reader is None else 3) * sum(len(pack.tasks) for pack in packs)
     with log.bar(f"reading and checking {', '.join(config.data.packs)}", passes) as bar:
         shares = {"probe": config.data.probe, "evaluation": config.data.eval}
         evaluated, missing = evaluated_texts(config)
@@ -99,7 +119,8 @@ def check(config: RunConfig, log: Log) -> Checked:
         checks.check_judge(dataset.tasks, config.judge.base_url, config.judge.model)
         with scoring(config, dataset.tasks) as score_all:
             dataset, notes = checks.check_rewards(dataset, score_all, bar.advance)
-        checks.check_lengths(dataset, encoder, max_context, bar.advance)
+        if reader is not None:
+            checks.check_lengths(dataset, *reader, bar.advance)
     if dataset.overlap:
         counts = ", ".join(f"{name} {count}" for name, count in dataset.overlap.items())
         notes = [f"train and probe records left out because a benchmark holds their text: {counts}", *notes]
@@ -110,7 +131,7 @@ def check(config: RunConfig, log: Log) -> Checked:
     notes = [*left_out, *notes]
     for note in notes:
         log.line(note)
-    return Checked(dataset, notes, base, encoder, max_context)
+    return dataset, notes
 
 
 def read_packs(config: RunConfig) -> list[Pack]:

@@ -1,213 +1,211 @@
-"""What a benchmark asks of a model, and the file that its answers stream to.
+"""Prompts to answers on disk: a line each, written as it comes, and the same call goes on where it was stopped.
 
-A line of the file is an answer: {"id", "output", "finished"}; "sample" where there are several, "thinking" where there
-was some, "cut" where the model did not see the first that many tokens of a prompt, "likelihoods" of choices. Answers
-that are in the file are not asked for again, so that the same call goes on where it was stopped, or killed: all that is
-lost is what was in flight. Greedy answers are then those of a call that was never stopped, up to how the device rounds
-in batches of other sizes; samples are other draws from the same model.
+A line is {"id", "sample", "output", "finished"}; "text", all that the model wrote, where that is more than the output,
+which is what follows its thinking; "thinking" that an endpoint gives apart; "logprob", the mean of the tokens'; "cut",
+where the model did not see the first that many tokens of a prompt; "likelihoods" of choices.
+
+A model in this process is asked unit by unit: prompts in their order, always the same ones together, from a seed of
+the unit's own. What an unfinished unit has is asked for again, so that a call that was stopped or killed ends with the
+bytes of one that was not. Of an endpoint every answer stands by itself and is kept.
 """
 
+import gzip
 import json
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from statistics import fmean
+from typing import Any, NamedTuple
 
-from redone.data.encode import OPEN, Encoder
-from redone.data.mix import derive_seed
+from redone.data.encode import OPEN
 from redone.files import numbered_jsonl
-from redone.model.policy import Policy
-from redone.records import Prompt, Record, Task
+from redone.records import Prompt, Text
 from redone.rewards.extract import split_thinking
 from redone.run.log import Interrupted, Log
-from redone.sample.choosing import Chooser
-from redone.sample.local import make_sampler
-from redone.served.client import Service
-from redone.served.endpoint import Endpoint
+from redone.sample.protocol import Asks
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 Line = dict[str, Any]
-Made = Generator[Sequence[Line], None, None]
+Key = tuple[str, int]  # id, sample
 
 
-class Question(NamedTuple):
-    record: Record
-    task: Task  # of the record's subset: prompt, budget, thinking
-    stop: Sequence[str] = ()  # the answer ends before the first of these
-    choices: Sequence[str] = ()  # the answers among which `Choosing` chooses
+class Unit(NamedTuple):
+    """A unit ends when it has so many answers, and so many tokens of answers and characters of prompts."""
+
+    answers: int
+    tokens: int
 
 
-class Wanted(NamedTuple):
-    question: Question
-    samples: Sequence[int]  # the numbers of those that are not there yet
+@dataclass(frozen=True)
+class Answerer:
+    """Who is asked, for `samples` answers to each prompt.
 
-
-class Source(Protocol):
-    chats: bool  # it ends its answers itself: stop texts, which are for a model that completes a text, do not apply
-
-    def answers(self, wanted: Sequence[Wanted], *, samples: int, temperature: float, seed: int) -> Made:
-        """Lines of the file as they come, in any order; none now and then, so that the caller can stop."""
-
-
-def ask(
-    source: Source,
-    questions: Sequence[Question],
-    path: Path,
-    *,
-    samples: int = 1,
-    temperature: float = 1.0,
-    seed: int,
-    log: Log,
-    label: str,
-) -> None:
-    """Add to the file `path` the answers to the questions that are not in it yet, as soon as each is there.
-
-    temperature: of several samples; a single answer is greedy. Raises Interrupted after ctrl-C, and ValueError where an
-    endpoint gives up, with what is there kept and counted.
+    make: what answers the unit of that number, given what is there already; called when something is missing, so that
+    no model is loaded before. unit: None where every answer stands by itself.
     """
-    there = answered(path, samples)
-    wanted = []
-    for question in questions:
-        question = question._replace(stop=()) if source.chats else question
-        if left := [n for n in range(samples) if (question.record.id, n) not in there]:
-            wanted.append(Wanted(_clean(question), left))
-    total, missing = len(questions) * samples, sum(len(one.samples) for one in wanted)
-    if not wanted:
+
+    samples: int
+    make: Callable[[int, Collection[Key]], Asks]
+    unit: Callable[[], Unit] | None = None
+
+
+def ask(answerer: Answerer, prompts: Sequence[Prompt], path: Path, *, log: Log, label: str) -> list[list[Line]]:
+    """The lines of each prompt's answers, in order, after the file has them all; one that ends in .gz is compressed
+    then.
+
+    Raises Interrupted after ctrl-C, and ValueError where an endpoint gives up, with what is there kept and counted.
+    """
+    growing = path.with_suffix("") if path.suffix == ".gz" else path
+    if growing == path or not path.exists():
+        _complete(answerer, list(map(_clean, prompts)), growing, log, label)
+        if growing != path:
+            _compress(growing, path)
+    found: dict[Key, Line] = {(row["id"], row["sample"]): row for _, row in numbered_jsonl(path)}
+    missing = [p.key for p in prompts if any((p.key, n) not in found for n in range(answerer.samples))]
+    if missing:
+        raise ValueError(f"{path}: it lacks answers to {len(missing)} prompts, first {missing[0]}; remove it")
+    return [[found[prompt.key, n] for n in range(answerer.samples)] for prompt in prompts]
+
+
+def _complete(answerer: Answerer, prompts: Sequence[Prompt], path: Path, log: Log, label: str) -> None:
+    wanted = [(prompt.key, n) for prompt in prompts for n in range(answerer.samples)]
+    there = _there(path, set(wanted), answerer.samples)
+    if len(there) == len(wanted):
         return
-    if there:
-        log.line(f"{label}: {total - missing} of {total} answers are in {path} already")
-    cut = 0
-    made = source.answers(wanted, samples=samples, temperature=temperature if samples > 1 else 0.0, seed=seed)
-    with closing(made), path.open("a", encoding="utf-8") as file:
-        try:
-            with log.bar(label, missing) as bar:
-                for lines in made:
-                    file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-                    file.flush()
-                    missing -= len(lines)
-                    cut += sum("cut" in line for line in lines)
-                    bar.advance(len(lines))
-        except Interrupted:
-            raise Interrupted(f"during {label}; {total - missing} of {total} answers are in {path}") from None
-        except ValueError as error:
-            kept = f"{total - missing} of {total} answers are in {path}"
-            raise ValueError(f"{error}; {kept}; go on with the same command") from None
-    if cut:
-        log.line(f"{label}: {cut} prompts were longer than the model's context; it did not see their beginnings")
+    units = [list(prompts)] if answerer.unit is None else cut(prompts, answerer.unit(), answerer.samples)
+    first = 0
+    if answerer.unit is not None:
+        first, kept, size = _whole_units(units, there, answerer.samples)
+        there = there[:kept]
+        with path.open("ab") as file:
+            file.truncate(size)
+    done, long = len(there), 0
+    if done:
+        log.line(f"{label}: {done} of {len(wanted)} answers are in {path} already")
+    with log.bar(label, len(wanted) - done) as bar, path.open("a", encoding="utf-8") as file:
+        for number in range(first, len(units)):
+            mine = 0
+            try:
+                asks = answerer.make(number, [key for key, _ in there])
+                with closing(_each(asks, units[number])) as some:
+                    for lines in some:
+                        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+                        file.flush()
+                        mine += len(lines)
+                        long += sum("cut" in line for line in lines)
+                        bar.advance(len(lines))
+            except (Interrupted, ValueError) as error:
+                kept_lines = f"{done + (0 if answerer.unit else mine)} of {len(wanted)} answers are in {path}"
+                if isinstance(error, Interrupted):
+                    raise Interrupted(f"during {label}; {kept_lines}") from None
+                raise ValueError(f"{error}; {kept_lines}; go on with the same command") from None
+            done += mine
+    if long:
+        log.line(f"{label}: {long} prompts were longer than the model's context; it did not see their beginnings")
 
 
-def answered(path: Path, samples: int) -> set[tuple[str, int]]:
-    """(id, sample) of every answer in the file, which loses a last line that was cut off.
+def _each(asks: Asks, prompts: Sequence[Prompt]) -> Generator[list[Line], None, None]:
+    for texts in asks.ask(prompts):
+        yield [line_of(text) for text in texts]
 
-    Raises ValueError where it holds another number of samples.
+
+def _there(path: Path, wanted: Collection[Key], samples: int) -> list[tuple[Key, int]]:
+    """(id, sample) of every line and the byte it ends at, in order; the file loses a last line that was cut off.
+
+    Raises ValueError naming a line that does not belong to these prompts.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        return set()
+        path.touch()
+        return []
     with path.open("r+b") as file:
-        file.truncate(file.read().rfind(b"\n") + 1)
-    there = set()
-    for line, row in numbered_jsonl(path):
-        if not isinstance(row.get("id"), str):
-            raise ValueError(f"{path}:{line}: no answer, it has no id; give another --out")
-        if ("sample" in row) != (samples > 1) or row.get("sample", 0) not in range(samples):
-            raise ValueError(f"{path}:{line}: made with another number of samples than {samples}; give another --out")
-        there.add((row["id"], row.get("sample", 0)))
+        data = file.read()
+        file.truncate(data.rfind(b"\n") + 1)
+    ends = [match.end() for match in re.finditer(b"\n", data)]
+    there: list[tuple[Key, int]] = []
+    for number, row in numbered_jsonl(path):
+        key = (row.get("id"), row.get("sample"))
+        if not isinstance(key[0], str):
+            raise ValueError(f"{path}:{number}: no answer, it has no id; give another --out")
+        if type(key[1]) is not int or key[1] not in range(samples):
+            raise ValueError(f"{path}:{number}: made with another number of samples than {samples}; give another --out")
+        if key not in wanted:
+            raise ValueError(f"{path}:{number}: {key[0]} is none of the prompts; give another --out")
+        there.append((key, ends[number - 1]))  # type: ignore[arg-type]
+    if len({key for key, _ in there}) < len(there):
+        raise ValueError(f"{path}: an answer stands there twice; give another --out")
     return there
 
 
-class Local:
-    """A model in this process. rows: most answers decoded at once."""
-
-    def __init__(self, policy: Policy, encoder: Encoder, rows: int = 64) -> None:
-        self.policy, self.encoder, self.rows = policy, encoder, rows
-        self.chats = encoder.chats
-
-    def answers(self, wanted: Sequence[Wanted], *, samples: int, temperature: float, seed: int) -> Made:
-        """All samples of a question are drawn together, from a seed that counts what is wanted."""
-        drawn = derive_seed(seed, "answers", len(wanted), wanted[0].question.record.id)
-        sampler = make_sampler(
-            self.policy,
-            self.encoder,
-            group=samples,
-            temperature=temperature,
-            seeds=lambda version: drawn,
-            rows=self.rows,
-        )
-        by_id = {one.question.record.id: one for one in wanted}
-        for texts in sampler.ask([_prompt(one.question) for one in wanted]):
-            yield [
-                _line(by_id[t.key].question, t.sample, samples, t.text, t.finished, cut=t.cut)
-                for t in texts
-                if t.sample in by_id[t.key].samples
-            ]
+def cut(prompts: Sequence[Prompt], unit: Unit, samples: int) -> list[list[Prompt]]:
+    """The prompts in units, in their order."""
+    units: list[list[Prompt]] = []
+    answers = tokens = 0
+    for prompt in prompts:
+        if not units or (answers >= unit.answers and tokens >= unit.tokens):
+            units.append([])
+            answers = tokens = 0
+        units[-1].append(prompt)
+        answers += samples
+        tokens += samples * prompt.budget + sum(len(message["content"]) for message in prompt.messages)
+    return units
 
 
-class Choosing:
-    """A model in this process that chooses by log-likelihood."""
-
-    def __init__(self, policy: Policy, encoder: Encoder) -> None:
-        self.chooser = Chooser(policy, encoder)
-        self.chats = encoder.chats
-
-    def answers(self, wanted: Sequence[Wanted], *, samples: int, temperature: float, seed: int) -> Made:
-        if samples > 1:
-            raise ValueError("log-likelihood chooses one answer; ask for one sample")
-        by_id = {one.question.record.id: one.question for one in wanted}
-        for texts in self.chooser.ask([_prompt(one.question) for one in wanted]):
-            yield [
-                {
-                    **_line(by_id[t.key], 0, 1, t.text, True, cut=t.cut),
-                    "likelihoods": {choice: round(value, 6) for choice, value in t.likelihoods.items()},
-                }
-                for t in texts
-            ]
+def _whole_units(
+    units: Sequence[Sequence[Prompt]], there: Sequence[tuple[Key, int]], samples: int
+) -> tuple[int, int, int]:
+    """How many units the file begins with that are whole; their lines; their bytes."""
+    lines = size = 0
+    for number, unit in enumerate(units):
+        end = lines + len(unit) * samples
+        if {key for key, _ in there[lines:end]} != {(prompt.key, n) for prompt in unit for n in range(samples)}:
+            return number, lines, size
+        lines, size = end, there[end - 1][1]
+    return len(units), lines, size
 
 
-class Remote:
-    """A model that is served elsewhere; `say` is told of outages."""
-
-    chats = True
-
-    def __init__(self, service: Service, say: Callable[[str], None]) -> None:
-        self.service, self.say = service, say
-
-    def answers(self, wanted: Sequence[Wanted], *, samples: int, temperature: float, seed: int) -> Made:
-        """Every sample is a request of its own, with a seed of its own, which an endpoint may ignore."""
-        asked = {question.record.id: question for question, _ in wanted}
-        missing = {(question.record.id, n) for question, numbers in wanted for n in numbers}
-        there = {(key, n) for key in asked for n in range(samples)} - missing
-        endpoint = Endpoint(self.service, samples, temperature, seed, self.say, there)
-        for texts in endpoint.ask([Prompt(key, q.record.messages, q.task.budget) for key, q in asked.items()]):
-            yield [_line(asked[t.key], t.sample, samples, t.text, t.finished, t.thinking) for t in texts]
+def _compress(growing: Path, path: Path) -> None:
+    """The lines, gzipped; the file appears whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(gzip.compress(growing.read_bytes(), mtime=0))
+    part.replace(path)
+    growing.unlink()
 
 
-def parted(text: str, stop: Sequence[str]) -> tuple[str, str, bool]:
-    """(thinking, answer, whether a stop text ended it): the answer is what follows a closed thinking part, up to the
-    first stop text in it. Thinking that never closes leaves no answer."""
+def line_of(text: Text) -> Line:
+    output = parted(text.text)[1]
+    line: Line = {"id": text.key, "sample": text.sample, "output": whole(output), "finished": text.finished}
+    if output != text.text:
+        line["text"] = whole(text.text)
+    if text.thinking:
+        line["thinking"] = whole(text.thinking)
+    if text.logprobs:
+        line["logprob"] = fmean(text.logprobs)
+    if text.cut:
+        line["cut"] = text.cut
+    if text.likelihoods:
+        line["likelihoods"] = {choice: round(value, 6) for choice, value in text.likelihoods.items()}
+    return line
+
+
+def text_of(line: Line) -> Text:
+    """The text of a line, as a model writes it; of its log-probabilities there is the mean alone."""
+    text: str = line["text"] if "text" in line else line["output"]
+    if "thinking" in line:
+        text = f"{OPEN}{line['thinking']}</think>{text}"
+    logprobs = (line["logprob"],) if "logprob" in line else ()
+    return Text(line["id"], line["sample"], text, line["finished"], logprobs)
+
+
+def parted(text: str) -> tuple[str, str]:
+    """(thinking, answer): the answer is what follows a closed thinking part. Thinking that never closes leaves none."""
     thinking, answer = split_thinking(text)
     if thinking is None and text.lstrip().startswith(OPEN):
-        return text.lstrip().removeprefix(OPEN), "", False
-    ends = [place for one in stop if (place := answer.find(one)) >= 0]
-    return thinking or "", answer[: min(ends, default=len(answer))], bool(ends)
-
-
-def _line(
-    question: Question, n: int, samples: int, text: str, finished: bool, thinking: str = "", cut: int = 0
-) -> Line:
-    thought, output, stopped = parted(text, question.stop)
-    line: Line = {"id": question.record.id, "output": whole(output)}
-    if samples > 1:
-        line["sample"] = n
-    line["finished"] = finished or stopped
-    if thought or thinking:
-        line["thinking"] = whole(thinking or thought)
-    if cut:
-        line["cut"] = cut
-    return line
+        return text.lstrip().removeprefix(OPEN), ""
+    return thinking or "", answer
 
 
 def whole(text: str) -> str:
@@ -215,11 +213,6 @@ def whole(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
-def _clean(question: Question) -> Question:
-    messages = tuple({**message, "content": whole(message["content"])} for message in question.record.messages)
-    return question._replace(record=replace(question.record, messages=messages))
-
-
-def _prompt(question: Question) -> Prompt:
-    record, task = question.record, question.task
-    return Prompt(record.id, record.messages, task.budget, task.think, question.stop, question.choices, go_on=True)
+def _clean(prompt: Prompt) -> Prompt:
+    messages = tuple({**message, "content": whole(message["content"])} for message in prompt.messages)
+    return replace(prompt, messages=messages)

@@ -97,11 +97,29 @@ def differences(tasks: Mapping[str, Task], before: Items, after: Items) -> dict[
     """Paired differences of a configuration's tasks, `after` less `before` on the records that both answered:
     {"tasks": task to a difference, "averages": average to one}, each {a, b, difference, interval, changed, clear}."""
     flat = [[item for mine in side.values() for item in mine] for side in (before, after)]
-    found = _compared(tasks_shape(tasks), _pairs(*flat), "the two models")
+    return _of_tasks(_compared(tasks_shape(tasks), _pairs(*flat), "the two models"))
+
+
+def _of_tasks(found: "Compared") -> dict[str, Any]:
     return {
         "tasks": {name: mine[READING].to_json() for name, mine in found.subsets.items()},
         "averages": {kind: mine["score"].to_json() for kind, mine in found.averages.items() if mine},
     }
+
+
+def changes(before: Path, after: Path) -> dict[str, Any]:
+    """`differences` of the tasks of two evaluation folders, and "benchmarks": benchmark to that of its average."""
+    one, two = read_result(before), read_result(after)
+    made: dict[str, Any] = {"tasks": {}, "averages": {}, "benchmarks": {}}
+    for name in one.items.keys() & two.items.keys():
+        shape = _shape(name, one, two)
+        pairs = _pairs(one.items[name].values(), two.items[name].values())
+        found = _compared(shape, pairs, f"{before} and {after}")
+        if name == TASKS:
+            made |= _of_tasks(found)
+        elif found.averages["average"]:
+            made["benchmarks"][shape.name] = found.averages["average"]["score"].to_json()
+    return made
 
 
 def read_result(path: Path) -> Result:

@@ -1,8 +1,13 @@
 """A model's answers to records of a configuration's tasks, with their verdicts."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from redone.records import Record, Text, Verdict
+from redone.measure.ask import Answerer, ask, text_of
+from redone.records import Prompt, Record, Task, Text, Verdict
+from redone.run.log import Log
+from redone.run.scoring import Asked, ScoreAll, refuse_errors
 
 
 @dataclass(frozen=True)
@@ -12,3 +17,30 @@ class Judged:
     record: Record
     texts: tuple[Text, ...]
     verdicts: tuple[Verdict, ...]
+
+
+def prompt_of(record: Record, task: Task) -> Prompt:
+    return Prompt(record.id, record.messages, task.budget, task.think)
+
+
+def judged(
+    answerer: Answerer,
+    tasks: Mapping[str, Task],
+    score_all: ScoreAll,
+    records: Sequence[Record],
+    path: Path,
+    *,
+    most_errors: float,
+    log: Log,
+    label: str,
+) -> list[Judged]:
+    """The answers to the records, which `path` keeps, and their verdicts, in order.
+
+    Raises ValueError where more than the share `most_errors` of them could not be scored.
+    """
+    prompts = [prompt_of(record, tasks[record.task]) for record in records]
+    texts = [tuple(map(text_of, lines)) for lines in ask(answerer, prompts, path, log=log, label=label)]
+    asked = [Asked(record, [(t.text, t.finished) for t in mine]) for record, mine in zip(records, texts)]
+    verdicts = score_all(asked)
+    refuse_errors(zip((record.task for record in records), verdicts), most_errors)
+    return [Judged(record, mine, tuple(found)) for record, mine, found in zip(records, texts, verdicts)]

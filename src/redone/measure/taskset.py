@@ -1,5 +1,6 @@
 """A configuration's tasks as a set that is measured: each a subset with one reading, whose aggregate is its metric."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,12 +9,15 @@ from typing import Any
 
 from redone.data.load import Dataset
 from redone.files import write_json, write_jsonl
-from redone.measure.items import Item, Items, item_line
-from redone.measure.judged import Judged
-from redone.measure.score import known, mean_of, measured
+from redone.measure.ask import Answerer
+from redone.measure.items import Item, Items, item_line, read_items
+from redone.measure.judged import Judged, judged
+from redone.measure.score import Measured, SubsetMeasured, known, mean_of, measured
 from redone.measure.shape import Shape, SubsetShape
 from redone.measure.trivial import Trivial, best
 from redone.records import Record, Split, Task
+from redone.run.log import Log
+from redone.run.scoring import ScoreAll
 
 TASKS = "tasks"
 READING = "score"
@@ -41,9 +45,9 @@ def tasks_shape(tasks: Mapping[str, Task]) -> Shape:
     return Shape(TASKS, "Tasks", subsets, averages)
 
 
-def task_items(judged: Sequence[Judged]) -> dict[str, list[Item]]:
+def task_items(answers: Sequence[Judged]) -> dict[str, list[Item]]:
     items: dict[str, list[Item]] = {}
-    for one in judged:
+    for one in answers:
         items.setdefault(one.record.task, []).append(
             Item(one.record.task, one.record.id, "", {READING: tuple(one.verdicts)})
         )
@@ -73,18 +77,64 @@ def summarise(tasks: Mapping[str, Task], items: Items, trivial: Mapping[str, Tri
             "errors": reasons["error"],
             "reasons": dict(reasons),
         }
-    averages: dict[str, float | None] = dict.fromkeys(KINDS)
-    baselines, intervals = dict(averages), {}
-    for kind, members in shape.averages.items():
-        whole = mean_of([mean_of([found[name].first for name in names]) for names in members.values()])
-        averages[kind] = known(whole.score)
-        intervals[kind] = list(whole.interval or ())
-        baselines[kind] = fmean(fmean(table[name]["baseline"] for name in names) for names in members.values())
-    return {"averages": averages, "average_intervals": intervals, "baselines": baselines, "tasks": table}
+    means = averages(mine, items, found)
+    baselines = {
+        kind: fmean(fmean(table[name]["baseline"] for name in names) for names in members.values())
+        for kind, members in shape.averages.items()
+    }
+    return {
+        "averages": {kind: known(means[kind].score) if kind in means else None for kind in KINDS},
+        "average_intervals": {kind: list(whole.interval or ()) for kind, whole in means.items()},
+        "baselines": {kind: baselines.get(kind) for kind in KINDS},
+        "tasks": table,
+    }
 
 
-def write_tasks(folder: Path, tasks: Mapping[str, Task], items: Items, table: Mapping[str, Any]) -> None:
-    """items.jsonl and scores.json of an evaluation folder; by the shape beside the scores `redone compare` reads it."""
+def averages(
+    tasks: Mapping[str, Task], items: Items, found: Mapping[str, SubsetMeasured] | None = None
+) -> dict[str, Measured]:
+    """Those of the three averages that there are. found: the tasks as `measured` has them, if that is known."""
+    shape = tasks_shape({name: task for name, task in tasks.items() if name in items})
+    each = found or measured(shape, items)
+    return {
+        kind: mean_of([mean_of([each[name].first for name in names]) for names in members.values()])
+        for kind, members in shape.averages.items()
+    }
+
+
+def measure_tasks(
+    answerer: Answerer,
+    tasks: Mapping[str, Task],
+    score_all: ScoreAll,
+    records: Sequence[Record],
+    trivial: Mapping[str, Trivial],
+    folder: Path,
+    *,
+    most_errors: float,
+    log: Log,
+    label: str,
+) -> dict[str, Any]:
+    """Asks and scores: a model's entry of results.json (`summarise`), and the folder's files, scores.json the last.
+
+    The shape beside the scores is what `redone compare` reads them by.
+    """
+    if (folder / "scores.json").exists():
+        return read_tasks(folder)[0]
+    path = folder / "predictions.jsonl"
+    found = judged(answerer, tasks, score_all, records, path, most_errors=most_errors, log=log, label=label)
+    items = task_items(found)
+    table = summarise(tasks, items, trivial)
     shape = tasks_shape({name: task for name, task in tasks.items() if name in items})
     write_jsonl(folder / "items.jsonl", (item_line(TASKS, item) for mine in items.values() for item in mine))
     write_json(folder / "scores.json", {**table, "shape": shape.to_json()})
+    return table
+
+
+def read_tasks(folder: Path) -> tuple[dict[str, Any], dict[str, list[Item]]]:
+    """What `measure_tasks` left: a model's entry of results.json, and its items by task."""
+    table = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    del table["shape"]
+    items: dict[str, list[Item]] = {}
+    for item in read_items(folder / "items.jsonl")[TASKS].values():
+        items.setdefault(item.subset, []).append(item)
+    return table, items

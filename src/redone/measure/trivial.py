@@ -9,7 +9,7 @@ from redone.data.load import Dataset
 from redone.measure.items import Item
 from redone.measure.score import points
 from redone.measure.shape import SubsetShape
-from redone.records import Record, Split, Task, Verdict
+from redone.records import Record, Task, Verdict
 from redone.run.scoring import Asked, ScoreAll
 
 Trivial = Mapping[str, Sequence[Verdict]]  # name of an answer -> its verdict on each record
@@ -45,20 +45,18 @@ def of_task(task: Task, train: Sequence[Record]) -> dict[str, Callable[[Record],
     return kinds
 
 
-def trivial_verdicts(
-    dataset: Dataset, tasks: Sequence[Task], split: Split, most: int | None, score_all: ScoreAll
-) -> dict[str, Trivial]:
-    """Task to the verdicts on its trivial answers to the first `most` records of the split.
+def trivial_verdicts(dataset: Dataset, records: Sequence[Record], score_all: ScoreAll) -> dict[str, Trivial]:
+    """Task to the verdicts on its trivial answers to those of the records that are its own, in order.
 
     Raises ValueError where one of them could not be scored.
     """
-    kinds = {task.name: of_task(task, dataset.records[task.name]["train"]) for task in tasks}
+    tasks = {name: dataset.tasks[name] for name in dict.fromkeys(record.task for record in records)}
+    kinds = {name: of_task(task, dataset.records[name]["train"]) for name, task in tasks.items()}
     asked = [
-        Asked(record, [(unthought(task, answer(record)), True) for answer in kinds[task.name].values()])
-        for task in tasks
-        for record in dataset.records[task.name][split][:most]
+        Asked(record, [(unthought(tasks[record.task], answer(record)), True) for answer in kinds[record.task].values()])
+        for record in records
     ]
-    found: dict[str, list[list[Verdict]]] = {task.name: [] for task in tasks}
+    found: dict[str, list[list[Verdict]]] = {name: [] for name in tasks}
     for one, verdicts in zip(asked, score_all(asked)):
         if broken := [verdict for verdict in verdicts if verdict.reason == "error"]:
             raise ValueError(f"{one.record.id}: a trivial answer could not be scored: {broken[0].note}")

@@ -1,144 +1,160 @@
-"""What is asked of a model, and the file its answers stream to: local models, likelihoods, endpoints, going on."""
+"""Prompts to answers on disk: units, going on after a stop or a kill, what a line holds, endpoints."""
 
+import gzip
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from dataclasses import replace
+from statistics import fmean
 
 import pytest
-import torch
 from fakes import FakeJudge, StoppingLog
 from tiny import tiny
-from transformers import AutoModelForCausalLM
 
 from redone.data.encode import Encoder
 from redone.files import read_jsonl
-from redone.measure.ask import Choosing, Local, Question, Remote, answered, ask, parted
+from redone.measure.answerers import local
+from redone.measure.answerers import served as served_by
+from redone.measure.ask import Answerer, Unit, ask, cut, parted, text_of
 from redone.model.policy import Policy
-from redone.records import Record, Task
+from redone.records import Prompt, Text
 from redone.run.log import Interrupted, Log
+from redone.sample.local import make_sampler
 from redone.served import client
 from redone.served.client import Service
 
-TASK = Task("tea", "general", "knowledge", "{q}", "", "exact", budget=12)
 
-
-def question(i, text=None, stop=(), choices=(), **changes):
+def prompt(i, text=None, budget=12, **more):
     content = f"what is {i} ?" if text is None else text
-    record = Record(f"tea/{i}", "tea", ({"role": "user", "content": content},), "", "eval", "made")
-    return Question(record, replace(TASK, **changes), stop, choices)
+    return Prompt(f"tea/{i}", ({"role": "user", "content": content},), budget, **more)
 
 
-def some(count, **changes):
-    """Questions of several lengths and budgets."""
-    return [question(i, f"what is {i} {'very ' * (i % 4)}?", **{"budget": 5 + i % 7, **changes}) for i in range(count)]
+def some(count, **more):
+    """Prompts of several lengths and budgets."""
+    return [prompt(i, f"what is {i} {'very ' * (i % 4)}?", **{"budget": 5 + i % 7, **more}) for i in range(count)]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, make_tokenizer):
-    """A model of random weights, large enough that its answers differ, with a context of 256 tokens."""
+def loaded(tmp_path_factory, make_tokenizer):
+    """(policy, encoder) of random weights, large enough that answers differ, with a context of 256 tokens."""
     path = tmp_path_factory.mktemp("models") / "sharp"
     tokenizer = make_tokenizer()
-    model = tiny("Qwen3", seed=2, vocab_size=len(tokenizer), max_position_embeddings=256)
-    model.save_pretrained(path)
+    tiny("Qwen3", seed=2, vocab_size=len(tokenizer), max_position_embeddings=256).save_pretrained(path)
     tokenizer.save_pretrained(path)
-    return path
+    return Policy.load(path), Encoder.load(path)
 
 
-@pytest.fixture(scope="module")
-def loaded(folder):
-    """(policy, encoder) of that model."""
-    return Policy.load(folder), Encoder.load(folder)
+def answers(answerer, prompts, path, log=None):
+    return ask(answerer, prompts, path, log=log or Log(), label="tea")
 
 
 def lines(path):
-    return {(row["id"], row.get("sample", 0)): row for row in read_jsonl(path)}
+    return {(row["id"], row["sample"]): row for row in read_jsonl(path)}
 
 
-def alone(policy, encoder, question):
-    """The greedy answer's tokens, by the plainest loop: one prompt, a whole forward pass for each token."""
-    [prompt] = encoder.prompts([question.record], {"tea": question.task})
-    tokens = []
-    with torch.no_grad():
-        while len(tokens) < question.task.budget and not set(tokens) & encoder.eos_ids:
-            logits = policy.model(torch.tensor([[*prompt, *tokens]])).logits[0, -1]
-            tokens.append(int(logits.argmax()))
-    return tokens
+class Script:
+    """Answers the prompts of a unit, two of them, the last first; counts what it was asked for."""
+
+    def __init__(self, samples=1):
+        self.samples, self.asked = samples, []
+        self.answerer = Answerer(samples, self.make, lambda: Unit(2 * samples, 0))
+
+    def make(self, number, there):
+        script = self
+
+        class Asks:
+            def ask(self, prompts):
+                script.asked.append((number, [p.key for p in prompts]))
+                yield []
+                for p in reversed(prompts):
+                    texts = [Text(p.key, n, f"{p.key} {n} in {number}", True) for n in range(script.samples)]
+                    yield texts[: script.samples // 2]
+                    yield texts[script.samples // 2 :]
+
+        return Asks()
 
 
-def test_greedy_answers_are_the_models_own_and_know_whether_they_ended(loaded, tmp_path):
-    policy, encoder = loaded
-    mine = some(9)
-    texts = [alone(policy, encoder, q) for q in mine]
-    end = min({t for text in texts for t in text}, key=lambda t: abs(sum(t in text for text in texts) - len(mine) / 2))
-    ending = Encoder.load(policy.model.name_or_path)
-    ending.eos_ids = frozenset([end])  # a token at which some end and some do not
-    ask(Local(policy, ending, rows=4), mine, tmp_path / "p.jsonl", seed=0, log=Log(), label="tea")
-    found = lines(tmp_path / "p.jsonl")
-    assert len(found) == 9
-    for q in mine:
-        tokens = alone(policy, ending, q)
-        row = found[q.record.id, 0]
-        assert row["finished"] == (tokens[-1] == end)
-        assert row["output"] == parted(ending.decode(tokens, q.task.think), ())[1]
-        assert set(row) <= {"id", "output", "finished", "thinking"}
-    assert len({row["finished"] for row in found.values()}) == 2
+# Units
 
 
-SCRIPT = """
-import sys
-from pathlib import Path
-import test_ask
-from redone.measure.ask import Local, ask
-from redone.data.encode import Encoder
-from redone.run.log import Log
-from redone.model.policy import Policy
-source = Local(Policy.load(sys.argv[1]), Encoder.load(sys.argv[1]), rows=4)
-ask(source, test_ask.long(), Path(sys.argv[2]), seed=0, log=Log(), label="tea")
-"""
+def test_a_unit_is_full_when_it_has_enough_answers_and_enough_tokens():
+    mine = [prompt(i, "x" * 10, budget=5) for i in range(7)]  # 10 characters and 2 x 5 tokens each
+
+    def sizes(answers, tokens):
+        return [len(unit) for unit in cut(mine, Unit(answers, tokens), 2)]
+
+    assert sizes(4, 0) == [2, 2, 2, 1]
+    assert sizes(0, 60) == [3, 3, 1]
+    assert sizes(4, 60) == [3, 3, 1]
+    assert sizes(8, 60) == [4, 3]
+    assert [p.key for unit in cut(mine, Unit(4, 0), 2) for p in unit] == [p.key for p in mine]
 
 
-def long():
-    """Their greedy answers never choose between two tokens whose logits are closer than 1e-4, so batches may differ."""
-    return [question(i, f"tell me about {i}", budget=60) for i in range(80)]
+def test_units_are_asked_one_after_another(tmp_path):
+    script = Script()
+    found = answers(script.answerer, some(5), tmp_path / "p.jsonl")
+    assert script.asked == [(0, ["tea/0", "tea/1"]), (1, ["tea/2", "tea/3"]), (2, ["tea/4"])]
+    assert [line["output"] for [line] in found] == [f"tea/{i} 0 in {i // 2}" for i in range(5)]
 
 
-def test_a_killed_evaluation_goes_on_and_ends_like_one_that_was_not(loaded, folder, tmp_path):
-    path = tmp_path / "killed.jsonl"
-    paths = os.pathsep.join(filter(None, [os.path.dirname(__file__), *sys.path]))
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(folder), str(path)],
-        env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
-        stderr=subprocess.DEVNULL,
-    )
-    until = time.monotonic() + 400
-    while not path.exists() or path.read_bytes().count(b"\n") < 8:
-        assert process.poll() is None, "ended before it could be killed"
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    kept = path.read_bytes()
-    kept = kept[: kept.rfind(b"\n") + 1]
-    path.write_bytes(kept + b'{"id": "tea/79", "outp')
-    assert 8 <= kept.count(b"\n") < 80
-    policy, encoder = loaded
-    ask(Local(policy, encoder, rows=64), long(), path, seed=0, log=Log(), label="tea")
-    assert path.read_bytes().startswith(kept)
-    ask(Local(policy, encoder, rows=64), long(), tmp_path / "whole.jsonl", seed=0, log=Log(), label="tea")
-    assert path.read_bytes().count(b"\n") == 80
-    assert len({row["output"] for row in lines(path).values()}) > 50
-    assert lines(path) == lines(tmp_path / "whole.jsonl")
+@pytest.mark.parametrize("samples", [1, 3])
+def test_a_file_that_was_cut_off_anywhere_ends_with_the_bytes_of_one_that_was_not(tmp_path, samples):
+    whole = tmp_path / "whole.jsonl"
+    answers(Script(samples).answerer, some(5), whole)
+    data = whole.read_bytes()
+    ends = [0, *(i + 1 for i, byte in enumerate(data) if byte == ord("\n"))]
+    assert len(ends) == 5 * samples + 1
+    for size in sorted({*ends, *(end + 7 for end in ends[:-1]), *(end - 1 for end in ends[1:])}):
+        path = tmp_path / f"{size}.jsonl"
+        path.write_bytes(data[:size])
+        script = Script(samples)
+        answers(script.answerer, some(5), path)
+        assert path.read_bytes() == data
+        kept = sum(size >= ends[lines] for lines in (2 * samples, 4 * samples, 5 * samples))
+        assert [number for number, _ in script.asked] == list(range(kept, 3))  # whole units are not asked for again
 
 
-def test_nothing_is_asked_where_everything_is_there(loaded, tmp_path):
-    ask(Local(*loaded), some(3), tmp_path / "p.jsonl", seed=0, log=Log(), label="tea")
-    before = (tmp_path / "p.jsonl").read_bytes()
-    ask(Local(*loaded), some(3), tmp_path / "p.jsonl", seed=0, log=Log(), label="tea")
-    assert (tmp_path / "p.jsonl").read_bytes() == before
+def test_a_model_killed_between_any_two_answers_ends_as_if_it_had_not_been(loaded, tmp_path):
+    def answerer():
+        def make(unit, there):
+            return make_sampler(*loaded, group=2, temperature=1.0, seeds=lambda version: 5 + unit, rows=4)
+
+        return Answerer(2, make, lambda: Unit(8, 0))
+
+    whole = tmp_path / "whole.jsonl"
+    answers(answerer(), some(10), whole)
+    data = whole.read_bytes()
+    assert len({row["output"] for row in lines(whole).values()}) > 10
+    ends = [i + 1 for i, byte in enumerate(data) if byte == ord("\n")]
+    for end in ends[:: len(ends) // 5]:
+        path = tmp_path / f"{end}.jsonl"
+        path.write_bytes(data[: end + 3])
+        answers(answerer(), some(10), path)
+        assert path.read_bytes() == data
+
+
+def test_nothing_is_made_where_everything_is_there(tmp_path):
+    path = tmp_path / "p.jsonl"
+    first = answers(Script().answerer, some(3), path)
+    before = path.read_bytes()
+
+    def never(*given):
+        raise AssertionError("nothing is missing")
+
+    assert answers(Answerer(1, never, never), some(3), path) == first
+    assert answers(Answerer(1, never), some(3), path) == first
+    assert path.read_bytes() == before
+
+
+def test_a_path_that_ends_in_gz_is_compressed_once_it_is_whole(tmp_path):
+    path = tmp_path / "p.jsonl.gz"
+    with pytest.raises(Interrupted, match="2 of 5 answers are in"):
+        answers(Script().answerer, some(5), path, Now(7))
+    assert not path.exists()
+    assert len(lines(tmp_path / "p.jsonl")) > 2
+    found = answers(Script().answerer, some(5), path)
+    assert [p.name for p in tmp_path.iterdir()] == ["p.jsonl.gz"]
+    assert [line["id"] for [line] in found] == [f"tea/{i}" for i in range(5)]
+    answers(Script().answerer, some(5), tmp_path / "plain.jsonl")
+    assert gzip.decompress(path.read_bytes()) == (tmp_path / "plain.jsonl").read_bytes()
+    assert answers(Answerer(1, lambda *given: 1 / 0), some(5), path) == found
 
 
 class Now(StoppingLog):
@@ -155,189 +171,133 @@ class Now(StoppingLog):
         return super().__getattribute__(name)
 
 
-def test_an_orderly_stop_keeps_what_is_there_and_says_how_much(loaded, tmp_path):
-    path = tmp_path / "p.jsonl"
-    with pytest.raises(Interrupted, match=r"during tea; (\d+) of 40 answers are in .*p\.jsonl") as stopped:
-        ask(Local(*loaded, rows=4), some(40, budget=3), path, seed=0, log=Now(12), label="tea")
-    kept = lines(path)
-    assert 0 < len(kept) < 40
-    assert f"; {len(kept)} of 40" in str(stopped.value)
-    ask(Local(*loaded, rows=4), some(40, budget=3), path, seed=0, log=Log(), label="tea")
-    assert len(lines(path)) == 40 == path.read_bytes().count(b"\n")
+def test_an_orderly_stop_says_how_much_is_kept(tmp_path):
+    with pytest.raises(Interrupted, match=r"during tea; 4 of 9 answers are in .*p\.jsonl"):
+        answers(Script().answerer, some(9), tmp_path / "p.jsonl", Now(12))
+    log = StoppingLog()
+    answers(Script().answerer, some(9), tmp_path / "p.jsonl", log)
+    assert log.lines == [f"tea: 4 of 9 answers are in {tmp_path / 'p.jsonl'} already"]
 
 
-def test_several_samples_are_numbered_differ_and_follow_the_seed(loaded, tmp_path):
+def test_several_samples_follow_the_seed(loaded, tmp_path):
     def drawn(name, seed, temperature=1.0):
-        path = tmp_path / name
-        ask(Local(*loaded), some(4), path, samples=3, temperature=temperature, seed=seed, log=Log(), label="tea")
-        assert path.read_bytes().count(b"\n") == 12
-        return {key: row["output"] for key, row in lines(path).items()}
+        made = local(lambda: loaded, samples=3, temperature=temperature, seed=seed, rows=64)
+        return [line["output"] for mine in answers(made, some(4), tmp_path / name) for line in mine]
 
     first = drawn("a", 1)
-    assert set(first) == {(f"tea/{i}", n) for i in range(4) for n in range(3)}
-    assert len(set(first.values())) > 6
+    assert len(set(first)) > 6
     assert drawn("b", 1) == first
     assert drawn("c", 2) != first
-    cold = drawn("d", 1, temperature=1e-4)  # as good as greedy
-    assert len(set(cold.values())) <= 4
+    assert len(set(drawn("d", 1, temperature=1e-4))) <= 4  # as good as greedy
 
 
-def test_samples_that_are_missing_are_added_and_the_others_kept(loaded, tmp_path):
-    path = tmp_path / "p.jsonl"
-    row = {"id": "tea/1", "output": "kept", "sample": 1, "finished": True}
-    path.write_text(json.dumps(row) + "\n", encoding="utf-8")
-    ask(Local(*loaded), some(2), path, samples=2, seed=0, log=Log(), label="tea")
-    found = list(read_jsonl(path))
-    assert found[0] == row
-    assert sorted((r["id"], r["sample"]) for r in found) == [("tea/0", 0), ("tea/0", 1), ("tea/1", 0), ("tea/1", 1)]
+def test_the_first_unit_has_the_seed_itself_and_the_others_seeds_of_their_own(loaded, tmp_path, monkeypatch):
+    monkeypatch.setattr("redone.measure.answerers._WORK", 1)
+    same = [prompt(i, "tell me", budget=8) for i in range(12)]
+    made = local(lambda: loaded, samples=1, temperature=1.0, seed=3, rows=1)  # units of 4 answers
+    found = [line["text"] if "text" in line else line["output"] for [line] in answers(made, same, tmp_path / "p")]
+    sampler = make_sampler(*loaded, group=1, temperature=1.0, seeds=lambda version: 3, rows=1)
+    [alone] = [[t.text for texts in sampler.ask(same[:4]) for t in texts]]
+    assert found[:4] == alone
+    assert found[4:8] != alone
+    assert found[8:] not in (alone, found[4:8])
 
 
 @pytest.mark.parametrize(
-    ("row", "samples"), [({"id": "a"}, 2), ({"id": "a", "sample": 0}, 1), ({"id": "a", "sample": 2}, 2), ({}, 1)]
+    ("row", "samples"),
+    [({"id": "tea/0"}, 2), ({"id": "tea/0", "sample": 2}, 2), ({"sample": 0}, 1), ({"id": "a", "sample": 0}, 1)],
 )
 def test_a_file_of_another_kind_is_refused_by_its_line(tmp_path, row, samples):
     (tmp_path / "p.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"p\.jsonl:1: .*; give another --out"):
-        answered(tmp_path / "p.jsonl", samples)
+        answers(Script(samples).answerer, some(2), tmp_path / "p.jsonl")
+
+
+# Lines
 
 
 @pytest.mark.parametrize(
-    ("text", "stop", "expected"),
+    ("text", "expected"),
     [
-        ("tea", ["milk"], ("", "tea", False)),
-        ("tea\n\nQuestion: milk", ["Q:", "\n\n", "Question:"], ("", "tea", True)),
-        ("<think>why? Question:</think> tea Question: more", ["Question:"], ("why? Question:", "tea ", True)),
-        ("so it is</think>tea", [], ("so it is", "tea", False)),
-        ("<think></think>tea", [], ("", "tea", False)),
-        ("<think>on and on Question:", ["Question:"], ("on and on Question:", "", False)),
-        ("    return 1\ndef f", ["\ndef"], ("", "    return 1", True)),
-        ("</s>", ["</s>"], ("", "", True)),
+        ("tea", ("", "tea")),
+        ("<think>why?</think> tea ", ("why?", "tea")),
+        ("so it is</think>tea", ("so it is", "tea")),
+        ("<think></think>tea", ("", "tea")),
+        ("<think>on and on", ("on and on", "")),
     ],
 )
-def test_the_answer_is_what_follows_the_thinking_up_to_the_first_stop_text(text, stop, expected):
-    assert parted(text, stop) == expected
+def test_the_answer_is_what_follows_the_thinking(text, expected):
+    assert parted(text) == expected
 
 
-@pytest.mark.parametrize("packed", [True, False])
-def test_decoding_ends_soon_after_a_stop_text(loaded, tmp_path, monkeypatch, packed):
-    policy, encoder = loaded
-    monkeypatch.setattr(policy, "packed", packed)
-    monkeypatch.setattr(encoder, "eos_ids", frozenset())  # it runs on
-    monkeypatch.setattr(encoder.tokenizer, "chat_template", None)
-    mine = question(0, budget=100)
-    ask(Local(policy, encoder), [mine], tmp_path / "free", seed=0, log=Log(), label="tea")
-    [free] = read_jsonl(tmp_path / "free")
-    assert not free["finished"]
-    stop = free["output"][20:23]
-    decoded = []
-    real = Encoder.decode
+def test_a_line_holds_the_whole_text_where_it_is_more_than_the_output_and_gives_it_back(tmp_path):
+    class Asks:
+        def ask(self, prompts):
+            yield [
+                Text("tea/0", 0, "<think>hm</think> tea", False, (-1.0, -2.5), cut=3),
+                Text("tea/1", 0, "tea", True, thinking="well"),
+                Text("tea/2", 0, "half a \ud83d pair", True, likelihoods={"yes": -0.12345678}),
+            ]
 
-    def decode(self, tokens, think):
-        decoded.append(len(tokens))
-        return real(self, tokens, think)
-
-    monkeypatch.setattr(Encoder, "decode", decode)
-    ask(Local(policy, encoder), [mine._replace(stop=[stop])], tmp_path / "cut", seed=0, log=Log(), label="tea")
-    [cut] = read_jsonl(tmp_path / "cut")
-    assert cut["output"] == free["output"].partition(stop)[0]
-    assert cut["finished"]
-    assert decoded[-1] < 100, "it did not run on to the budget"
+    found = [line for [line] in answers(Answerer(1, lambda *given: Asks()), some(3), tmp_path / "p.jsonl")]
+    assert found == [
+        {"id": "tea/0", "sample": 0, "output": "tea", "finished": False, "text": "<think>hm</think> tea",
+         "logprob": -1.75, "cut": 3},
+        {"id": "tea/1", "sample": 0, "output": "tea", "finished": True, "thinking": "well"},
+        {"id": "tea/2", "sample": 0, "output": "half a \ufffd pair", "finished": True,
+         "likelihoods": {"yes": -0.123457}},
+    ]  # fmt: skip
+    assert text_of(found[0]) == Text("tea/0", 0, "<think>hm</think> tea", False, (-1.75,))
+    assert text_of(found[1]).text == "<think>well</think>tea"
 
 
-def test_a_model_that_chats_ends_its_answers_itself(loaded, tmp_path):
-    policy, encoder = loaded
-    mine = question(0, budget=40)
-    ask(Local(policy, encoder), [mine], tmp_path / "free", seed=0, log=Log(), label="tea")
-    [free] = read_jsonl(tmp_path / "free")
-    ask(
-        Local(policy, encoder),
-        [mine._replace(stop=[free["output"][1:3]])],
-        tmp_path / "p",
-        seed=0,
-        log=Log(),
-        label="tea",
-    )
-    assert list(read_jsonl(tmp_path / "p")) == [free]
+def test_the_mean_log_probability_of_a_model_is_kept_to_the_last_digit(loaded, tmp_path):
+    def sampler():
+        return make_sampler(*loaded, group=2, temperature=1.0, seeds=lambda version: 1, rows=64)
+
+    path = tmp_path / "p.jsonl"
+    answers(Answerer(2, lambda *given: sampler(), lambda: Unit(100, 0)), some(5), path)
+    found = lines(path)
+    for texts in sampler().ask(some(5)):
+        for text in texts:
+            assert text_of(found[text.key, text.sample]).text == text.text
+            assert found[text.key, text.sample]["logprob"] == fmean(text.logprobs)
 
 
-def test_a_model_without_a_chat_template_goes_on_with_the_text_itself(loaded, tmp_path, monkeypatch):
-    policy, encoder = loaded
-    monkeypatch.setattr(encoder.tokenizer, "chat_template", None)
-    mine = question(0, "Q: is it tea\nA:", budget=8, choices=("yes", "no"))
-    text = encoder.tokenizer("Q: is it tea\nA:")["input_ids"]
-    tokens: list[int] = []
-    expected = {}
-    with torch.no_grad():
-        while len(tokens) < 8 and not set(tokens) & encoder.eos_ids:
-            tokens.append(int(policy.model(torch.tensor([[*text, *tokens]])).logits[0, -1].argmax()))
-        for choice in mine.choices:
-            ids = encoder.tokenizer(f" {choice}", add_special_tokens=False)["input_ids"]
-            rows = policy.model(torch.tensor([[*text, *ids]])).logits[0, len(text) - 1 : -1].double().log_softmax(-1)
-            expected[choice] = sum(float(row[token]) for row, token in zip(rows, ids))
-    ask(Local(policy, encoder), [mine], tmp_path / "p", seed=0, log=Log(), label="tea")
-    ask(Choosing(policy, encoder), [mine], tmp_path / "q", seed=0, log=Log(), label="tea")
-    [answer], [chosen] = read_jsonl(tmp_path / "p"), read_jsonl(tmp_path / "q")
-    assert answer["output"] == encoder.decode(tokens, mine.task.think)
-    assert chosen["likelihoods"] == pytest.approx(expected, abs=1e-4)
-
-
-def test_a_prompt_longer_than_the_context_is_cut_on_the_left_counted_and_told_of(loaded, tmp_path):
-    policy, encoder = loaded
-    mine = [question(0, "x" * 400), question(1)]
-    [prompt] = encoder.prompts([mine[0].record], {"tea": TASK})
+def test_a_prompt_longer_than_the_context_is_counted_and_told_of(loaded, tmp_path):
     log = StoppingLog()
-    ask(Local(policy, encoder), mine, tmp_path / "p.jsonl", seed=0, log=log, label="tea")
-    found = lines(tmp_path / "p.jsonl")
-    assert found["tea/0", 0]["cut"] == len(prompt) - (256 - TASK.budget)
-    assert "cut" not in found["tea/1", 0]
+    made = local(lambda: loaded, samples=1, temperature=0.0, seed=0, rows=64)
+    [[long], [short]] = answers(made, [prompt(0, "x" * 400), prompt(1)], tmp_path / "p.jsonl", log)
+    assert long["cut"] > 100
+    assert "cut" not in short
     assert any(line.startswith("tea: 1 prompts were longer") for line in log.lines)
 
 
-def test_the_likeliest_choice_is_that_of_plain_forward_passes(loaded, folder, tmp_path, monkeypatch):
-    """Each choice after each prompt alone, through transformers."""
-    policy, encoder = loaded
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    words = ["A", "B", "no", "never", "C", "1", "2"]
-    mine = [question(i, f"{'so ' * i}is it {i} ?", choices=words[i % 4 : i % 4 + 4]) for i in range(12)]
-    for packed in (True, False):
-        monkeypatch.setattr(policy, "packed", packed)
-        path = tmp_path / f"{packed}.jsonl"
-        ask(Choosing(policy, encoder), mine, path, seed=0, log=Log(), label="tea")
-        found = lines(path)
-        for q in mine:
-            text = encoder.prompt_text(q.record, q.task)
-            prompt = encoder.tokenizer(text, add_special_tokens=False)["input_ids"]
-            expected = {}
-            for choice in q.choices:
-                ids = encoder.tokenizer(choice, add_special_tokens=False)["input_ids"]
-                with torch.no_grad():
-                    logits = model(torch.tensor([[*prompt, *ids]])).logits[0].double()
-                rows = logits.log_softmax(-1)[len(prompt) - 1 : -1]
-                expected[choice] = sum(float(row[token]) for row, token in zip(rows, ids))
-            row = found[q.record.id, 0]
-            assert row["likelihoods"] == pytest.approx(expected, abs=1e-4)
-            assert row["output"] == max(expected, key=expected.get)
-        assert len({row["output"] for row in found.values()}) > 1
+def test_prompts_with_choices_are_not_generated(loaded, tmp_path):
+    made = local(lambda: loaded, samples=1, temperature=0.0, seed=0, rows=64)
+    mine = [prompt(0, choices=("yes", "never")), prompt(1), prompt(2, choices=("A", "B"))]
+    [[first], [second], [third]] = answers(made, mine, tmp_path / "p.jsonl")
+    assert set(first["likelihoods"]) == {"yes", "never"}
+    assert first["output"] == max(first["likelihoods"], key=first["likelihoods"].get)
+    assert "likelihoods" not in second
+    assert set(third["likelihoods"]) == {"A", "B"}
 
 
-def test_likelihood_chooses_one_answer_of_a_prompt_that_may_be_too_long(loaded, tmp_path):
-    mine = [question(0, "x" * 400, choices=("A", "none"))]
-    ask(Choosing(*loaded), mine, tmp_path / "p.jsonl", seed=0, log=Log(), label="tea")
-    assert lines(tmp_path / "p.jsonl")["tea/0", 0]["cut"] > 100
-    with pytest.raises(ValueError, match="one sample"):
-        ask(Choosing(*loaded), mine, tmp_path / "q.jsonl", samples=2, seed=0, log=Log(), label="tea")
+# Endpoints
 
 
 @pytest.fixture
 def served(monkeypatch):
-    """served(says) -> (the source, its requests)."""
+    """served(says) -> (the answerer, its requests)."""
     pytest.importorskip("openai", reason="the endpoint's client is not installed")
     monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
     opened = []
 
-    def open_one(says, concurrent=1):
+    def open_one(says, concurrent=1, samples=1, temperature=0.0):
         opened.append(FakeJudge(says))
-        return Remote(Service(opened[-1].url, "m", concurrent, seconds=5.0), lambda note: None), opened[-1].asked
+        service = Service(opened[-1].url, "m", concurrent, seconds=5.0)
+        made = served_by(service, samples=samples, temperature=temperature, seed=0, say=lambda note: None)
+        return made, opened[-1].asked
 
     yield open_one
     for made in opened:
@@ -354,38 +314,40 @@ def test_answers_of_an_endpoint_are_read_like_those_of_a_local_model(served, tmp
         "what is 5 ?": {"content": None},
     }
     source, asked = served(lambda number, text: replies[text], concurrent=2)
-    mine = [question(i, stop=["\nQuestion:"]) for i in range(6)]
-    ask(source, mine, tmp_path / "p.jsonl", seed=0, log=Log(), label="tea")
+    mine = [prompt(i, stop=["\nQuestion:"]) for i in range(6)]
+    answers(source, mine, tmp_path / "p.jsonl")
     found = lines(tmp_path / "p.jsonl")
     assert [found[f"tea/{i}", 0] for i in range(6)] == [
-        {"id": "tea/0", "output": "tea\nQuestion: more", "finished": False},
-        {"id": "tea/1", "output": "tea", "finished": True, "thinking": "well"},
-        {"id": "tea/2", "output": "tea", "finished": True, "thinking": "hm"},
-        {"id": "tea/3", "output": "", "finished": False, "thinking": "hm"},
-        {"id": "tea/4", "output": "half a \ufffd pair", "finished": True},
-        {"id": "tea/5", "output": "", "finished": True},
+        {"id": "tea/0", "sample": 0, "output": "tea\nQuestion: more", "finished": False},
+        {"id": "tea/1", "sample": 0, "output": "tea", "finished": True, "thinking": "well"},
+        {"id": "tea/2", "sample": 0, "output": "tea", "finished": True, "text": "<think>hm</think>tea"},
+        {"id": "tea/3", "sample": 0, "output": "", "finished": False, "text": "<think>hm"},
+        {"id": "tea/4", "sample": 0, "output": "half a \ufffd pair", "finished": True},
+        {"id": "tea/5", "sample": 0, "output": "", "finished": True},
     ]
     assert {(body["max_tokens"], body["temperature"], body.get("seed")) for body in asked} == {(12, 0.0, None)}
 
 
 def test_half_a_surrogate_pair_in_a_prompt_is_asked_as_a_replacement_character(served, loaded, tmp_path):
     source, asked = served(lambda number, text: "x")
-    broken = question(0, "half \udc00")
-    ask(source, [broken], tmp_path / "p.jsonl", seed=0, log=Log(), label="tea")
+    broken = prompt(0, "half \udc00")
+    answers(source, [broken], tmp_path / "p.jsonl")
     assert asked[0]["messages"][-1]["content"] == "half \ufffd"
-    ask(Local(*loaded), [broken], tmp_path / "q.jsonl", seed=0, log=Log(), label="tea")
+    answers(local(lambda: loaded, samples=1, temperature=0.0, seed=0, rows=64), [broken], tmp_path / "q.jsonl")
 
 
 def test_samples_of_an_endpoint_are_drawn_apart_each_with_its_seed(served, tmp_path):
-    source, asked = served(lambda number, text: f"{number}")
-    ask(source, some(2), tmp_path / "p.jsonl", samples=2, temperature=0.7, seed=0, log=Log(), label="tea")
+    source, asked = served(lambda number, text: f"{number}", samples=2, temperature=0.7)
+    answers(source, some(2), tmp_path / "p.jsonl")
     assert set(lines(tmp_path / "p.jsonl")) == {("tea/0", 0), ("tea/0", 1), ("tea/1", 0), ("tea/1", 1)}
     assert len({body["seed"] for body in asked}) == 4
     assert {body["temperature"] for body in asked} == {0.7}
-    (tmp_path / "q.jsonl").write_text('{"id": "tea/0", "sample": 1, "output": ""}\n', encoding="utf-8")
+    (tmp_path / "q.jsonl").write_text(
+        '{"id": "tea/0", "sample": 1, "output": "", "finished": true}\n', encoding="utf-8"
+    )
     before = {(b["messages"][-1]["content"], b["seed"]) for b in asked}
     asked.clear()
-    ask(source, some(2), tmp_path / "q.jsonl", samples=2, temperature=0.7, seed=0, log=Log(), label="tea")
+    answers(source, some(2), tmp_path / "q.jsonl")
     assert len(asked) == 3
     assert {(b["messages"][-1]["content"], b["seed"]) for b in asked} < before
 
@@ -395,7 +357,7 @@ def test_an_endpoint_that_fails_half_way_keeps_its_answers_and_goes_on(served, t
     source, asked = served(lambda number, text: "tea" if up[0] and number <= 4 else 503)
     path = tmp_path / "p.jsonl"
     with pytest.raises(ValueError) as given_up:
-        ask(source, some(7), path, seed=0, log=Log(), label="tea")
+        answers(source, some(7), path)
     said = str(given_up.value)
     assert "the endpoint at http://127.0.0.1" in said
     assert "does not answer" in said
@@ -403,7 +365,7 @@ def test_an_endpoint_that_fails_half_way_keeps_its_answers_and_goes_on(served, t
     first = path.read_bytes()
     assert first.count(b"\n") == 4
     source, asked = served(lambda number, text: "milk")
-    ask(source, some(7), path, seed=0, log=Log(), label="tea")
+    answers(source, some(7), path)
     assert path.read_bytes().startswith(first)
     assert [row["output"] for row in lines(path).values()] == ["tea"] * 4 + ["milk"] * 3
     assert len(asked) == 3
@@ -413,7 +375,7 @@ def test_an_endpoint_that_fails_half_way_keeps_its_answers_and_goes_on(served, t
 def test_an_endpoint_that_never_answers_is_said_with_nothing_done(served, tmp_path, status, said):
     source, _ = served(lambda number, text: status)
     with pytest.raises(ValueError, match=rf"{said}.*; 0 of 2 answers are in .*p\.jsonl"):
-        ask(source, some(2), tmp_path / "p.jsonl", seed=0, log=Log(), label="tea")
+        answers(source, some(2), tmp_path / "p.jsonl")
 
 
 def test_ctrl_c_does_not_wait_for_an_endpoint(served, tmp_path):
@@ -424,6 +386,6 @@ def test_ctrl_c_does_not_wait_for_an_endpoint(served, tmp_path):
     source, _ = served(lambda number, text: "tea" if number == 1 else over.wait(30) and "late", concurrent=2)
     try:
         with pytest.raises(Interrupted, match="1 of 5 answers"):
-            ask(source, some(5), tmp_path / "p.jsonl", seed=0, log=Now(2), label="tea")
+            answers(source, some(5), tmp_path / "p.jsonl", Now(2))
     finally:
         over.set()

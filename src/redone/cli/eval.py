@@ -1,0 +1,281 @@
+"""`redone eval`: a model measured on benchmarks, or on a configuration's tasks. What it has is on disk as soon as it is
+there, and the same command goes on:
+
+OUT/settings.json              what the folder was begun with
+OUT/<set>/predictions.jsonl    an answer per line, as it comes; a set is a benchmark, or `tasks`
+OUT/<set>/items.jsonl          a record per line with its verdicts, once all its answers are there
+OUT/<set>/scores.json          likewise
+OUT/results.json, and of benchmarks report.md, report.html
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from redone.cli.options import Configured, add_sets, frozen, positive
+
+if TYPE_CHECKING:
+    from redone.config import RunConfig
+    from redone.data.encode import Encoder
+    from redone.measure.ask import Answerer
+    from redone.model.places import Place
+    from redone.model.policy import Policy
+    from redone.run.log import Log
+
+_ROWS = 64  # answers decoded at once, on benchmarks
+
+
+@dataclass(frozen=True)
+class Options(Configured):
+    """What was not given is None, so that what does not apply can be refused."""
+
+    model_folder: str = ""  # or the name of a model that is served
+    benchmark: str | None = None
+    out: Path = Path()
+    split: str | None = None
+    limit: int | None = None
+    samples: int = 1
+    temperature: float | None = None
+    think: int | None = None
+    likelihood: bool = False
+    base_url: str | None = None
+    concurrent: int | None = None
+
+    @property
+    def drawn_at(self) -> float:
+        """The temperature of its answers; a single one is greedy."""
+        return 0.0 if self.samples == 1 else 1.0 if self.temperature is None else self.temperature
+
+
+def add(commands: Any) -> None:
+    command_ = commands.add_parser("eval", help="measure a model on benchmarks, or on a configuration's tasks")
+    command_.add_argument("model_folder", metavar="MODEL", help="Hugging Face folder or hub id, a run or its stage")
+    what = command_.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", type=Path, dest="configs", action="append", metavar="CONFIG")
+    what.add_argument("--benchmark", metavar="NAME[,NAME...]", help="benchmarks, or general for the suite")
+    command_.add_argument("--data", help="folder that the data files lie in")
+    command_.add_argument("--out", type=Path, required=True, help="folder for answers, verdicts and results.json")
+    command_.add_argument("--limit", type=positive, metavar="N", help="at most N items of each subset, a fixed draw")
+    command_.add_argument("--samples", type=positive, default=1, metavar="K", help="answers to each item (default: 1)")
+    command_.add_argument("--temperature", type=float, help="of several samples (default: 1); one is greedy")
+    command_.add_argument("--seed", type=int, help="of several samples")
+    command_.add_argument("--base-url", metavar="URL", help="MODEL is served there (OpenAI-compatible)")
+    command_.add_argument("--concurrent", type=positive, metavar="N", help="requests at a time (default: 8)")
+    command_.add_argument("--split", choices=["eval", "probe"], help="of a configuration's tasks (default: eval)")
+    add_sets(command_)
+    command_.add_argument("--think", type=positive, metavar="N", help="let it reason for N tokens first")
+    command_.add_argument("--likelihood", action="store_true", help="choose among options by their log-likelihood")
+    command_.set_defaults(command=command, model=None)
+
+
+def command(namespace: argparse.Namespace) -> int:
+    options = frozen(Options, namespace)
+    refuse(options)
+    from redone.run.log import Interrupted, Log
+
+    log = Log()
+    try:
+        with log.interruptible():
+            return of_tasks(options, log) if options.configs else on_benchmarks(options, log)
+    except Interrupted as where:
+        log.line(f"Stopped {where}. Go on with the same command.")
+        return 130
+
+
+def refuse(options: Options) -> None:
+    """Raises ValueError naming an option that does not apply."""
+    tasks, several = bool(options.configs), options.samples > 1
+    for given, applies, said in (
+        (options.split, tasks, "--split is of a configuration's tasks; leave it out with --benchmark"),
+        (options.sets, tasks, "--set is of a configuration; leave it out with --benchmark"),
+        (options.likelihood, not tasks, "--likelihood chooses among a benchmark's options; leave it out with --config"),
+        (options.think, not tasks, "--think is for benchmarks; of a configuration every task says whether it thinks"),
+        (options.likelihood, not several, "--likelihood chooses one answer; leave out --samples"),
+        (options.likelihood, not options.base_url, "--likelihood needs the model itself; an endpoint only answers"),
+        (options.concurrent, options.base_url, "--concurrent is of an endpoint; give --base-url, or leave it out"),
+        (options.temperature is not None, several, "--temperature is of several samples; one answer is greedy"),
+        (options.seed is not None, several, "--seed is of several samples; one answer is greedy"),
+    ):
+        if given and not applies:
+            raise ValueError(said)
+
+
+def on_benchmarks(options: Options, log: Log) -> int:
+    from redone.cli.tables import average_of, print_table
+    from redone.data.mix import derive_seed
+    from redone.files import write_json
+    from redone.measure.benchmarks import asked_for, fingerprint, measure_benchmark, prepared
+    from redone.measure.suite import combined
+    from redone.report.evaluation import write_evaluation_report
+
+    names, data = (options.benchmark or "").split(","), Path(options.data) if options.data else None
+    found = prepared(names, data, log, options.limit)
+    suites = asked_for(names, data, log)[1]
+    place = None if options.base_url else place_of(options)
+    load = loader(options, place)
+    same_settings(options, place, options.seed or 0, {b.benchmark.name: fingerprint(b.records) for b in found})
+    scores: dict[str, dict[str, Any]] = {}
+    for one in found:
+        ids = [record.id for mine in one.records.values() for record in mine]
+        seed = options.seed or 0
+        drawn = seed if options.base_url else derive_seed(seed, "answers", len(ids), ids[0])
+        scores[one.benchmark.name] = measure_benchmark(
+            one,
+            answerer(options, load, drawn, _ROWS, log),
+            options.out / one.benchmark.name,
+            log=log,
+            think=options.think or 0,
+            likelihood=options.likelihood,
+        )
+        log.line(average_of(scores[one.benchmark.name]))
+    for mine in scores.values():
+        print_table(mine)
+    for name, (own, missing) in suites.items():
+        suite = combined(name, own, [scores[b.name] for b in own], missing)
+        write_json(options.out / name / "scores.json", suite)
+        print(average_of(suite))
+    write_results(options)
+    print(f"\nReport: {write_evaluation_report(options.out)[1]}")
+    return 0
+
+
+def of_tasks(options: Options, log: Log) -> int:
+    from redone.cli import prepare
+    from redone.cli.run import print_results
+    from redone.data.mix import derive_seed
+    from redone.measure.benchmarks import fingerprint, limited
+    from redone.measure.taskset import TASKS, first_of_each_task, measure_tasks
+    from redone.measure.trivial import trivial_verdicts
+
+    config = options.resolve()
+    place = None if options.base_url else place_of(options)
+    packs = prepare.read_packs(config)
+    reader = None if place is None else prepare.reader_of(config, options.model_folder, place.folder)
+    dataset, _ = prepare.read_dataset(config, packs, log, reader)
+    split: Any = options.split or "eval"
+    first = first_of_each_task(dataset, split, config.eval.records)
+    subsets = limited({name: [r for r in first if r.task == name] for name in dataset.tasks}, options.limit)
+    records = [record for mine in subsets.values() for record in mine]
+    same_settings(options, place, config.seed, {TASKS: fingerprint(subsets, dataset.tasks)})
+    seed = derive_seed(config.seed, split)
+    load = loader(options, place, config)
+    with prepare.scoring(config, dataset.tasks, prepare.judge_of(config, options.out, log)) as score_all:
+        table = measure_tasks(
+            answerer(options, load, seed, config.eval.rows, log),
+            dataset.tasks,
+            score_all,
+            records,
+            trivial_verdicts(dataset, records, score_all),
+            options.out / TASKS,
+            most_errors=config.scoring.most_errors,
+            log=log,
+            label=split,
+        )
+    write_results(options, {"split": split, "models": {"model": table}})
+    print_results({"models": {"model": table}})
+    return 0
+
+
+Loaded = tuple["Policy", "Encoder"]
+
+
+def place_of(options: Options) -> Place:
+    from redone.run.stages import model_place
+
+    return model_place(options.model_folder)
+
+
+def loader(options: Options, place: Place | None, config: RunConfig | None = None) -> Callable[[], Loaded]:
+    """Loads the model, once; of a configuration's tasks as the configuration says."""
+
+    @cache
+    def loaded() -> Loaded:
+        import torch
+
+        from redone.data.encode import Encoder
+        from redone.model.places import load, loading
+        from redone.run.log import quiet_transformers
+
+        assert place is not None
+        torch.set_num_threads((config and config.threads) or os.cpu_count() or 1)
+        asked = config.device if config else "auto"
+        device = "cuda" if asked == "auto" and torch.cuda.is_available() else "cpu" if asked == "auto" else asked
+        dtype = config.model.dtype if config else "bfloat16" if device == "cuda" else "float32"
+        quiet_transformers()
+        with loading(options.model_folder):
+            return load(place, dtype, device), Encoder.load(place.folder)
+
+    return loaded
+
+
+def answerer(options: Options, load: Callable[[], Loaded], seed: int, rows: int, log: Log) -> Answerer:
+    from redone.measure.answerers import local, served
+    from redone.served.client import Service
+
+    drawn: Any = {"samples": options.samples, "temperature": options.drawn_at, "seed": seed}
+    if options.base_url:
+        service = Service(options.base_url, options.model_folder, options.concurrent or 8)
+        return served(service, **drawn, say=log.line)
+    return local(load, **drawn, rows=rows)
+
+
+def same_settings(options: Options, place: Place | None, seed: int, questions: Mapping[str, str]) -> None:
+    """Write the folder's settings, what its answers depend on and the fingerprints of its questions.
+
+    Raises ValueError naming what differs from the settings that the folder was begun with.
+    """
+    from redone.files import write_json
+    from redone.model.places import weights_of
+
+    now = {
+        "model": options.model_folder,
+        "base_url": options.base_url,
+        "limit": options.limit,
+        "samples": options.samples,
+        "temperature": options.drawn_at,
+        "seed": seed if options.samples > 1 else None,
+        "think": options.think or 0,
+        "likelihood": options.likelihood,
+        "weights": "" if place is None else weights_of(place),
+    }
+    path = options.out / "settings.json"
+    before: dict[str, Any] = {**now, "questions": {}}
+    if path.exists():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise ValueError(f"{path} is damaged; give another --out") from None
+    elif path.parent.exists() and (not path.parent.is_dir() or any(path.parent.iterdir())):
+        raise ValueError(f"{path.parent} exists and is no folder of this command; give another --out")
+    differing = [f"{key}: {before.get(key)} -> {value}" for key, value in now.items() if before.get(key) != value]
+    differing += [f"the items of {b}" for b, value in questions.items() if before["questions"].get(b, value) != value]
+    if differing:
+        raise ValueError(f"{path.parent} was made otherwise ({'; '.join(differing)}); give another --out")
+    write_json(path, {**before, "questions": {**before["questions"], **questions}})
+
+
+def write_results(options: Options, tasks: Mapping[str, Any] | None = None) -> None:
+    """results.json, from the scores of every benchmark in the folder, those of earlier calls too; and from the tasks'
+    entry, that of an earlier call if this one has none."""
+    from redone.benchmark.paper import place
+    from redone.files import write_json
+    from redone.measure.definitions import SUITES
+    from redone.measure.taskset import TASKS
+
+    path = options.out / "results.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    kept = {key: before[key] for key in ("split", "models") if key in before}
+    files = sorted(options.out.glob("*/scores.json"), key=lambda file: (file.parent.name in SUITES, file.parent.name))
+    benchmarks = {
+        file.parent.name: json.loads(file.read_text(encoding="utf-8")) for file in files if file.parent.name != TASKS
+    }
+    made = json.loads((options.out / "settings.json").read_text(encoding="utf-8"))
+    results = {"model": options.model_folder, "made": made, "benchmarks": benchmarks, "paper": place(benchmarks)}
+    write_json(path, {**results, **(tasks or kept)})

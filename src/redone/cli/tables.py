@@ -1,0 +1,52 @@
+"""A benchmark's scores as a terminal shows them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+
+def print_table(scores: Mapping[str, Any]) -> None:
+    """A benchmark's scores for people: both readings, interval, items, and the best answer that needs no model."""
+    clean = any("clean" in entry["readings"] for entry in scores["subsets"].values())
+    prompts = {"ours": "; our prompts", "the authors'": "; the authors' prompts"}.get(scores.get("prompts", ""), "")
+    grid = Table(title=f"{scores['title']}, 0 to 100{prompts}", title_justify="left", box=SIMPLE, pad_edge=False)
+    grid.add_column("", no_wrap=True)
+    for heading in (scores["reading"], "95 %", *(["clean"] if clean else []), "items"):
+        grid.add_column(heading, justify="right", no_wrap=True)
+    grid.add_column("no model")
+    for name, entry in scores["subsets"].items():
+        trivial = {k: mine["score"] for k, mine in entry.get("trivial", {}).items() if mine["score"] is not None}
+        best = max(trivial, key=lambda k: trivial[k], default="")
+        half = "".join(f" ({k} {shown(v)})" for k, v in entry.get("parts", {}).items() if entry["score"] is None)
+        cells = [
+            shown(entry["score"]) + half,
+            between(entry),
+            *([shown(entry.get("clean"))] if clean else []),
+            str(entry["n"]),
+        ]
+        grid.add_row(name, *cells, f"{shown(trivial[best])} ({best})" if best else "-")
+    for name, column in scores.get("columns", {}).items():
+        cells = [shown(column["score"]), between(column), *([shown(column["clean"])] if clean else [])]
+        grid.add_row(f"column {name}", *cells, str(column["n"]), shown(column["trivial"]))
+    Console(width=max(Console().width, 110)).print(grid)
+    print(average_of(scores))
+
+
+def between(entry: Mapping[str, Any]) -> str:
+    return "-" if entry["interval"] is None else " to ".join(map(shown, entry["interval"]))
+
+
+def average_of(scores: Mapping[str, Any]) -> str:
+    """The average in words, with what it is without."""
+    name = scores.get("title", scores["benchmark"])
+    if without := scores.get("average_without"):
+        rest = scores.get("average_of_the_rest", scores["average"])
+        return f"{name}: average {shown(scores['average'])}; without {', '.join(without)} {shown(rest)}"
+    return f"{name}: average {shown(scores['average'])}"
+
+
+def shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
