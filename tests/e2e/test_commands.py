@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from fakes import FakeJudge
 
 from redone import cli
 from redone.cli.run import DEMO
@@ -34,6 +35,48 @@ def test_eval_writes_outputs_and_scores_of_the_chosen_split(tiny_run: Path, tiny
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == left
     assert cli.main([*command[:-3], "eval", *command[-2:]]) == 2  # the other split into the same folder
     assert cli.main(["compare", str(out), str(out)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--config", "CONFIG", "--likelihood"], "--likelihood chooses among a benchmark's options"),
+        (["--config", "CONFIG", "--think", "9"], "--think is for benchmarks"),
+        (["--config", "CONFIG", "--temperature", "0.5"], "--temperature is of several samples"),
+        (["--config", "CONFIG", "--seed", "1"], "--seed is of several samples"),
+        (["--config", "CONFIG", "--concurrent", "2"], "--concurrent is of an endpoint"),
+        (["--benchmark", "gsm8k", "--set", "seed=1"], "--set is of a configuration"),
+        (["--benchmark", "gsm8k", "--split", "probe"], "--split is of a configuration's tasks"),
+        (["--benchmark", "gsm8k", "--likelihood", "--samples", "2"], "--likelihood chooses one answer"),
+        (["--benchmark", "gsm8k", "--likelihood", "--base-url", "http://127.0.0.1:9/v1"],
+         "--likelihood needs the model itself"),
+    ],
+)  # fmt: skip
+def test_an_option_of_eval_that_does_not_apply_is_refused(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    given = [str(tiny_run) if option == "CONFIG" else option for option in options]
+    assert cli.main(["eval", "base", *given, "--out", str(tmp_path / "out")]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_served_model_is_measured_on_a_configurations_tasks(tiny_run: Path, tmp_path: Path) -> None:
+    """Several samples, of a few records each; no model lies here."""
+    pytest.importorskip("openai", reason="the endpoint's client is not installed")
+    served = FakeJudge(lambda number, text: {"content": "never", "reasoning_content": "well"})
+    out = tmp_path / "out"
+    options = ["--samples", "2", "--limit", "3", "--base-url", served.url, "--out", str(out)]
+    try:
+        assert cli.main(["eval", "some-model", "--config", str(tiny_run), *options]) == 0
+    finally:
+        served.close()
+    assert len(served.asked) == 3 * 3 * 2
+    assert len({body["seed"] for body in served.asked}) == 18
+    results = json.loads((out / "results.json").read_text())
+    assert results["model"] == "some-model"
+    assert {row["n"] for row in results["models"]["model"]["tasks"].values()} == {3}
+    assert {len(row["readings"]["score"]) for row in read_jsonl(out / "tasks" / "items.jsonl")} == {2}
 
 
 def test_ctrl_c_stops_at_a_step_saves_and_says_how_to_go_on(

@@ -1,3 +1,6 @@
+"""A configuration's tasks: three averages, intervals, answers that need no model, and what a folder keeps."""
+
+import json
 from dataclasses import replace
 from statistics import fmean
 
@@ -5,18 +8,20 @@ import pytest
 
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
-from redone.measure import tasks as evaluate
-from redone.measure.tasks import average, baselines, best_trivial, chance, output_rows, sample, summarise, task_score
+from redone.files import read_jsonl
+from redone.measure.ask import Answerer, Unit
+from redone.measure.compare import changes, compare, differences
+from redone.measure.gate import standing
+from redone.measure.items import Item
+from redone.measure.judged import judged
+from redone.measure.taskset import averages, measure_tasks, read_tasks, summarise
+from redone.measure.trivial import best, chance, trivial_verdicts
 from redone.records import GENERAL_GROUPS, SNS_FAMILIES, Record, Task, Verdict
 from redone.run.log import Log
 from redone.run.scoring import in_process
 from redone.sample.scripted import ScriptedSampler
 
 WORD = Task("word", "sns", "dialogue", "{q}", "{a}", "exact")
-
-
-def without_a_model(given, most=None):
-    return baselines(given, "eval", in_process(given.tasks), most)
 
 
 def sns(name, family=SNS_FAMILIES[0], **changes):
@@ -59,12 +64,26 @@ def verdicts(*scores):
     return [Verdict(float(score), "right" if score == 1 else "wrong") for score in scores]
 
 
-def summary(given, scores, **options):
+def items_of(given, found):
+    """{task: verdicts on its first eval records} as items."""
+    return {
+        name: [
+            Item(name, record.id, "", {"score": (verdict,)})
+            for record, verdict in zip(given.records[name]["eval"], mine)
+        ]
+        for name, mine in found.items()
+    }
+
+
+def summary_of(given, found):
+    asked = [record for name, mine in found.items() for record in given.records[name]["eval"][: len(mine)]]
+    trivial = trivial_verdicts(given, asked, in_process(given.tasks))
+    return summarise(given.tasks, items_of(given, found), trivial)
+
+
+def summary(given, scores):
     """The summary of {task: scores of its eval records}."""
-    pairs = [
-        pair for name, mine in scores.items() for pair in zip(given.records[name]["eval"], verdicts(*mine), strict=True)
-    ]
-    return summarise(given, pairs, without_a_model(given), seed=1, **{"resamples": 200, **options})
+    return summary_of(given, {name: verdicts(*mine) for name, mine in scores.items()})
 
 
 # The three averages
@@ -95,6 +114,15 @@ SCORES = {
     "country": 30.0,
     "general_zh_en": 0.0,
 }
+
+
+def average(tasks, scores, kind):
+    """Of tasks with one record each that has this score."""
+    items = {
+        name: [Item(name, name, "", {"score": (Verdict(value / 100, "wrong"),)})] for name, value in scores.items()
+    }
+    found = averages(tasks, items)
+    return found[kind].score if kind in found else None
 
 
 def test_sns_is_the_plain_mean_over_tasks_outside_the_translation_family():
@@ -128,7 +156,8 @@ def test_a_summary_holds_the_averages_of_its_own_task_scores():
     scores = {name: row["score"] for name, row in found["tasks"].items()}
     assert scores["ner"] == 25.0
     assert scores["tags"] == 50.0
-    assert found["averages"] == {kind: average(TASKS, scores, kind) for kind in ("sns", "translation", "general")}
+    wanted = {kind: average(TASKS, scores, kind) for kind in ("sns", "translation", "general")}
+    assert found["averages"] == pytest.approx(wanted)
 
 
 def test_tasks_that_were_not_measured_are_left_out():
@@ -147,7 +176,8 @@ def test_a_tasks_score_is_its_metric_over_all_records_and_not_the_mean_of_scores
         Verdict(1.0, "right", {"hits": 1.0, "predicted": 1.0, "gold": 1.0}),
         Verdict(0.0, "wrong", {"hits": 0.0, "predicted": 4.0, "gold": 4.0}),
     ]
-    assert task_score(task, counts) == pytest.approx(20.0)  # 2 hits of 5 and 5, where the mean would say 50
+    found = summary_of(dataset(task), {"tags": counts})["tasks"]["tags"]
+    assert found["score"] == pytest.approx(20.0)  # 2 hits of 5 and 5, where the mean would say 50
 
 
 def test_a_share_of_right_answers_has_wilsons_interval():
@@ -159,7 +189,7 @@ def test_a_share_of_right_answers_has_wilsons_interval():
 def test_graded_scores_have_a_bootstrap_interval_around_their_mean():
     given = dataset(WORD, word=["yes"] * 64)
     scores = [i / 63 for i in range(64)]
-    low, high = summary(given, {"word": scores}, resamples=2000)["tasks"]["word"]["interval"]
+    low, high = summary(given, {"word": scores})["tasks"]["word"]["interval"]
     error = 100 * (fmean((s - 0.5) ** 2 for s in scores) / 64) ** 0.5
     assert low == pytest.approx(50 - 1.96 * error, abs=1.0)
     assert high == pytest.approx(50 + 1.96 * error, abs=1.0)
@@ -167,7 +197,7 @@ def test_graded_scores_have_a_bootstrap_interval_around_their_mean():
 
 def test_an_average_of_many_tasks_is_surer_than_each_of_them():
     tasks = [sns(f"task{i}") for i in range(16)]
-    found = summary(dataset(*tasks), {task.name: [0.2, 0.9, 0.4, 0.7] for task in tasks}, resamples=1000)
+    found = summary(dataset(*tasks), {task.name: [0.2, 0.9, 0.4, 0.7] for task in tasks})
     low, high = found["average_intervals"]["sns"]
     widths = [row["interval"][1] - row["interval"][0] for row in found["tasks"].values()]
     assert low < found["averages"]["sns"] < high
@@ -191,15 +221,14 @@ def test_an_interval_of_a_metric_that_is_no_mean_is_that_metrics_own():
     # each score is 0 or 1, and the rare long lists decide the metric: near 1 although half of the scores are 0
     counts = [Verdict(0.0, "wrong", {"hits": 0.0, "predicted": 1.0, "gold": 1.0})] * 20
     counts += [Verdict(1.0, "right", {"hits": 99.0, "predicted": 99.0, "gold": 99.0})] * 20
-    pairs = list(zip(given.records["tags"]["eval"], counts))
-    found = summarise(given, pairs, without_a_model(given), seed=1, resamples=300)
+    found = summary_of(given, {"tags": counts})
     low, high = found["tasks"]["tags"]["interval"]
     assert 97 < low < found["tasks"]["tags"]["score"] < high < 100
     low, high = found["average_intervals"]["sns"]
     assert 97 < low < found["averages"]["sns"] < high < 100
 
 
-def test_the_same_seed_gives_the_same_intervals():
+def test_the_intervals_are_the_same_every_time():
     given, scores = dataset(WORD), {"word": [0.2, 0.9, 0.4, 0.7]}
     assert summary(given, scores) == summary(given, scores)
 
@@ -207,8 +236,7 @@ def test_the_same_seed_gives_the_same_intervals():
 def test_answers_that_could_not_be_scored_are_counted_apart():
     given = dataset(WORD)
     said = [Verdict(1.0, "right"), Verdict(0.0, "error", note="broken"), *verdicts(1, 0)]
-    pairs = list(zip(given.records["word"]["eval"], said))
-    row = summarise(given, pairs, without_a_model(given), seed=1, resamples=200)["tasks"]["word"]
+    row = summary_of(given, {"word": said})["tasks"]["word"]
     assert row["errors"] == 1
     assert row["reasons"] == {"right": 2, "error": 1, "wrong": 1}
     assert row["n"] == 4
@@ -229,7 +257,7 @@ def trivial(task, train, answers, **fields):
     """Score and name of the best answer that needs no model."""
     made = {"train": records(task, train, "train"), "eval": records(task, answers, **fields)}
     given = Dataset({task.name: task}, {task.name: made}, {})
-    return best_trivial(given, task, "eval", in_process(given.tasks))
+    return best(task, trivial_verdicts(given, given.split("eval"), in_process(given.tasks))[task.name])
 
 
 def test_the_majority_label_is_that_of_train():
@@ -268,8 +296,7 @@ def test_a_baseline_of_a_task_that_thinks_closes_its_thinking():
 
 def test_a_baseline_is_measured_on_the_records_that_the_model_was():
     given = dataset(WORD, word=["yes", "yes", "no", "no"])
-    pairs = list(zip(given.records["word"]["eval"][:2], verdicts(0, 0)))
-    row = summarise(given, pairs, without_a_model(given, 2), seed=1, resamples=100)["tasks"]["word"]
+    row = summary(given, {"word": [0, 0]})["tasks"]["word"]
     assert (row["baseline"], row["baseline_answer"], row["n"]) == (100.0, "majority", 2)
 
 
@@ -285,12 +312,13 @@ def test_chance_is_a_pass_rate_and_not_a_score():
     listed = [["a", "b"], ["c", "d"]]
     made = {"train": records(task, ["z"], "train"), "probe": records(task, ["b", "d"], "probe", candidates=listed)}
     given = Dataset({"tags": task}, {"tags": made}, {})
-    assert best_trivial(given, task, "probe", in_process(given.tasks))[0] == pytest.approx(200 / 3)
-    assert chance(given, task, "probe", in_process(given.tasks)) == 0.0
-    assert chance(given, replace(task, pass_at=0.6), "probe", in_process(given.tasks)) == 1.0
+    found = trivial_verdicts(given, given.split("probe"), in_process(given.tasks))["tags"]
+    assert best(task, found)[0] == pytest.approx(200 / 3)
+    assert chance(task, found) == 0.0
+    assert chance(replace(task, pass_at=0.6), found) == 1.0
 
 
-# Sampling
+# Asking
 
 
 @pytest.fixture
@@ -298,57 +326,100 @@ def encoder(make_tokenizer):
     return Encoder(make_tokenizer())
 
 
-@pytest.fixture
-def scripted(monkeypatch):
-    """Puts a scripted sampler in the place of the real one: scripted(says) -> those that were made."""
+def answerer(encoder, says, samples=1):
+    """One that says `says(prompt, number)`, the last prompt of a unit first."""
 
-    def put(says):
-        made = []
+    def make(unit, there):
+        return ScriptedSampler(says, encoder, group=samples, rows=4)
 
-        def make(policy, encoder, *, group, rows, **settings):
-            made.append(ScriptedSampler(says, encoder, group=group, rows=rows))
-            return made[-1]
-
-        monkeypatch.setattr(evaluate, "make_sampler", make)
-        return made
-
-    return put
+    return Answerer(samples, make, lambda: Unit(4, 0))
 
 
-def sampled(encoder, given, *, samples, rows):
+def measured(encoder, given, says, folder, samples=1):
     asked = given.split("eval")
     score_all = in_process(given.tasks)
-    return asked, sample(
-        None, encoder, given.tasks, score_all, asked, samples=samples, temperature=1.0, seed=1, rows=rows, log=Log(),
-        label="test",
+    return measure_tasks(
+        answerer(encoder, says, samples), given.tasks, score_all, asked, trivial_verdicts(given, asked, score_all),
+        folder, most_errors=0.0, log=Log(), label="eval",
     )  # fmt: skip
 
 
-def test_answers_come_back_in_the_records_order_with_their_verdicts(encoder, scripted):
+def test_answers_come_back_in_the_records_order_with_their_verdicts(encoder, tmp_path):
     short, long = sns("short"), sns("long", think=True, rationale="{why}", budget=40)
     given = dataset(short, long, short=["a", "b", "c"], long=["d", "e"])
+    asked = given.split("eval")
+    made = answerer(encoder, lambda prompt, number: "a", samples=2)
+    found = judged(
+        made,
+        given.tasks,
+        in_process(given.tasks),
+        asked,
+        tmp_path / "p.jsonl.gz",
+        most_errors=0.0,
+        log=Log(),
+        label="x",
+    )
+    assert [one.record for one in found] == asked
+    assert [[text.sample for text in one.texts] for one in found] == [[0, 1]] * len(asked)
+    assert [one.verdicts[0].score for one in found] == [1.0, 0.0, 0.0, 0.0, 0.0]
+    assert found[4].texts[0].text == "<think>a"
+    assert found[4].verdicts[1].reason == "unparsable"
 
-    def says(prompt, n):
-        number = int(prompt.partition("eval ")[2][0])
-        right = f"so</think>{'de'[number]}" if prompt.endswith("<think>") else "abc"[number]
-        return (right, "zzz")[n]
 
-    scripted(says)
-    asked, judged = sampled(encoder, given, samples=2, rows=6)
-    assert [item.record for item in judged] == asked
-    assert [[v.score for v in item.verdicts] for item in judged] == [[1.0, 0.0]] * 5
-    assert judged[4].texts == ("<think>so</think>e", "<think>zzz")
-    assert judged[4].verdicts[1].reason == "unparsable"
+def test_a_share_of_errors_that_is_too_large_is_refused(encoder, tmp_path):
+    given = dataset(WORD, word=["yes"] * 4)
 
+    def broken(asked):
+        return [[Verdict(0.0, "error", note="broken")] for _ in asked]
 
-def test_no_record_is_no_answer(encoder, scripted):
-    scripted(lambda prompt, n: "")
-    assert sampled(encoder, Dataset({}, {}, {}), samples=1, rows=4) == ([], [])
+    with pytest.raises(ValueError, match="4 of 4 answers could not be scored"):
+        judged(
+            answerer(encoder, lambda *given: "yes"), given.tasks, broken, given.split("eval"), tmp_path / "p.jsonl",
+            most_errors=0.5, log=Log(), label="x",
+        )  # fmt: skip
 
 
-def test_rows_of_the_eval_file_hold_the_first_answer(encoder, scripted):
-    scripted(lambda prompt, n: ("yes", "no")[n])
-    _, judged = sampled(encoder, dataset(WORD, word=["yes"]), samples=2, rows=4)
-    assert output_rows(judged) == [
-        {"id": "word/eval/0", "task": "word", "output": "yes", "score": 1.0, "reason": "right"}
-    ]
+def test_a_folder_keeps_answers_items_and_scores_and_is_not_made_again(encoder, tmp_path):
+    given = dataset(WORD, sns("other"), word=["yes", "no", "yes"], other=["yes"] * 2)
+    table = measured(encoder, given, lambda *_: "yes", tmp_path / "tasks", samples=2)
+    assert table["tasks"]["word"]["score"] == pytest.approx(200 / 3)
+    assert table["tasks"]["word"]["reasons"] == {"right": 4, "wrong": 2}  # of both samples
+    assert len(list(read_jsonl(tmp_path / "tasks" / "predictions.jsonl"))) == 2 * 5
+    again, items = read_tasks(tmp_path / "tasks")
+    assert again == json.loads(json.dumps(table))
+    assert {name: [item.id for item in mine] for name, mine in items.items()} == {
+        name: [record.id for record in given.records[name]["eval"]] for name in given.tasks
+    }
+    assert measured(encoder, given, lambda *_: "no", tmp_path / "tasks", samples=2) == again
+
+
+def test_two_folders_and_two_models_are_compared_record_by_record(encoder, tmp_path):
+    given = dataset(WORD, general("sum", "mathematics"), word=["yes"] * 12, sum=["yes"] * 12)
+    for model, answer in (("base", "no"), ("later", "yes")):
+        measured(encoder, given, lambda prompt, n, answer=answer: answer, tmp_path / model / "tasks")
+    found = changes(tmp_path / "base", tmp_path / "later")
+    for one in (found["tasks"]["word"], found["tasks"]["sum"], found["averages"]["sns"], found["averages"]["general"]):
+        assert (one["a"], one["b"], one["difference"], one["changed"], one["clear"]) == (0.0, 100.0, 100.0, 12, True)
+    assert found["benchmarks"] == {}
+    sides = [read_tasks(tmp_path / model / "tasks")[1] for model in ("base", "later")]
+    assert differences(given.tasks, *sides) == {key: found[key] for key in ("tasks", "averages")}
+    entry = compare(tmp_path / "base", tmp_path / "later")["benchmarks"]["tasks"]
+    assert entry["averages"]["sns"]["score"] == found["averages"]["sns"]
+    assert entry["columns"]["mathematics"]["score"]["difference"] == 100.0
+    now = standing(
+        answerer(encoder, lambda *_: "yes"), given.tasks, in_process(given.tasks), given.split("eval"), sides[0],
+        tmp_path / "gate.jsonl", most_errors=0.0, log=Log(), label="gate",
+    )  # fmt: skip
+    assert now.differences == differences(given.tasks, *sides)
+    assert {kind: one.score for kind, one in now.averages.items()} == {"sns": 100.0, "general": 100.0}
+
+
+def test_tasks_that_are_scored_otherwise_are_not_compared(encoder, tmp_path):
+    for model, metric in (("a", "mean"), ("b", "micro_f1")):
+        given = dataset(sns("tags", reward="set_f1", metric=metric), tags=["a, b"] * 3)
+        measured(encoder, given, lambda *_: "a", tmp_path / model / "tasks")
+    with pytest.raises(ValueError, match="tags is scored in another way in one than in the other"):
+        compare(tmp_path / "a", tmp_path / "b")
+    (tmp_path / "a" / "tasks" / "scores.json").write_text('{"shape": {}}', encoding="utf-8")
+    with pytest.raises(ValueError, match=r"a/tasks/scores\.json: its shape is damaged"):
+        compare(tmp_path / "a", tmp_path / "b")
