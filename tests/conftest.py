@@ -88,7 +88,6 @@ save_every = 1
 
 [eval]
 rows = 16
-bootstrap = 100
 """
 
 

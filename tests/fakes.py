@@ -38,7 +38,6 @@ SMALL = (
     "refine.difficulty_samples=2",
     "refine.difficulty_records=4",
     "eval.records=4",
-    "eval.bootstrap=100",
 )
 
 

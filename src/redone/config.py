@@ -151,7 +151,6 @@ class Scoring(Table):
 class Eval(Table):
     records: int | None = Field(None, ge=1, description="eval records per task at most")
     rows: int = Field(256, ge=1, description="answers decoded at once, in probes and soft labels too")
-    bootstrap: int = Field(1000, ge=100, description="resamples of an interval")
     benchmarks: tuple[str, ...] = Field(
         (),
         strict=False,

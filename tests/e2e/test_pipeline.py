@@ -105,9 +105,12 @@ def test_findings_say_of_every_task_what_it_is_and_why(run: Path) -> None:
 
 def test_outputs_are_kept_for_every_eval_record(run: Path) -> None:
     for model in MODELS:
-        rows = list(read_jsonl(run / "eval" / f"{model}.jsonl.gz"))
+        rows = list(read_jsonl(run / "eval" / model / "tasks" / "predictions.jsonl"))
         assert len({row["id"] for row in rows}) == 4 * TASKS
-        assert all({"id", "task", "output", "score", "reason"} <= set(row) for row in rows)
+        assert all({"id", "output", "finished"} <= set(row) for row in rows)
+        items = list(read_jsonl(run / "eval" / model / "tasks" / "items.jsonl"))
+        assert {row["id"] for row in items} == {row["id"] for row in rows}
+        assert all({"score", "reason"} <= set(row) for row in items)
         assert all("/eval/" in row["id"] for row in rows)
 
 

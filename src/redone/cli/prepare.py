@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from redone.config import RunConfig
     from redone.data.encode import Encoder
     from redone.data.load import Dataset, Pack
+    from redone.measure.benchmarks import Prepared
     from redone.records import Task
     from redone.run.lab import Lab
     from redone.run.log import Log
@@ -68,6 +69,7 @@ class Checked:
     base: Path
     encoder: Encoder
     max_context: int
+    benchmarks: list[Prepared]  # those that are part of the run
 
 
 def check(config: RunConfig, log: Log) -> Checked:
@@ -78,7 +80,13 @@ def check(config: RunConfig, log: Log) -> Checked:
     packs = read_packs(config)
     reader = reader_of(config, config.model.path, base)
     dataset, notes = read_dataset(config, packs, log, reader)
-    return Checked(dataset, notes, base, *reader)
+    benchmarks = []
+    if config.eval.benchmarks:
+        from redone.measure.benchmarks import prepared
+
+        root = Path(config.data.root) if config.data.root else None
+        benchmarks = prepared(config.eval.benchmarks, root, log, config.eval.benchmark_items)
+    return Checked(dataset, notes, base, *reader, benchmarks)
 
 
 Reader = tuple["Encoder", int]  # how a model reads texts, and tokens that it has room for
@@ -176,7 +184,7 @@ def evaluated_texts(config: RunConfig) -> tuple[dict[str, list[str]], list[str]]
 
 
 @contextmanager
-def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Iterator[Lab]:
+def prepare(config: RunConfig, out: Path, log: Log) -> Iterator[Lab]:
     """Everything read and checked, and the run's config.json and manifest.json written if they are not there."""
     import torch
 
@@ -195,14 +203,25 @@ def prepare(config: RunConfig, out: Path, log: Log, keep: bool = True) -> Iterat
     with loading(config.model.path):
         policy = Policy.load(checked.base, config.model.dtype, device, checked.max_context)
     log.line(policy.note or "Every prompt is computed once for all of its answers.")
-    if keep and (out / "manifest.json").exists():
+    if (out / "manifest.json").exists():
         same_data(out, checked.dataset)
-    if keep and not (out / "config.json").exists():
+    if not (out / "config.json").exists():
         write_json(out / "manifest.json", manifest(config, checked, policy, device))
         write_json(out / "config.json", config.model_dump(mode="json"))
     dataset = checked.dataset
     with scoring(config, dataset.tasks, judge_of(config, out, log)) as score_all:
-        yield Lab(config, dataset, checked.encoder, checked.base, out, log, device, checked.max_context, score_all)
+        yield Lab(
+            config=config,
+            dataset=dataset,
+            encoder=checked.encoder,
+            base=checked.base,
+            out=out,
+            log=log,
+            device=device,
+            max_context=checked.max_context,
+            score_all=score_all,
+            benchmarks=checked.benchmarks,
+        )
 
 
 def scoring(config: RunConfig, tasks: Mapping[str, Task], judge: Judge | None = None) -> Scorer:

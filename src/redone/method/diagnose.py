@@ -12,12 +12,13 @@ from typing import Any
 from redone.config import Teach
 from redone.data.mix import derive_seed
 from redone.files import write_json
-from redone.measure import tasks as measured
-from redone.measure.tasks import Judged
+from redone.measure.judged import Judged
+from redone.measure.taskset import first_of_each_task
+from redone.measure.trivial import Trivial, chance, trivial_verdicts
 from redone.method.evaluate import sample
 from redone.method.findings import find
 from redone.method.plan import make_plan
-from redone.records import Finding, TargetPlan
+from redone.records import Finding, Record, TargetPlan
 from redone.rewards import JUDGED, uses
 from redone.run.lab import Lab
 from redone.run.scoring import Asked
@@ -31,8 +32,13 @@ def diagnose(lab: Lab, stage: Stage) -> TargetPlan:
         return TargetPlan(**json.loads((folder / "plan.json").read_text(encoding="utf-8")))
     settings: Teach = stage.settings
     with lab.timed("diagnosis"):
-        probed = {model: probe(lab, model) for model in dict.fromkeys((BASE, stage.start))}
-        findings = [examine(lab, name, probed[BASE][name], probed[stage.start][name]) for name in lab.dataset.tasks]
+        records = first_of_each_task(lab.dataset, "probe", lab.config.diagnose.records)
+        probed = {model: probe(lab, stage, model, records) for model in dict.fromkeys((BASE, stage.start))}
+        trivial = trivial_verdicts(lab.dataset, records, lab.score_all)
+        findings = [
+            examine(lab, name, probed[BASE][name], probed[stage.start][name], trivial[name])
+            for name in lab.dataset.tasks
+        ]
         plan = make_plan(
             [finding for finding in findings if finding.task in lab.trained],
             lab.dataset.tasks,
@@ -47,17 +53,16 @@ def diagnose(lab: Lab, stage: Stage) -> TargetPlan:
     return plan
 
 
-def probe(lab: Lab, model: str) -> dict[str, list[Judged]]:
+def probe(lab: Lab, stage: Stage, model: str, records: Sequence[Record]) -> dict[str, list[Judged]]:
     """k samples to each probe prompt, by task."""
-    settings = lab.config.diagnose
-    records = measured.first_of_each_task(lab.dataset, "probe", settings.records)
+    path = lab.out / stage.name / "probe" / f"{model}.jsonl.gz"
     judged: dict[str, list[Judged]] = {name: [] for name in lab.dataset.tasks}
-    for item in sample(lab, model, records, settings.samples, 1.0, f"probe {model}"):
+    for item in sample(lab, model, records, lab.config.diagnose.samples, 1.0, f"probe {model}", path):
         judged[item.record.task].append(item)
     return judged
 
 
-def examine(lab: Lab, name: str, before: Sequence[Judged], after: Sequence[Judged]) -> Finding:
+def examine(lab: Lab, name: str, before: Sequence[Judged], after: Sequence[Judged], trivial: Trivial) -> Finding:
     """A task's finding, from judged samples of the base and of the model that is examined."""
     task, settings = lab.dataset.tasks[name], lab.config.diagnose
     by_judge = uses(task, JUDGED)  # its reference answers need not be the best there are
@@ -71,7 +76,7 @@ def examine(lab: Lab, name: str, before: Sequence[Judged], after: Sequence[Judge
         unknown_below=settings.unknown_below,
         solved_above=settings.solved_above,
         format_share=settings.format_share,
-        chance=measured.chance(lab.dataset, task, "probe", lab.score_all, len(after)),
+        chance=chance(task, trivial),
         seed=derive_seed(lab.config.seed, "diagnose", name) % 2**32,
     )
 
@@ -84,7 +89,7 @@ def examples(judged: Sequence[Judged], most: int = 3) -> list[dict[str, Any]]:
             "id": item.record.id,
             "prompt": item.record.prompt_text,
             "answer": item.record.answer,
-            "output": item.texts[0],
+            "output": item.texts[0].text,
             "score": item.verdicts[0].score,
             "reason": item.verdicts[0].reason,
         }

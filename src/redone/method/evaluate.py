@@ -1,39 +1,75 @@
-"""Measuring the models of a run: greedy answers to the eval split, which nothing but results reads."""
+"""Measuring the models of a run, and asking them on the way: everything goes to disk as it comes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 
 from redone.data.mix import derive_seed
-from redone.files import write_jsonl
-from redone.measure import tasks as measured
+from redone.measure.answerers import Answerer, local
+from redone.measure.benchmarks import measure_benchmark
+from redone.measure.judged import Judged, judged
+from redone.measure.taskset import TASKS, first_of_each_task, measure_tasks
+from redone.measure.trivial import Trivial, trivial_verdicts
 from redone.records import Record
 from redone.run.lab import Lab
-from redone.run.scoring import refuse_errors
 
 
-def evaluate(lab: Lab, model: str) -> None:
-    """Greedy answers to the eval split, one sample each."""
-    path = lab.out / "eval" / f"{model}.jsonl.gz"
-    if path.exists():
-        return
-    with lab.timed(f"eval {model}"):
-        records = measured.first_of_each_task(lab.dataset, "eval", lab.config.eval.records)
-        write_jsonl(path, measured.output_rows(sample(lab, model, records, 1, 0.0, f"eval {model}")))
+def evaluate(lab: Lab, model: str, trivial: Callable[[], Mapping[str, Trivial]]) -> None:
+    """Greedy answers to the eval split, which nothing but results reads, and to the benchmarks of the run:
+    an evaluation folder as `redone eval` leaves one. trivial: what answers that need no model earn on the split."""
+    folder = lab.out / "eval" / model
+    purpose = f"eval {model}"
+    if not (folder / TASKS / "scores.json").exists():
+        with lab.timed(purpose):
+            measure_tasks(
+                answerer(lab, model, purpose),
+                lab.dataset.tasks,
+                lab.score_all,
+                eval_records(lab),
+                trivial(),
+                folder / TASKS,
+                most_errors=lab.config.scoring.most_errors,
+                log=lab.log,
+                label=purpose,
+            )
+    for one in lab.benchmarks:
+        name = one.benchmark.name
+        if not (folder / name / "scores.json").exists():
+            with lab.timed(f"{name} {model}"):
+                measure_benchmark(one, answerer(lab, model, f"{name} {model}"), folder / name, log=lab.log)
+
+
+def earned_without_a_model(lab: Lab) -> Callable[[], Mapping[str, Trivial]]:
+    """What trivial answers earn on the eval split, found out once, when it is first asked."""
+    return cache(lambda: trivial_verdicts(lab.dataset, eval_records(lab), lab.score_all))
+
+
+def eval_records(lab: Lab) -> list[Record]:
+    return first_of_each_task(lab.dataset, "eval", lab.config.eval.records)
+
+
+def answerer(lab: Lab, model: str, purpose: str, samples: int = 1, temperature: float = 0.0) -> Answerer:
+    """A model that answers, loaded when it is first asked. The seed derives from what it is asked for."""
+    return local(
+        lambda: (lab.load(model), lab.encoder),
+        samples=samples,
+        temperature=temperature,
+        seed=derive_seed(lab.config.seed, purpose),
+        rows=lab.config.eval.rows,
+    )
 
 
 def sample(
-    lab: Lab, model: str, records: list[Record], samples: int, temperature: float, label: str
-) -> list[measured.Judged]:
-    """`samples` judged answers of a model to each record. The label names the purpose, from which the seed derives."""
-    judged = measured.sample(
-        lab.load(model),
-        lab.encoder,
+    lab: Lab, model: str, records: Sequence[Record], samples: int, temperature: float, purpose: str, path: Path
+) -> list[Judged]:
+    """`samples` judged answers of a model to each record, kept in the file `path`."""
+    return judged(
+        answerer(lab, model, purpose, samples, temperature),
         lab.dataset.tasks,
         lab.score_all,
         records,
-        samples=samples,
-        temperature=temperature,
-        seed=derive_seed(lab.config.seed, label),
-        rows=lab.config.eval.rows,
+        path,
+        most_errors=lab.config.scoring.most_errors,
         log=lab.log,
-        label=label,
+        label=purpose,
     )
-    refuse_errors(((item.record.task, item.verdicts) for item in judged), lab.config.scoring.most_errors)
-    return judged

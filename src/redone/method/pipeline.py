@@ -12,7 +12,7 @@ after an interruption. The files are an interface: docs/data.md lists them.
 from typing import Any
 
 from redone.method.diagnose import diagnose
-from redone.method.evaluate import evaluate
+from redone.method.evaluate import earned_without_a_model, evaluate
 from redone.method.plan import even_plan
 from redone.method.reinforce import reinforce
 from redone.method.summary import summarise
@@ -27,14 +27,15 @@ from redone.run.store import Store
 
 def run(lab: Lab) -> dict[str, Any]:
     """The whole method; the contents of results.json."""
-    evaluate(lab, BASE)
+    trivial = earned_without_a_model(lab)
+    evaluate(lab, BASE, trivial)
     for stage in lab.stages:
         if not Store(lab.out / stage.name).done:
             if stage.kind == "reinforce":
                 reinforce(lab, stage)
             else:
                 teach(lab, stage, plan_of(lab, stage))
-        evaluate(lab, stage.name)
+        evaluate(lab, stage.name, trivial)
     results = summarise(lab)
     with lab.log.bar("report", len(PLOTS)) as bar:
         write_report(lab.out, bar.advance)

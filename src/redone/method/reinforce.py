@@ -8,7 +8,7 @@ from statistics import fmean
 from redone.config import Reinforce
 from redone.data.mix import Mix, Stratum, by_difficulty, derive_seed, uniform
 from redone.files import write_json
-from redone.measure import tasks as measured
+from redone.measure.trivial import chance, trivial_verdicts
 from redone.method.evaluate import sample
 from redone.records import Record, Task
 from redone.run.lab import Lab
@@ -82,18 +82,20 @@ def difficulty(lab: Lab, stage: Stage) -> dict[str, float]:
     if not path.exists():
         with lab.timed("difficulty"):
             tried = drawn(records, settings.difficulty_records, lab.config.seed)
-            judged = sample(lab, stage.start, tried, settings.difficulty_samples, 1.0, "difficulty")
+            answers = path.with_name("difficulty.jsonl.gz")
+            judged = sample(lab, stage.start, tried, settings.difficulty_samples, 1.0, "difficulty", answers)
             rates = {
                 item.record.id: fmean(v.score >= lab.dataset.tasks[item.record.task].pass_at for v in item.verdicts)
                 for item in judged
             }
         write_json(path, rates)
     rates = json.loads(path.read_text(encoding="utf-8"))
+    first = [record for mine in records.values() for record in mine[: settings.difficulty_records]]
+    trivial = trivial_verdicts(lab.dataset, first, lab.score_all)
     weights: dict[str, float] = {}
     for name, mine in records.items():
-        task = lab.dataset.tasks[name]
-        chance = measured.chance(lab.dataset, task, "train", lab.score_all, settings.difficulty_records)
-        known = by_difficulty({r.id: rates[r.id] for r in mine if r.id in rates}, chance, settings.difficulty_floor)
+        tried_rates = {r.id: rates[r.id] for r in mine if r.id in rates}
+        known = by_difficulty(tried_rates, chance(lab.trained[name], trivial[name]), settings.difficulty_floor)
         weights |= {r.id: known.get(r.id, fmean(known.values())) for r in mine}
     return weights
 

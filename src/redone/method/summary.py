@@ -1,39 +1,64 @@
-"""What came of a run: results.json, from the files of the evaluations alone."""
+"""What came of a run: results.json, from the files of its evaluations alone."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from statistics import fmean
 from typing import Any
 
 from redone.config import Reinforce
 from redone.files import read_jsonl, write_json
-from redone.measure import tasks as measured
+from redone.measure.compare import compare, differences
+from redone.measure.items import Items
+from redone.measure.taskset import TASKS, read_tasks
 from redone.run.lab import Lab
-from redone.run.scoring import Asked
-from redone.run.stages import Stage
+from redone.run.stages import BASE, Stage
 from redone.run.store import Store
 
 
 def summarise(lab: Lab) -> dict[str, Any]:
-    """results.json: every model's scores, where the time went, and what a reader should know."""
-    by_id = {record.id: record for record in lab.dataset.split("eval")}
-    settings = lab.config.eval
-    models = {}
-    with lab.timed("summary"), lab.log.bar("summary", len(lab.models)) as bar:
-        trivial = measured.baselines(lab.dataset, "eval", lab.score_all, settings.records)
-        for model in lab.models:
-            asked = [
-                Asked(by_id[row["id"]], [(row["output"], row["reason"] != "truncated")])
-                for row in read_jsonl(lab.out / "eval" / f"{model}.jsonl.gz")
-            ]
-            pairs = [(one.record, verdict) for one, [verdict] in zip(asked, lab.score_all(asked))]
-            models[model] = measured.summarise(
-                lab.dataset, pairs, trivial, seed=lab.config.seed, resamples=settings.bootstrap
-            )
-            bar.advance(1)
-    results = {"models": models, "seconds": seconds(lab), "notes": notes(lab)}
+    """results.json: every model's scores, what changed from one to the next, where the time went, and what a reader
+    should know."""
+    with lab.timed("summary"):
+        measured = {model: read_tasks(lab.out / "eval" / model / TASKS) for model in lab.models}
+        results = {
+            "models": {model: table for model, (table, _) in measured.items()},
+            "changes": [
+                {"before": before, "after": after, **changed(lab, before, after, measured)}
+                for before, after in compared(lab)
+            ],
+            "benchmarks": {one.benchmark.name: benchmark_scores(lab, one.benchmark.name) for one in lab.benchmarks},
+        }
+    results |= {"seconds": seconds(lab), "notes": notes(lab)}
     write_json(lab.out / "results.json", results)
     return results
+
+
+def compared(lab: Lab) -> list[tuple[str, str]]:
+    """Every stage with the model that it started from, and the last model with the base."""
+    pairs = [(stage.start, stage.name) for stage in lab.stages]
+    return list(dict.fromkeys([*pairs, (BASE, lab.models[-1])]))
+
+
+def changed(lab: Lab, before: str, after: str, measured: Mapping[str, tuple[Any, Items]]) -> dict[str, Any]:
+    """Paired by record, per task and average, and per benchmark."""
+    tasks = differences(lab.dataset.tasks, measured[before][1], measured[after][1])
+    folders = [lab.out / "eval" / model for model in (before, after)]
+    benchmarks = {}
+    for one in lab.benchmarks:
+        name = one.benchmark.name
+        found = compare(*(folder / name / "items.jsonl" for folder in folders))["benchmarks"][name]
+        benchmarks[name] = found["average"].get("score")
+    return {**tasks, "benchmarks": benchmarks}
+
+
+def benchmark_scores(lab: Lab, name: str) -> dict[str, Any]:
+    """Model to its average on a benchmark."""
+    found = {}
+    for model in lab.models:
+        scores = json.loads((lab.out / "eval" / model / name / "scores.json").read_text(encoding="utf-8"))
+        n = sum(entry["n"] for entry in scores["subsets"].values())
+        found[model] = {"score": scores["average"], "interval": scores.get("average_interval"), "n": n}
+    return found
 
 
 def seconds(lab: Lab) -> dict[str, float]:

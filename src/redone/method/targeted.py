@@ -16,7 +16,7 @@ from redone.data.dedupe import drop_near_duplicates, normalised_prompt
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.data.mix import uniform
-from redone.measure.tasks import Judged
+from redone.measure.judged import Judged
 from redone.records import Record, TargetPlan, Task, Text, Verdict
 
 
@@ -99,12 +99,12 @@ def best_of_n(
         if not left[task.name]:
             continue
         passing = [
-            (verdict, answer, text)
-            for verdict, answer, text in zip(item.verdicts, item.answers, item.texts)
-            if verdict.score >= task.pass_at and answer.finished
+            (verdict, text)
+            for verdict, text in zip(item.verdicts, item.texts)
+            if verdict.score >= task.pass_at and text.finished
         ]
         if passing:
-            target = encoder.rewritten(max(passing, key=_rank)[2], task.think)
+            target = encoder.rewritten(max(passing, key=_rank)[1].text, task.think)
             taught.append(Teach(item.record, target, labels, f"general, {task.family}: against forgetting"))
             left[task.name] -= 1
         else:
@@ -112,9 +112,9 @@ def best_of_n(
     return taught, failed
 
 
-def _rank(candidate: tuple[Verdict, Text, str]) -> tuple[float, float, float]:
-    verdict, answer, _ = candidate
-    return verdict.score, verdict.parts.get("parsed", 1.0), fmean(answer.logprobs)
+def _rank(candidate: tuple[Verdict, Text]) -> tuple[float, float, float]:
+    verdict, text = candidate
+    return verdict.score, verdict.parts.get("parsed", 1.0), fmean(text.logprobs)
 
 
 def save_distributions(path: Path, made: Sequence[tuple[Tensor, Tensor]]) -> None:

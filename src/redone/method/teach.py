@@ -50,7 +50,8 @@ def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
         soft = targeted.gold_targets(targeted.choose_general(plan, lab.dataset, seed, 0.0), lab.encoder, tasks, {})
     else:
         general = targeted.choose_general(plan, lab.dataset, seed, 0.5)
-        answers = sample(lab, stage.start, general, settings.candidates, settings.temperature, "soft labels")
+        path = lab.out / stage.name / "candidates.jsonl.gz"
+        answers = sample(lab, stage.start, general, settings.candidates, settings.temperature, "soft labels", path)
         labels = settings.soft_labels.replace("_", " ")
         soft, failed = targeted.best_of_n(answers, lab.encoder, tasks, plan.general, labels)
     write_json(

@@ -2,10 +2,11 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from redone.config import RunConfig
 from redone.data.encode import Encoder
@@ -30,6 +31,7 @@ class Lab:
     device: str
     max_context: int
     score_all: ScoreAll
+    benchmarks: Sequence[Any] = ()  # measure.benchmarks.Prepared: those that are part of the run
 
     @property
     def stages(self) -> list[Stage]:

@@ -25,12 +25,13 @@ from redone.data.encode import Encoder
 from redone.data.load import build
 from redone.data.mix import derive_seed
 from redone.files import write_json
-from redone.measure import tasks as evaluate
+from redone.measure.judged import prompt_of
 from redone.model.policy import Policy
-from redone.records import Record, Task
+from redone.records import Record, Task, Text
 from redone.run.log import Interrupted, Log, quiet_transformers
-from redone.run.scoring import in_process
+from redone.run.scoring import Asked, in_process
 from redone.run.store import Store
+from redone.sample.local import make_sampler
 from redone.train import sft
 from redone.world import world_pack
 from redone.world.catalogue import Catalogue, read_catalogue
@@ -234,15 +235,21 @@ def measure(folder: Path, log: Log) -> dict[str, Any]:
     sampled: dict[str, list[float]] = {}
     records = dataset.split("probe")
     for samples, temperature in ((1, 0.0), (8, 1.0)):
-        judged = evaluate.sample(
-            policy, encoder, dataset.tasks, in_process(dataset.tasks), records, samples=samples,
-            temperature=temperature, seed=SEED, rows=256, log=log, label=f"measure, {samples} samples",
-        )  # fmt: skip
-        for item in judged:
-            task = dataset.tasks[item.record.task]
-            passed = [verdict.score >= task.pass_at for verdict in item.verdicts]
+        prompts = [prompt_of(record, dataset.tasks[record.task]) for record in records]
+        sampler = make_sampler(policy, encoder, group=samples, temperature=temperature, seeds=lambda version: SEED)
+        texts: dict[str, list[Text]] = {}
+        with log.bar(f"measure, {samples} samples", len(prompts)) as bar:
+            for some in sampler.ask(prompts):
+                for text in some:
+                    texts.setdefault(text.key, []).append(text)
+                bar.advance(len(some) // samples)
+        asked = [Asked(record, [(text.text, text.finished) for text in texts[record.id]]) for record in records]
+        judged = zip(records, in_process(dataset.tasks)(asked))
+        for record, verdicts in judged:
+            task = dataset.tasks[record.task]
+            passed = [verdict.score >= task.pass_at for verdict in verdicts]
             if samples == 1:
-                greedy.setdefault(task.name, []).append(100.0 * item.verdicts[0].score)
+                greedy.setdefault(task.name, []).append(100.0 * verdicts[0].score)
             else:
                 sampled.setdefault(task.name, []).append(100.0 * any(passed))
     return {

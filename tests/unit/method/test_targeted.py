@@ -6,10 +6,9 @@ import pytest
 
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
-from redone.measure.tasks import Judged
+from redone.measure.judged import Judged
 from redone.method.targeted import Teach, best_of_n, choose, choose_general, gold_targets, refuse_eval, rows, spread
-from redone.records import Record, TargetPlan, Task, Verdict
-from redone.sample.local import Answer
+from redone.records import Record, TargetPlan, Task, Text, Verdict
 
 TOPIC = Task("topic", "sns", "dialogue", "note : {note} , so what is its topic ?", "{a}", "exact")
 SUM = Task("sum", "general", "mathematics", "{q}", "{a}", "exact", think=True, rationale="{why}")
@@ -143,12 +142,11 @@ def test_no_general_record_is_drawn_where_the_plan_asks_for_none():
 
 def judged(asked, *candidates):
     """A record's candidates: (text, score, mean log-probability) and, if it is cut off, True."""
-    answers, texts, verdicts = [], [], []
-    for text, score, logprob, *cut_off in candidates:
-        answers.append(Answer((1,) * max(1, len(text)), (logprob,) * max(1, len(text)), not cut_off))
-        texts.append(text)
+    texts, verdicts = [], []
+    for number, (text, score, logprob, *cut_off) in enumerate(candidates):
+        texts.append(Text(asked.id, number, text, not cut_off, (logprob,) * max(1, len(text))))
         verdicts.append(Verdict(score, "right" if score >= TASKS[asked.task].pass_at else "wrong"))
-    return Judged(asked, tuple(answers), tuple(texts), tuple(verdicts))
+    return Judged(asked, tuple(texts), tuple(verdicts))
 
 
 def best(encoder, *candidates, task=FACT):
@@ -169,9 +167,9 @@ def test_the_judge_then_ranks_by_the_models_own_mean_logprobability(encoder):
 
 
 def test_the_mean_is_over_the_tokens_so_that_a_long_answer_is_not_at_a_loss(encoder):
-    short = Answer((1,), (-1.0,), True)
-    long = Answer((1,) * 10, (-0.5,) * 10, True)  # -5 in all
-    item = Judged(record("fact", 0), (short, long), ("short", "long"), (Verdict(1.0, "right"),) * 2)
+    short = Text("fact", 0, "short", True, (-1.0,))
+    long = Text("fact", 1, "long", True, (-0.5,) * 10)  # -5 in all
+    item = Judged(record("fact", 0), (short, long), (Verdict(1.0, "right"),) * 2)
     [taught], _ = best_of_n([item], encoder, TASKS, quotas={"fact": 1})
     assert taught.target == "long"
     assert math.isclose(sum(long.logprobs), -5.0)
@@ -179,10 +177,8 @@ def test_the_mean_is_over_the_tokens_so_that_a_long_answer_is_not_at_a_loss(enco
 
 def test_format_goes_before_likelihood_where_the_reward_is_the_same(encoder):
     odd, neat = Verdict(1.0, "right", {"parsed": 0.0}), Verdict(1.0, "right", {"parsed": 1.0})
-    answers = (Answer((1,), (-0.1,), True), Answer((1,), (-3.0,), True))
-    [taught], _ = best_of_n(
-        [Judged(record("fact", 0), answers, ("odd", "neat"), (odd, neat))], encoder, TASKS, quotas={"fact": 1}
-    )
+    texts = (Text("fact", 0, "odd", True, (-0.1,)), Text("fact", 1, "neat", True, (-3.0,)))
+    [taught], _ = best_of_n([Judged(record("fact", 0), texts, (odd, neat))], encoder, TASKS, quotas={"fact": 1})
     assert taught.target == "neat"
 
 
