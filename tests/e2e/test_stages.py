@@ -70,3 +70,49 @@ def test_a_task_that_is_held_out_is_measured_and_never_trained(tiny_run, tmp_pat
     for stage in ("explore", "refine"):
         drawn = {task for row in read_jsonl(out / stage / "metrics.jsonl") for task in row["tasks"]}
         assert drawn == {"size"}
+
+
+BENCHMARK = """
+title = "Sizes"
+folder = "sizes"
+
+[readings.whole]
+reward = "exact"
+
+[subsets.even]
+prompt = "{n} big ?"
+answer = "{size}"
+file = "even.jsonl"
+budget = 4
+"""
+
+
+def test_benchmarks_may_be_part_of_a_run_and_are_compared_stage_by_stage(tiny_run, tmp_path, capsys):
+    """The base and every stage answer them; their folders are evaluations like any other."""
+    (tmp_path / "sizes.toml").write_text(BENCHMARK, encoding="utf-8")
+    (tmp_path / "sizes").mkdir()
+    rows = [{"n": n, "size": "yes" if n % 2 else "no"} for n in range(900, 912)]
+    (tmp_path / "sizes" / "even.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    out = tmp_path / "out"
+    name = str(tmp_path / "sizes.toml")
+    asked = [f"data.root={tmp_path}", f'eval.benchmarks=["{name}"]', "eval.benchmark_items=10"]
+    results = run(tiny_run, out, *asked, 'stages=["explore"]')
+    [(found, scores)] = results["benchmarks"].items()
+    assert scores.keys() == {"base", "explore"}
+    assert {model: one["n"] for model, one in scores.items()} == {"base": 10, "explore": 10}
+    [change] = results["changes"]
+    assert change["benchmarks"][found]["difference"] == scores["explore"]["score"] - scores["base"]["score"]
+    folders = [str(out / "eval" / model) for model in ("base", "explore")]
+    capsys.readouterr()
+    assert main(["compare", *folders]) == 0
+    shown = capsys.readouterr().out
+    assert "Sizes" in shown
+    assert "Tasks" in shown
+
+
+def test_a_benchmark_whose_data_are_missing_stops_a_run_before_it_begins(tiny_run, tmp_path, capsys):
+    (tmp_path / "sizes.toml").write_text(BENCHMARK, encoding="utf-8")
+    sets = ["--set", f"data.root={tmp_path}", "--set", f'eval.benchmarks=["{tmp_path / "sizes.toml"}"]']
+    assert main(["run", str(tiny_run), "--out", str(tmp_path / "out"), *sets]) == 2
+    assert "Sizes" in (said := capsys.readouterr().err) or "sizes" in said
+    assert not (tmp_path / "out").exists()

@@ -46,8 +46,9 @@ def changed(lab: Lab, before: str, after: str, measured: Mapping[str, tuple[Any,
     benchmarks = {}
     for one in lab.benchmarks:
         name = one.benchmark.name
-        found = compare(*(folder / name / "items.jsonl" for folder in folders))["benchmarks"][name]
-        benchmarks[name] = found["average"].get("score")
+        [found] = compare(*(folder / name / "items.jsonl" for folder in folders))["benchmarks"].values()
+        [average] = found["averages"].values()  # a benchmark has one
+        benchmarks[name] = average.get("score")
     return {**tasks, "benchmarks": benchmarks}
 
 
