@@ -1,7 +1,10 @@
-"""What tests of several folders need: tokenizers and a model that are made on the spot, and a run over a small pack."""
+"""What tests of several folders need: tokenizers and a model that are made on the spot, a run over a small pack, and the
+folder of a run that came to its end."""
 
+import fcntl
 import importlib.util
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,6 +166,23 @@ def tiny_run(tmp_path: Path, tiny_model: Path) -> Path:
     path = tmp_path / "run.toml"
     path.write_text(f"{CONFIG}\n[model]\npath = {json.dumps(str(tiny_model))}\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one `fakes.small_run` that came to its end, made once for all workers. Copy it to change it."""
+    from fakes import small_run
+
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root  # workers have folders of their own in it
+    folder, whole = root / "finished", root / "finished.whole"
+    with (root / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not whole.exists():
+            results, lines = small_run(folder)
+            assert results is not None, lines
+            whole.touch()
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from redone.cli import prepare
 from redone.cli.run import DEMO
 from redone.config import RunConfig, load_config
 from redone.method import pipeline
+from redone.run.lab import Lab
 from redone.run.log import Interrupted, Log
 
 SMALL = (
@@ -59,14 +61,19 @@ def small_config(*sets: str) -> RunConfig:
     return load_config([DEMO], [*SMALL, *sets])
 
 
-def small_run(out: Path, *sets: str, stop_at: str = "\0") -> tuple[dict[str, Any] | None, list[str]]:
-    """The whole method on a little of the embedded world: (results, or None where it stopped; the lines it logged)."""
+def small_run(out: Path, *sets: str) -> tuple[dict[str, Any] | None, list[str]]:
+    """The whole method on a little of the embedded world, as `go_on` does it."""
+    with prepare.prepare(small_config(*sets), out, Log()) as lab:
+        return go_on(lab)
+
+
+def go_on(lab: Lab, stop_at: str = "\0") -> tuple[dict[str, Any] | None, list[str]]:
+    """Begin the lab's run, or go on with it: (results, or None where it stopped; the lines it logged)."""
     log = StoppingLog(stop_at)
-    with prepare.prepare(small_config(*sets), out, log) as lab:
-        try:
-            return pipeline.run(lab), log.lines
-        except Interrupted:
-            return None, log.lines
+    try:
+        return pipeline.run(replace(lab, log=log)), log.lines
+    except Interrupted:
+        return None, log.lines
 
 
 class FakeJudge:

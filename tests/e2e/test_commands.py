@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 from fakes import FakeJudge
 
 from redone import cli
+from redone.cli.prepare import prepare
 from redone.cli.run import DEMO
+from redone.config import load_config
 from redone.files import read_jsonl
 from redone.run.log import Log
 from redone.sandbox.isolate import unavailable
@@ -102,9 +105,8 @@ def test_ctrl_c_stops_at_a_step_saves_and_says_how_to_go_on(
     assert [row["step"] for row in read_jsonl(out / "explore" / "metrics.jsonl")] == [1, 2, 3]
 
 
-def test_a_report_can_be_made_again(tiny_run: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    assert cli.main(["run", str(tiny_run), "--out", str(out)]) == 0
+def test_a_report_can_be_made_again(finished_run: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(finished_run, tmp_path / "out")
     (out / "report.html").unlink()
     assert cli.main(["report", str(out)]) == 0
     assert (out / "report.html").stat().st_size > 10_000
@@ -112,7 +114,8 @@ def test_a_report_can_be_made_again(tiny_run: Path, tmp_path: Path) -> None:
 
 def test_data_that_changed_since_the_run_began_are_refused(tiny_run: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "out"
-    assert cli.main(["run", str(tiny_run), "--out", str(out)]) == 0
+    with prepare(load_config([tiny_run]), out, Log()):
+        pass  # the run has begun, and was stopped at once
     path = tmp_path / "size.train.jsonl"
     path.write_text(path.read_text().replace('"n": 101', '"n": 999'))
     assert cli.main(["run", str(tiny_run), "--out", str(out)]) == 2

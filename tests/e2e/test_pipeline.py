@@ -1,6 +1,7 @@
 """The run's files are an interface (docs/data.md): what is promised of them, on a small run of the whole method."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,9 @@ STAGES = ("explore", "target", "refine")
 MODELS = ("base", *STAGES)
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("run") / "small"
-    results, _ = small_run(out)
-    assert results is not None
-    return out
+@pytest.fixture
+def run(finished_run: Path) -> Path:
+    return finished_run
 
 
 def test_results_hold_every_model_task_and_average(run: Path) -> None:
@@ -137,7 +135,8 @@ def test_the_report_is_one_file_that_needs_no_network(run: Path) -> None:
     assert (run / "report.md").read_text().startswith("# ")
 
 
-def test_the_same_command_again_trains_nothing(run: Path) -> None:
+def test_the_same_command_again_trains_nothing(finished_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
     _, lines = small_run(run)
     assert not [line for line in lines if line.startswith(STAGES)]

@@ -1,13 +1,22 @@
 """A run that is stopped again and again ends with the same weights and files as one that was left alone."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from fakes import small_run
+import pytest
+from fakes import StoppingLog, go_on, small_config
 
+from redone.cli.prepare import prepare
 from redone.files import read_jsonl
+from redone.method.pipeline import plan_of
+from redone.method.summary import notes
+from redone.method.teach import teach
+from redone.model.places import EMBEDDED
+from redone.run.lab import Lab
+from redone.run.log import Interrupted, Log
 
-STOPS = ("explore    1/4", "explore    3/4", "target    1/", "target    2/", "refine    2/4", "refine    3/4")
+STOPS = ("explore    1/4", "target    1/", "refine    3/4")  # before a checkpoint is due, and after one
 
 
 def weights(out: Path, stage: str) -> bytes:
@@ -15,25 +24,32 @@ def weights(out: Path, stage: str) -> bytes:
 
 
 def test_soft_labels_by_distribution_are_computed_once_and_resumed_exactly(tmp_path: Path) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    by_distribution = ("explore.steps=1", "refine.steps=0", "target.soft_labels=distribution", "target.top_k=4")
-    assert small_run(whole, *by_distribution)[0] is not None
-    assert small_run(broken, *by_distribution, stop_at="target    1/")[0] is None
-    made = (broken / "target" / "soft_labels.npz").stat().st_mtime_ns
-    results, _ = small_run(broken, *by_distribution)
-    assert results is not None
-    assert any("soft label (distribution)" in note for note in results["notes"])
-    assert (broken / "target" / "soft_labels.npz").stat().st_mtime_ns == made
-    assert weights(whole, "target") == weights(broken, "target") != weights(whole, "explore")
+    sets = ("target.start=base", "target.choose=all", "target.soft_labels=distribution", "target.top_k=4")
+
+    def taught(lab: Lab) -> None:
+        [stage] = [stage for stage in lab.stages if stage.kind == "teach"]
+        teach(lab, stage, plan_of(lab, stage))
+
+    with prepare(small_config(*sets), tmp_path / "whole", Log()) as whole:
+        taught(whole)
+        broken = replace(whole, out=tmp_path / "broken", log=StoppingLog("target    1/"))
+        with pytest.raises(Interrupted):
+            taught(broken)
+        made = (broken.out / "target" / "soft_labels.npz").stat().st_mtime_ns
+        taught(replace(broken, log=Log()))
+    assert any("soft label (distribution)" in note for note in notes(broken))
+    assert (broken.out / "target" / "soft_labels.npz").stat().st_mtime_ns == made
+    assert weights(whole.out, "target") == weights(broken.out, "target")
+    assert weights(whole.out, "target") != (EMBEDDED / "model.safetensors").read_bytes()
 
 
-def test_stopping_at_several_steps_of_each_stage_changes_nothing(tmp_path: Path) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert small_run(whole)[0] is not None
-    for stop in STOPS:
-        results, lines = small_run(broken, stop_at=stop)
-        assert results is None, f"never reached a line {stop!r}: {lines}"
-    assert small_run(broken)[0] is not None
+def test_stopping_in_each_stage_changes_nothing(finished_run: Path, tmp_path: Path) -> None:
+    whole, broken = finished_run, tmp_path / "broken"
+    with prepare(small_config(), broken, Log()) as lab:
+        for stop in STOPS:
+            results, lines = go_on(lab, stop)
+            assert results is None, f"never reached a line {stop!r}: {lines}"
+        assert go_on(lab)[0] is not None
     for stage in ("explore", "target", "refine"):
         assert weights(whole, stage) == weights(broken, stage), stage
         one, other = (list(read_jsonl(out / stage / "metrics.jsonl")) for out in (whole, broken))
