@@ -6,7 +6,7 @@ DONE := .venv/.setup-done
 # The harness that the tests compare with, and NLTK's data, without the forty packages that both would bring.
 PARITY := lm-eval==0.4.13 immutabledict==4.3.1 llama-index-core==0.14.25
 
-.PHONY: setup demo test check
+.PHONY: setup demo test test-all check
 
 setup: $(DONE)
 
@@ -19,8 +19,15 @@ $(DONE): pyproject.toml constraints.txt
 demo: $(DONE)
 	.venv/bin/redone demo $(ARGS)
 
+# One thread in each of the two processes; a file's tests stay together as far as that keeps both at work.
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist worksteal
+
 test: $(DONE)
-	.venv/bin/python -m pytest $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: $(DONE)
+	$(PYTEST)
+	.venv/bin/python tests/mutations/run.py --jobs 2
 
 check: $(DONE)
 	.venv/bin/ruff check .
