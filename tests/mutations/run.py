@@ -1,0 +1,170 @@
+"""Do the tests notice? `python tests/mutations/run.py [-k WORD] [--jobs 2]` makes each mistake of mutations.toml in a copy
+of src, one at a time, and runs the tests that are for it.
+
+Ends with 1, and names them, if a mutation survives, does not fit the source (its old text is not there exactly once), or
+breaks more than it means to (the tests could not be run, or did not end).
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 600.0  # after which a mutation's tests are taken to hang
+
+
+@dataclass(frozen=True)
+class Mutation:
+    what: str  # the mistake, as a sentence of what the code then does
+    file: str  # below src/redone
+    old: str  # stands there exactly once
+    new: str
+    tests: tuple[str, ...]  # below tests/unit; those that mirror the file's folder if the list names none
+
+    @classmethod
+    def read(cls, row: dict[str, Any]) -> "Mutation":
+        return cls(row["what"], row["file"], row["old"], row["new"], tuple(row.get("tests", [row["file"].split("/")[0]])))
+
+
+def read(path: Path = ROOT / "tests" / "mutations" / "mutations.toml") -> list[Mutation]:
+    return [Mutation.read(row) for row in tomllib.loads(path.read_text(encoding="utf-8"))["mutation"]]
+
+
+def flaw(mutation: Mutation, root: Path = ROOT) -> str:
+    """Why the mutation does not fit the source, or nothing."""
+    path = root / "src" / "redone" / mutation.file
+    if not path.is_file():
+        return f"there is no {path}"
+    count = path.read_text(encoding="utf-8").count(mutation.old)
+    if count != 1:
+        return f"its old text stands {count} times in {mutation.file}"
+    if mutation.old == mutation.new:
+        return "it changes nothing"
+    missing = [name for name in mutation.tests if not (root / "tests" / "unit" / name).exists()]
+    return f"there is no tests/unit/{missing[0]}" if missing else ""
+
+
+class _First:
+    """A plugin of pytest that keeps the name of the first test that failed."""
+
+    def __init__(self) -> None:
+        self.failed = ""
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed and not self.failed:
+            self.failed = report.nodeid
+
+
+def _test(src: Path, root: Path, tests: Sequence[str], said: Path) -> None:
+    """In a process of its own: the tests against this copy of src. Ends with pytest's code; `said` gets its output."""
+    with said.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.environ["PYTHONPATH"] = str(src)
+    sys.path.insert(0, str(src))
+    os.chdir(root)
+    import pytest
+    import redone
+
+    assert redone.__file__ is not None
+    assert redone.__file__.startswith(str(src)), redone.__file__
+    first = _First()
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--basetemp", str(src.parent / "tmp")]
+    code = pytest.main([*options, *(f"tests/unit/{name}" for name in tests)], plugins=[first])
+    said.with_suffix(".failed").write_text(first.failed, encoding="utf-8")
+    sys.stdout.flush()
+    os._exit(code)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    mutation: Mutation
+    code: int | None  # pytest's; None where it did not end
+    failed: str  # the first test that failed
+    said: str
+
+    @property
+    def killed(self) -> bool:
+        return self.code == 1
+
+    @property
+    def line(self) -> str:
+        if self.killed:
+            return f"killed    {self.mutation.what}  ({self.failed.removeprefix('tests/unit/')})"
+        if self.code == 0:
+            return f"SURVIVED  {self.mutation.what}  ({self.mutation.file})"
+        ending = "did not end" if self.code is None else f"ended with {self.code}"
+        return f"BROKEN    {self.mutation.what}  ({self.mutation.file}: pytest {ending})\n{self.said[-2000:]}"
+
+
+def try_all(mutations: Sequence[Mutation], jobs: int, root: Path = ROOT) -> Iterator[Outcome]:
+    """Each mutation's outcome, as they come."""
+    context = get_context("fork")  # what was imported here is not imported again
+    waiting, busy = list(reversed(mutations)), {}
+    with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
+        while waiting or busy:
+            while waiting and len(busy) < jobs:
+                mutation = waiting.pop()
+                place = Path(tempfile.mkdtemp(dir=folder))
+                path = shutil.copytree(root / "src", place / "src") / "redone" / mutation.file
+                path.write_text(path.read_text(encoding="utf-8").replace(mutation.old, mutation.new), encoding="utf-8")
+                process = context.Process(target=_test, args=(place / "src", root, mutation.tests, place / "said.txt"))
+                process.start()
+                busy[process.sentinel] = (process, mutation, place, time.monotonic() + SECONDS)
+            wait(list(busy), max(0.0, min(end for *_, end in busy.values()) - time.monotonic()))
+            for sentinel, (process, mutation, place, end) in list(busy.items()):
+                if process.is_alive() and time.monotonic() < end:
+                    continue
+                code = None if process.is_alive() else process.exitcode
+                process.kill()
+                process.join()
+                del busy[sentinel]
+                failed = place / "said.failed"
+                yield Outcome(
+                    mutation,
+                    code,
+                    failed.read_text(encoding="utf-8") if failed.exists() else "",
+                    (place / "said.txt").read_text(encoding="utf-8"),
+                )
+                shutil.rmtree(place)
+
+
+def main(arguments: Sequence[str] | None = None, mutations: Sequence[Mutation] | None = None, root: Path = ROOT) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("-k", default="", metavar="WORD", help="those with this word in their file or sentence")
+    parser.add_argument("--jobs", type=int, default=1, help="mutations tried at once")
+    options = parser.parse_args(arguments)
+    chosen = [m for m in read() if options.k in f"{m.file} {m.what}"] if mutations is None else list(mutations)
+    flaws = [f"DOES NOT FIT  {mutation.what}: {why}" for mutation in chosen if (why := flaw(mutation, root))]
+    if flaws:
+        print("\n".join(flaws))
+        return 1
+    import torch
+    import transformers  # noqa: F401
+
+    torch.set_num_threads(1)
+    nothing = Mutation("nothing", "records.py", "", "", tuple(sorted({name for m in chosen for name in m.tests})))
+    [unchanged] = try_all([nothing], 1, root)
+    if unchanged.code != 0:
+        print(f"The tests do not pass on the source as it is, so they can judge nothing.\n{unchanged.said[-4000:]}")
+        return 1
+    alive = []
+    for number, outcome in enumerate(try_all(chosen, options.jobs, root), 1):
+        print(f"{number:>3}/{len(chosen)}  {outcome.line}", flush=True)
+        alive += [] if outcome.killed else [outcome]
+    print(f"{len(chosen) - len(alive)} of {len(chosen)} mutations killed.")
+    return 1 if alive else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
