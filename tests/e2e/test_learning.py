@@ -47,9 +47,6 @@ batch = 16
 epochs = 3
 learning_rate = 1e-3
 general_share = 0
-
-[eval]
-bootstrap = 100
 """
 
 
