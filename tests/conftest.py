@@ -1,5 +1,5 @@
-"""What tests of several folders need: tokenizers and a model that are made on the spot, a run over a small pack, and the
-folder of a run that came to its end."""
+"""What tests of several folders need: tokenizers and a model that are made on the spot, a run over a small pack, and
+the folder of a run that came to its end."""
 
 import fcntl
 import importlib.util

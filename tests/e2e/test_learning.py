@@ -1,7 +1,7 @@
 """A task is learned, because of its rewards, and a run that was stopped learns the same.
 
-The embedded base hurries: asked which of four things an order lacks, it names the first. Here that is never right, so it
-begins near 0; and no one answer is right for more than a third of the questions.
+The embedded base hurries: asked which of four things an order lacks, it names the first. Here that is never right, so
+it begins near 0; and no one answer is right for more than a third of the questions.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""Do the tests notice? `python tests/mutations/run.py [-k WORD] [--jobs 2]` makes each mistake of mutations.toml in a copy
-of src, one at a time, and runs the tests that are for it.
+"""Do the tests notice? `python tests/mutations/run.py [-k WORD] [--jobs 2]` makes each mistake of mutations.toml in a
+copy of src, one at a time, and runs the tests that are for it.
 
-Ends with 1, and names them, if a mutation survives, does not fit the source (its old text is not there exactly once), or
-breaks more than it means to (the tests could not be run, or did not end).
+Ends with 1, and names them, if a mutation survives, does not fit the source (its old text is not there exactly once),
+or breaks more than it means to (the tests could not be run, or did not end).
 """
 
 import argparse
@@ -33,7 +33,8 @@ class Mutation:
 
     @classmethod
     def read(cls, row: dict[str, Any]) -> "Mutation":
-        return cls(row["what"], row["file"], row["old"], row["new"], tuple(row.get("tests", [row["file"].split("/")[0]])))
+        tests = row.get("tests", [row["file"].split("/")[0]])
+        return cls(row["what"], row["file"], row["old"], row["new"], tuple(tests))
 
 
 def read(path: Path = ROOT / "tests" / "mutations" / "mutations.toml") -> list[Mutation]:
@@ -74,6 +75,7 @@ def _test(src: Path, root: Path, tests: Sequence[str], said: Path) -> None:
     sys.path.insert(0, str(src))
     os.chdir(root)
     import pytest
+
     import redone
 
     assert redone.__file__ is not None
