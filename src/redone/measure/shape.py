@@ -1,6 +1,6 @@
 """What scores are made of: subsets that are each read in one or more ways, and averages over subsets.
 
-A benchmark has such a shape, and so have a configuration's tasks (measure/tasks.py): each is a subset with one reading.
+A benchmark has such a shape, and so have a configuration's tasks (measure/taskset.py), each a subset with one reading.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,14 +1,13 @@
 """What came of a run: results.json, from the files of its evaluations alone."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from statistics import fmean
 from typing import Any
 
 from redone.config import Reinforce
 from redone.files import read_jsonl, write_json
-from redone.measure.compare import compare, differences
-from redone.measure.items import Items
+from redone.measure.compare import changes
 from redone.measure.taskset import TASKS, read_tasks
 from redone.run.lab import Lab
 from redone.run.stages import BASE, Stage
@@ -19,11 +18,10 @@ def summarise(lab: Lab) -> dict[str, Any]:
     """results.json: every model's scores, what changed from one to the next, where the time went, and what a reader
     should know."""
     with lab.timed("summary"):
-        measured = {model: read_tasks(lab.out / "eval" / model / TASKS) for model in lab.models}
         results = {
-            "models": {model: table for model, (table, _) in measured.items()},
+            "models": {model: read_tasks(lab.out / "eval" / model / TASKS)[0] for model in lab.models},
             "changes": [
-                {"before": before, "after": after, **changed(lab, before, after, measured)}
+                {"before": before, "after": after, **changes(lab.out / "eval" / before, lab.out / "eval" / after)}
                 for before, after in compared(lab)
             ],
             "benchmarks": {one.benchmark.name: benchmark_scores(lab, one.benchmark.name) for one in lab.benchmarks},
@@ -37,19 +35,6 @@ def compared(lab: Lab) -> list[tuple[str, str]]:
     """Every stage with the model that it started from, and the last model with the base."""
     pairs = [(stage.start, stage.name) for stage in lab.stages]
     return list(dict.fromkeys([*pairs, (BASE, lab.models[-1])]))
-
-
-def changed(lab: Lab, before: str, after: str, measured: Mapping[str, tuple[Any, Items]]) -> dict[str, Any]:
-    """Paired by record, per task and average, and per benchmark."""
-    tasks = differences(lab.dataset.tasks, measured[before][1], measured[after][1])
-    folders = [lab.out / "eval" / model for model in (before, after)]
-    benchmarks = {}
-    for one in lab.benchmarks:
-        name = one.benchmark.name
-        [found] = compare(*(folder / name / "items.jsonl" for folder in folders))["benchmarks"].values()
-        [average] = found["averages"].values()  # a benchmark has one
-        benchmarks[name] = average.get("score")
-    return {**tasks, "benchmarks": benchmarks}
 
 
 def benchmark_scores(lab: Lab, name: str) -> dict[str, Any]:
