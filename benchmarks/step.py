@@ -35,13 +35,13 @@ from transformers.utils import logging
 from redone.config import Reinforce
 from redone.data.encode import Encoder
 from redone.data.mix import Mix, Stratum
+from redone.model.learner import Learner
 from redone.model.policy import Policy
 from redone.records import Record, Task, Verdict
 from redone.rewards import REWARDS
 from redone.run.scoring import in_process
 from redone.sample.local import make_sampler
 from redone.train.rl import Trainer, rl_step
-from redone.train.steps import make_optimizer
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -159,7 +159,7 @@ def make_ours(shape: Shape) -> Callable[[], None]:
     encoder = Encoder(make_tokenizer())
     trainer = Trainer(
         stage="explore",
-        policy=policy,
+        learner=Learner(policy, learning_rate=RATE, weight_decay=0.1),
         sampler=make_sampler(policy, encoder, group=shape.group, temperature=1.0, seeds=lambda step: step),
         encoder=encoder,
         tasks={task.name: task},
@@ -177,11 +177,10 @@ def make_ours(shape: Shape) -> Callable[[], None]:
         seed=0,
         tokens_per_pass=8192,
     )
-    optimizer = make_optimizer(policy, RATE, weight_decay=0.1)
     steps = iter(range(1 << 30))
 
     def step() -> None:
-        metrics, _, surplus = rl_step(trainer, optimizer, next(steps), [])
+        metrics, _, surplus = rl_step(trainer, next(steps), [])
         assert metrics["groups"] == metrics["generated"] == shape.prompts
         assert not surplus
         assert metrics["answer_tokens"] == shape.prompts * shape.group * shape.answer

@@ -10,6 +10,7 @@ from redone.data.mix import Mix, Stratum, by_difficulty, derive_seed, uniform
 from redone.files import write_json
 from redone.measure.trivial import chance, trivial_verdicts
 from redone.method.evaluate import sample
+from redone.model.learner import Learner
 from redone.records import Record, Task
 from redone.run.lab import Lab
 from redone.run.stages import Stage
@@ -28,7 +29,7 @@ def reinforce(lab: Lab, stage: Stage) -> None:
     policy = lab.load(stage.start)
     trainer = rl.Trainer(
         stage=stage.name,
-        policy=policy,
+        learner=Learner(policy, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay),
         sampler=make_sampler(
             policy,
             lab.encoder,

@@ -10,13 +10,13 @@ from redone.data.mix import uniform
 from redone.files import read_jsonl, write_json, write_jsonl
 from redone.method import targeted
 from redone.method.evaluate import sample
+from redone.model.learner import Learner
 from redone.model.policy import Policy
 from redone.records import TargetPlan
 from redone.run.lab import Lab
 from redone.run.stages import Stage
 from redone.run.store import Store
 from redone.train import sft
-from redone.train.steps import make_optimizer
 
 
 def teach(lab: Lab, stage: Stage, plan: TargetPlan) -> None:
@@ -35,8 +35,8 @@ def teach(lab: Lab, stage: Stage, plan: TargetPlan) -> None:
     if settings.soft_labels == "distribution":
         examples = with_distributions(lab, settings, policy, store, rows, examples)
     fit, batch_at = schedule(lab, stage, examples)
-    optimizer = make_optimizer(policy, settings.learning_rate, settings.weight_decay)
-    lab.finish(store, policy, sft.fit(policy, optimizer, batch_at, fit, store, lab.log))
+    learner = Learner(policy, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
+    lab.finish(store, policy, sft.fit(learner, batch_at, fit, store, lab.log))
 
 
 def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:

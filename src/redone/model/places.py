@@ -59,8 +59,8 @@ def loading(model: str) -> Iterator[None]:
 
 
 def load(place: Place, dtype: str = "float32", device: str = "cpu") -> "Policy":
-    """The model as a policy. Raises ValueError where the checkpoint is none of this model, and what a broken folder
-    makes transformers raise."""
+    """The model as a policy. Raises ValueError where the checkpoint does not hold all trained weights of this model and
+    no others, and what `Policy.load` raises of a broken folder."""
     import torch
 
     from redone.model.policy import Policy
@@ -69,7 +69,7 @@ def load(place: Place, dtype: str = "float32", device: str = "cpu") -> "Policy":
     if place.checkpoint is not None:
         try:
             saved = torch.load(place.checkpoint, weights_only=True, map_location=device)
-            policy.model.load_state_dict(saved["model"])
-        except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
+            policy.load_weights(saved["model"])
+        except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
             raise ValueError(f"{place.checkpoint}: no checkpoint of {place.folder} ({error!s:.200})") from None
     return policy

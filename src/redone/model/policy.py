@@ -7,7 +7,7 @@ takes is decided when it is loaded, by comparing both on two short trees.
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -66,8 +66,17 @@ class Policy:
     def load(
         cls, path: str | Path, dtype: str = "float32", device: str = "cpu", context: int | None = None
     ) -> "Policy":
-        """A model from a Hugging Face folder or hub id."""
-        model: Any = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype))
+        """A model from a Hugging Face folder or hub id. Raises ValueError where its weights are not all of this model's
+        and no others: transformers would fill the gaps with random numbers, and say so in passing."""
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            path, dtype=getattr(torch, dtype), output_loading_info=True, ignore_mismatched_sizes=True
+        )
+        model, found = loaded
+        if wrong := _misfits(found, tied=model.all_tied_weights_keys):
+            raise ValueError(
+                f"{path}: its weights do not fit its config.json: {wrong}. Give a folder as save_pretrained leaves it; "
+                "an adapter has to be merged into its base first"
+            )
         return cls(model.to(device), context)
 
     @property
@@ -282,6 +291,17 @@ class Policy:
         if not gap <= _AGREE[model.dtype]:  # also when it is nan
             return because + f"prefix-tree attention is off by {gap:.2g} on it"
         return ""
+
+
+def _misfits(found: Mapping[str, Any], tied: Collection[str]) -> str:
+    """What of transformers' loading report is wrong, with the first names; heads tied to the embedding need no weights
+    of their own."""
+    kinds = {
+        "missing": sorted(set(found["missing_keys"]) - set(tied)),
+        "unknown": sorted(found["unexpected_keys"]),
+        "of another shape": sorted(str(key[0]) for key in found["mismatched_keys"]),
+    }
+    return "; ".join(f"{len(names)} {kind} ({', '.join(names[:3])})" for kind, names in kinds.items() if names)
 
 
 def _expected(logits: Tensor, ids: Tensor, shares: Tensor) -> tuple[Tensor]:

@@ -18,6 +18,7 @@ from redone.algo.schedules import constant_with_warmup
 from redone.config import Reinforce
 from redone.data.encode import Encoder
 from redone.data.mix import Mix, uniform
+from redone.model.learner import Learner
 from redone.model.policy import Policy, flatten
 from redone.model.trees import pack, split_by_tokens
 from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
@@ -26,7 +27,7 @@ from redone.run.scoring import Asked, ScoreAll, refuse_errors
 from redone.run.store import Store
 from redone.sample.protocol import Answer, Request, TrainingSampler
 from redone.train.rollouts import Collected, by_task, collect, reached, rollout_rows, with_old_logprobs
-from redone.train.steps import Taken, make_optimizer, optimizer_step, run_steps, set_rate
+from redone.train.steps import Taken, run_steps
 
 
 @dataclass
@@ -34,7 +35,7 @@ class Trainer:
     """What every step needs; nothing of it changes identity during a stage."""
 
     stage: str
-    policy: Policy
+    learner: Learner
     sampler: TrainingSampler
     encoder: Encoder
     tasks: Mapping[str, Task]
@@ -45,6 +46,10 @@ class Trainer:
     seed: int
     tokens_per_pass: int
 
+    @property
+    def policy(self) -> Policy:
+        return self.learner.policy
+
 
 def train(trainer: Trainer, store: Store, log: Log) -> float:
     """Run the stage to its end, going on from the store's checkpoint if there is one; the seconds it took in all.
@@ -52,12 +57,11 @@ def train(trainer: Trainer, store: Store, log: Log) -> float:
     Raises Interrupted after ctrl-C, with a checkpoint of the last whole step saved.
     """
     settings = trainer.settings
-    optimizer = make_optimizer(trainer.policy, settings.learning_rate, settings.weight_decay)
     surplus: list[Group] = []
 
     def take(step: int) -> Taken:
         nonlocal surplus
-        metrics, rows, surplus = rl_step(trainer, optimizer, step, surplus)
+        metrics, rows, surplus = rl_step(trainer, step, surplus)
         return Taken(metrics, _said(metrics), rows)
 
     def state() -> dict[str, Any]:
@@ -70,8 +74,7 @@ def train(trainer: Trainer, store: Store, log: Log) -> float:
 
     return run_steps(
         trainer.stage,
-        trainer.policy,
-        optimizer,
+        trainer.learner,
         store,
         log,
         steps=settings.steps,
@@ -83,7 +86,7 @@ def train(trainer: Trainer, store: Store, log: Log) -> float:
 
 
 def rl_step(
-    trainer: Trainer, optimizer: torch.optim.Optimizer, step: int, carried: Sequence[Group]
+    trainer: Trainer, step: int, carried: Sequence[Group]
 ) -> tuple[dict[str, Any], list[dict[str, Any]], list[Group]]:
     """One rollout step and its updates: (metrics, rollout lines, surplus groups)."""
     settings = trainer.settings
@@ -96,12 +99,11 @@ def rl_step(
     trained, surplus = [*first, *known[: len(rest)]], known[len(rest) :]
     minibatches = [trained[start : start + size] for start in range(0, len(trained), size)]
     rate = settings.learning_rate * constant_with_warmup(step, settings.warmup)
-    set_rate(optimizer, rate)
     parts, rows = [], []
     for part in minibatches:
         shaped = shaped_rewards(part, trainer.tasks, settings.length_penalty)
         advantages = dapo.advantages(shaped, settings.advantage_floor)
-        parts.append(update(trainer, optimizer, part, advantages))
+        parts.append(update(trainer, part, advantages, rate))
         for group, values in zip(part, advantages.tolist()):
             rows += rollout_rows(step + 1, group, values)
     for group in [*collected.dropped, *collected.errors]:
@@ -176,10 +178,8 @@ def group_trees(groups: Sequence[Group]) -> list[tuple[Sequence[int], list[Seque
     return [(group.prompt, [rollout.tokens for rollout in group.rollouts]) for group in groups]
 
 
-def update(
-    trainer: Trainer, optimizer: torch.optim.Optimizer, groups: Sequence[Group], advantages: Tensor
-) -> dict[str, float]:
-    """One optimiser step on some groups; its statistics."""
+def update(trainer: Trainer, groups: Sequence[Group], advantages: Tensor, rate: float) -> dict[str, float]:
+    """One optimiser step on some groups, at this learning rate; its statistics."""
     settings, policy = trainer.settings, trainer.policy
     trees = group_trees(groups)
     lengths = [len(rollout.tokens) for group in groups for rollout in group.rollouts]
@@ -203,7 +203,7 @@ def update(
         totals["clip_fraction"] += statistics["clip_fraction"]
         totals["entropy"] += float((entropy * share).sum())
         totals["sampler_gap"] = max(totals["sampler_gap"], float((old - sampler).abs().max()))
-    totals["grad_norm"] = optimizer_step(policy, optimizer, settings.max_grad_norm, totals["loss"])
+    totals["grad_norm"] = trainer.learner.step(rate, settings.max_grad_norm, totals["loss"])
     return {**totals, "forwarded": forwarded, "answer_tokens": sum(lengths)}
 
 

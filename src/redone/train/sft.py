@@ -9,11 +9,12 @@ from torch import Tensor
 
 from redone.algo.dapo import token_weights
 from redone.algo.sft import sft_loss
+from redone.model.learner import Learner
 from redone.model.policy import Policy
 from redone.model.trees import PackedBatch, pack, split_by_tokens
 from redone.run.log import Log
 from redone.run.store import Store
-from redone.train.steps import Taken, optimizer_step, run_steps, set_rate
+from redone.train.steps import Taken, run_steps
 
 
 class Example(NamedTuple):
@@ -40,8 +41,7 @@ class Fit:
 
 
 def fit(
-    policy: Policy,
-    optimizer: torch.optim.Optimizer,
+    learner: Learner,
     batch_at: BatchAt,
     settings: Fit,
     store: Store,
@@ -55,17 +55,15 @@ def fit(
 
     def take(step: int) -> Taken:
         rate = settings.rate(step)
-        set_rate(optimizer, rate)
         examples = batch_at(step)
-        loss, tokens = _accumulate(policy, examples, settings.tokens_per_pass)
-        norm = optimizer_step(policy, optimizer, settings.max_grad_norm, loss)
+        loss, tokens = _accumulate(learner.policy, examples, settings.tokens_per_pass)
+        norm = learner.step(rate, settings.max_grad_norm, loss)
         metrics = {"step": step + 1, "loss": loss, "grad_norm": norm, "learning_rate": rate, "tokens": tokens}
         return Taken({**metrics, "records": len(examples)}, f"loss {loss:.3f}")
 
     return run_steps(
         settings.name,
-        policy,
-        optimizer,
+        learner,
         store,
         log,
         steps=settings.steps,

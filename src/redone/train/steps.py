@@ -1,15 +1,11 @@
-"""What every training stage does around its steps: go on where it was, write down, save, stop when asked, and step the
-optimiser."""
+"""What every training stage does around its steps: go on where it was, write down, save, and stop when asked."""
 
-import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
-from redone.model.policy import Policy
+from redone.model.learner import Learner
 from redone.run.log import Clock, Interrupted, Log
 from redone.run.store import Store
 
@@ -25,8 +21,7 @@ class Taken:
 
 def run_steps(
     name: str,
-    policy: Policy,
-    optimizer: torch.optim.Optimizer,
+    learner: Learner,
     store: Store,
     log: Log,
     *,
@@ -45,8 +40,7 @@ def run_steps(
     step, spent = 0, 0.0
     if saved:
         step, spent = saved["step"], saved["seconds"]
-        policy.model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
+        learner.restore(saved)
         restore(saved)
         log.line(f"{name}: going on after step {step}")
     clock = Clock(steps)
@@ -61,34 +55,7 @@ def run_steps(
         if step % say_every == 0 or step == steps:
             log.line(f"{name} {step:>4}/{steps}  {taken.said}  {seconds:.1f} s  left {left}")
         if step % save_every == 0 or step == steps or log.stop:
-            weights = {"model": policy.model.state_dict(), "optimizer": optimizer.state_dict()}
-            store.save(step, {**weights, **state(), "seconds": spent})
+            store.save(step, {**learner.state(), **state(), "seconds": spent})
         if log.stop and step < steps:
             raise Interrupted(f"after step {step} of {steps} of {name}")
     return spent
-
-
-def make_optimizer(policy: Policy, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW with decay on matrices only."""
-    matrices = [p for p in policy.model.parameters() if p.ndim >= 2]
-    others = [p for p in policy.model.parameters() if p.ndim < 2]
-    tables = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(tables, lr=learning_rate, betas=(0.9, 0.95), fused=True)
-
-
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for table in optimizer.param_groups:
-        table["lr"] = rate
-
-
-def optimizer_step(policy: Policy, optimizer: torch.optim.Optimizer, max_norm: float, loss: float) -> float:
-    """Clip, step, clear; the gradient's norm before clipping. Raises FloatingPointError before a non-finite step."""
-    norm = float(torch.nn.utils.clip_grad_norm_(policy.model.parameters(), max_norm))
-    if not math.isfinite(loss) or not math.isfinite(norm):
-        raise FloatingPointError(
-            f"loss {loss}, gradient norm {norm}: not stepped. The last checkpoint is good; lower the learning rate "
-            "or use float32 weights"
-        )
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return norm

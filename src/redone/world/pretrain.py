@@ -11,7 +11,7 @@ import argparse
 import json
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,6 +26,7 @@ from redone.data.load import build
 from redone.data.mix import derive_seed
 from redone.files import write_json
 from redone.measure.judged import prompt_of
+from redone.model.learner import Learner
 from redone.model.policy import Policy
 from redone.records import Record, Task, Text
 from redone.run.log import Interrupted, Log, quiet_transformers
@@ -154,19 +155,18 @@ class MuonAdamW(torch.optim.Optimizer):
     for both as in Liu et al. 2025 (arXiv 2502.16982).
     """
 
-    def __init__(self, model: torch.nn.Module, weight_decay: float) -> None:
-        named = list(model.named_parameters())
-        hidden = [p for name, p in named if p.ndim == 2 and "embed" not in name]
-        others = [p for name, p in named if p.ndim != 2 or "embed" in name]
+    def __init__(self, named: Mapping[str, torch.nn.Parameter], learning_rate: float, weight_decay: float) -> None:
+        hidden = [p for name, p in named.items() if p.ndim == 2 and "embed" not in name]
+        others = [p for name, p in named.items() if p.ndim != 2 or "embed" in name]
         super().__init__([*hidden, *others], {})
         self.parts: list[torch.optim.Optimizer] = [
-            torch.optim.Muon(hidden, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"),
-            torch.optim.AdamW(others, betas=(0.9, 0.95), weight_decay=weight_decay, fused=True),
+            torch.optim.Muon(hidden, lr=learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, lr=learning_rate, betas=(0.9, 0.95), weight_decay=weight_decay, fused=True),
         ]
         self._gather()
 
     def _gather(self) -> None:
-        """The tables that set_rate writes to and zero_grad reads are those of the parts."""
+        """The tables that a learner writes the rate to and zero_grad reads are those of the parts."""
         self.param_groups = [table for part in self.parts for table in part.param_groups]
 
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -206,16 +206,16 @@ def pretrain(out: Path, steps: int, batch: int, learning_rate: float, log: Log) 
     store = Store(out)
     began = time.monotonic()
     with log.interruptible():
-        seconds = sft.fit(policy, MuonAdamW(policy.model, weight_decay=0.05), batch_at, fit, store, log)
-    policy.model.bfloat16()
-    policy.save(out / "model")
+        learner = Learner(policy, learning_rate=learning_rate, weight_decay=0.05, optimizer=MuonAdamW)
+        seconds = sft.fit(learner, batch_at, fit, store, log)
+    policy.save(out / "model", "bfloat16")
     tokenizer.save_pretrained(out / "model")
     GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=0).save_pretrained(out / "model")
     log.line(f"trained in {time.monotonic() - began:.0f} s of this run, {seconds:.0f} s in all")
     facts = {
         "command": "python -m redone.world.pretrain",
         "seed": SEED,
-        "parameters": sum(p.numel() for p in policy.model.parameters()),
+        "parameters": policy.num_parameters,
         "steps": steps,
         "batch": batch,
         "learning_rate": learning_rate,

@@ -64,9 +64,9 @@ def test_the_stages_of_a_run_are_those_of_its_configuration(run):
 
 def test_a_checkpoint_is_the_bases_architecture_with_its_own_weights(run, tiny_model):
     policy = Policy.load(tiny_model)
-    trained = {name: value + 1.0 for name, value in policy.model.state_dict().items()}
+    trained = {name: value + 1.0 for name, value in policy.trainable().items()}
     Store(run / "explore").save(3, {"model": trained, "optimizer": {"state": {}}})
-    found = load(model_place(str(run))).model.state_dict()
+    found = load(model_place(str(run))).trainable()
     assert all(torch.equal(found[name], trained[name]) for name in trained)
 
 

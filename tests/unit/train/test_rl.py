@@ -9,13 +9,13 @@ from redone.algo.dapo import dapo_loss, token_weights
 from redone.config import Reinforce
 from redone.data.encode import Encoder
 from redone.data.mix import Mix, Stratum
+from redone.model.learner import Learner, adamw
 from redone.model.policy import Policy
 from redone.model.trees import pack
 from redone.records import Group, Record, Rollout, Task, Verdict
 from redone.run.scoring import in_process
 from redone.sample.local import make_sampler
 from redone.train import rl
-from redone.train.steps import make_optimizer, optimizer_step
 
 TASK = Task("t", "sns", "dialogue", "{text}", "{text}", "exact", budget=8)
 
@@ -24,7 +24,9 @@ TASK = Task("t", "sns", "dialogue", "{text}", "{text}", "exact", budget=8)
 def make_trainer(make_tokenizer):
     """A function that makes a trainer over a few records and a tiny model of some kind."""
 
-    def make(kind="Qwen3", records=12, tokens_per_pass=10_000, score_all=toss, **settings):
+    def make(
+        kind="Qwen3", records=12, tokens_per_pass=10_000, score_all=toss, optimizer=adamw, sampler=None, **settings
+    ):
         tokenizer = make_tokenizer(template=None)
         texts = [f"{i}" * (5 + i) for i in range(records)]
         pool = [Record(f"t/train/{i}", "t", ({"content": x},), "z", "train", "test") for i, x in enumerate(texts)]
@@ -33,8 +35,12 @@ def make_trainer(make_tokenizer):
         settings = Reinforce(kind="reinforce", start="base", **chosen)
         return rl.Trainer(
             stage="explore",
-            policy=policy,
-            sampler=make_sampler(
+            learner=Learner(
+                policy, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay, optimizer=optimizer
+            ),
+            sampler=sampler(encoder)
+            if sampler
+            else make_sampler(
                 policy, encoder, group=settings.group, temperature=settings.temperature, seeds=lambda step: step
             ),
             encoder=encoder,
@@ -90,8 +96,7 @@ def test_an_update_runs_every_prompt_once_and_every_answer_once(make_trainer):
     trainer = make_trainer(tokens_per_pass=60)
     groups = make_groups(trainer, 6)
     seen = watch(trainer.policy)
-    optimizer = make_optimizer(trainer.policy, 1e-3, 0.1)
-    statistics = rl.update(trainer, optimizer, groups, torch.randn(6, 4, generator=torch.Generator().manual_seed(0)))
+    statistics = rl.update(trainer, groups, torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), 1e-3)
     trees = rl.group_trees(groups)
     prompts = sum(len(prompt) for prompt, _ in trees)
     answers = [len(answer) for _, answers in trees for answer in answers]
@@ -100,19 +105,27 @@ def test_an_update_runs_every_prompt_once_and_every_answer_once(make_trainer):
     assert statistics["forwarded"] == seen[True]
 
 
-@pytest.mark.parametrize(("kind", "averaging"), [("Qwen3", "token"), ("Qwen3", "group"), ("GPTNeo", "token")])
-def test_an_update_in_any_number_of_passes_follows_the_gradient_of_the_plain_loss(make_trainer, kind, averaging):
+def plain(named, rate, decay):
+    return torch.optim.SGD(named.values(), lr=rate)
+
+
+@pytest.mark.parametrize(
+    ("kind", "averaging", "temperature"),
+    [("Qwen3", "token", 1.0), ("Qwen3", "group", 1.0), ("Qwen3", "token", 0.6), ("GPTNeo", "token", 1.0)],
+)
+def test_an_update_in_any_number_of_passes_follows_the_gradient_of_the_plain_loss(
+    make_trainer, kind, averaging, temperature
+):
     """Plain: one sequence at a time, one loss over the step. Stored old log-probabilities are used where there are
     some, and the current ones elsewhere. A step of plain gradient descent moves the weights by the gradient."""
-    trainer = make_trainer(kind, tokens_per_pass=60, averaging=averaging)
+    trainer = make_trainer(kind, tokens_per_pass=60, averaging=averaging, temperature=temperature, optimizer=plain)
     groups = make_groups(trainer, 5)
     advantages = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
     model = copy.deepcopy(trainer.policy.model)
-    optimizer = torch.optim.SGD(trainer.policy.model.parameters(), lr=1.0)
-    statistics = rl.update(trainer, optimizer, groups, advantages)
+    statistics = rl.update(trainer, groups, advantages, 1.0)
     moved = [b - a for a, b in zip(trainer.policy.model.parameters(), model.parameters())]
 
-    logprobs = reference_logprobs(model, rl.group_trees(groups))
+    logprobs = reference_logprobs(model, rl.group_trees(groups), temperature)
     lengths = [len(rollout.tokens) for group in groups for rollout in group.rollouts]
     counts = [sum(lengths[4 * i : 4 * i + 4]) for i in range(5)]
     old = [
@@ -135,7 +148,7 @@ def test_an_update_in_any_number_of_passes_follows_the_gradient_of_the_plain_los
 def test_a_step_tells_the_updates_tokens_from_those_it_only_scored(make_trainer, kind):
     trainer = make_trainer(kind)
     seen = watch(trainer.policy)
-    metrics, _, _ = rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
+    metrics, _, _ = rl.rl_step(trainer, 0, [])
     assert metrics["forwarded_tokens"] == seen[True]
     assert 0 < metrics["scored_tokens"] < seen[False]  # the rest is generation
     assert metrics["updates"] == 2
@@ -143,9 +156,9 @@ def test_a_step_tells_the_updates_tokens_from_those_it_only_scored(make_trainer,
 
 def test_old_log_probabilities_are_those_of_the_weights_that_sampled(make_trainer):
     """Groups carried over were scored before the update changed the weights."""
-    trainer = make_trainer(refill=8, prompts=2, updates=1)
+    trainer = make_trainer(refill=8, prompts=2, updates=1, learning_rate=1e-2, warmup=0)
     before = Policy(copy.deepcopy(trainer.policy.model))
-    _, _, surplus = rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-2, 0.1), 0, [])
+    _, _, surplus = rl.rl_step(trainer, 0, [])
     assert surplus
     for group, tree in zip(surplus, rl.group_trees(surplus)):
         expected, _ = before.token_logprobs(pack([tree]))
@@ -155,9 +168,8 @@ def test_old_log_probabilities_are_those_of_the_weights_that_sampled(make_traine
 
 def test_carried_groups_are_trained_on_first_and_their_ratio_is_not_one(make_trainer):
     trainer = make_trainer(refill=8, prompts=2, updates=1, learning_rate=3e-2, warmup=0)
-    optimizer = make_optimizer(trainer.policy, 3e-2, 0.1)
-    _, _, surplus = rl.rl_step(trainer, optimizer, 0, [])
-    metrics, rows, _ = rl.rl_step(trainer, optimizer, 1, surplus)
+    _, _, surplus = rl.rl_step(trainer, 0, [])
+    metrics, rows, _ = rl.rl_step(trainer, 1, surplus)
     assert metrics["carried"] == 2
     trained = {row["id"] for row in rows if row["advantage"] is not None}
     assert trained == {group.record.id for group in surplus[:2]}
@@ -174,7 +186,7 @@ def test_answers_without_a_verdict_keep_their_group_out_of_the_update(make_train
         return found
 
     trainer = make_trainer(score_all=broken, prompts=8)
-    metrics, rows, surplus = rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
+    metrics, rows, surplus = rl.rl_step(trainer, 0, [])
     mine = [row for row in rows if row["id"] == "t/train/3"]
     assert metrics["errors"] == 1
     assert [row["reason"] for row in mine][-1] == "error"
@@ -188,14 +200,14 @@ def test_too_many_answers_without_a_verdict_stop_the_run_and_say_why(make_traine
 
     trainer = make_trainer(score_all=lost)
     with pytest.raises(ValueError, match=r"48 of 48 answers .*most_errors = 0.1.*task t.*within 1 s"):
-        rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
+        rl.rl_step(trainer, 0, [])
 
 
 def test_a_dead_pool_makes_no_update_and_the_step_says_so(make_trainer):
     """No random answer is the one asked for: every group of all 12 records scores 0."""
     trainer = make_trainer(score_all=in_process({"t": TASK}))
     before = copy.deepcopy(trainer.policy.model.state_dict())
-    metrics, rows, surplus = rl.rl_step(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), 0, [])
+    metrics, rows, surplus = rl.rl_step(trainer, 0, [])
     assert metrics["starved"]
     assert (metrics["groups"], metrics["generated"], metrics["dropped"], metrics["updates"]) == (0, 12, 12, 0)
     assert {row["advantage"] for row in rows} == {None}
@@ -221,21 +233,5 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change(make_trainer)
     groups = make_groups(trainer, 2)
     before = copy.deepcopy(trainer.policy.model.state_dict())
     with pytest.raises(FloatingPointError, match="not stepped"):
-        rl.update(trainer, make_optimizer(trainer.policy, 1e-3, 0.1), groups, torch.full((2, 4), float("inf")))
+        rl.update(trainer, groups, torch.full((2, 4), float("inf")), 1e-3)
     assert all(torch.equal(a, before[name]) for name, a in trainer.policy.model.state_dict().items())
-
-
-def test_weight_decay_is_for_matrices_only(make_trainer):
-    tables = make_optimizer(make_trainer().policy, 1e-3, 0.1).param_groups
-    assert [table["weight_decay"] for table in tables] == [0.1, 0.0]
-    assert all(p.ndim >= 2 for p in tables[0]["params"])
-    assert all(p.ndim == 1 for p in tables[1]["params"])
-
-
-def test_an_optimiser_step_leaves_no_gradient_for_the_next_one(make_trainer):
-    policy = make_trainer().policy
-    optimizer = make_optimizer(policy, 1e-3, 0.0)
-    for parameter in policy.model.parameters():
-        parameter.grad = torch.ones_like(parameter)
-    optimizer_step(policy, optimizer, 1.0, loss=0.5)
-    assert all(parameter.grad is None for parameter in policy.model.parameters())

@@ -7,7 +7,6 @@ import torch
 
 from redone.data.load import build
 from redone.rewards import score
-from redone.train.steps import set_rate
 from redone.world import pretrain, world_pack
 from redone.world.catalogue import read_catalogue
 from redone.world.generate import row
@@ -61,7 +60,8 @@ def model() -> torch.nn.ModuleDict:
 
 
 def step(module: torch.nn.ModuleDict, optimizer: torch.optim.Optimizer, rate: float) -> None:
-    set_rate(optimizer, rate)
+    for table in optimizer.param_groups:
+        table["lr"] = rate
     module["hidden"](module["embed"](torch.arange(8))).square().sum().backward()
     optimizer.step()
     optimizer.zero_grad()
@@ -69,13 +69,13 @@ def step(module: torch.nn.ModuleDict, optimizer: torch.optim.Optimizer, rate: fl
 
 def test_the_optimiser_goes_on_from_its_state_to_the_last_bit():
     whole, halves = model(), model()
-    optimizer = pretrain.MuonAdamW(whole, weight_decay=0.1)
+    optimizer = pretrain.MuonAdamW(dict(whole.named_parameters()), 0.01, 0.1)
     for i in range(6):
         step(whole, optimizer, 0.01 * (i + 1))
-    first = pretrain.MuonAdamW(halves, weight_decay=0.1)
+    first = pretrain.MuonAdamW(dict(halves.named_parameters()), 0.01, 0.1)
     for i in range(3):
         step(halves, first, 0.01 * (i + 1))
-    second = pretrain.MuonAdamW(halves, weight_decay=0.1)
+    second = pretrain.MuonAdamW(dict(halves.named_parameters()), 0.01, 0.1)
     second.load_state_dict(first.state_dict())
     for i in range(3, 6):
         step(halves, second, 0.01 * (i + 1))
@@ -85,7 +85,7 @@ def test_the_optimiser_goes_on_from_its_state_to_the_last_bit():
 def test_every_weight_follows_the_one_rate():
     module = model()
     before = [p.clone() for p in module.parameters()]
-    optimizer = pretrain.MuonAdamW(module, weight_decay=0.1)
+    optimizer = pretrain.MuonAdamW(dict(module.named_parameters()), 0.01, 0.1)
     step(module, optimizer, 0.0)
     assert all(torch.equal(one, other) for one, other in zip(before, module.parameters()))
     step(module, optimizer, 0.01)

@@ -1,0 +1,62 @@
+"""Learner: owns a policy's weights while they are trained, the optimiser, and the state of both."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from redone.model.policy import Policy
+
+MakeOptimizer = Callable[[Mapping[str, nn.Parameter], float, float], torch.optim.Optimizer]
+
+
+def adamw(named: Mapping[str, nn.Parameter], learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
+    """AdamW with decay on matrices only."""
+    matrices = [p for p in named.values() if p.ndim >= 2]
+    others = [p for p in named.values() if p.ndim < 2]
+    tables = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(tables, lr=learning_rate, betas=(0.9, 0.95), fused=True)
+
+
+class Learner:
+    """What of the policy is frozen stays as it is, and is in no checkpoint."""
+
+    def __init__(
+        self, policy: Policy, *, learning_rate: float, weight_decay: float, optimizer: MakeOptimizer = adamw
+    ) -> None:
+        self.policy = policy
+        self.weights = policy.trainable()
+        self.optimizer = optimizer(self.weights, learning_rate, weight_decay)
+
+    def step(self, rate: float, max_norm: float, loss: float) -> float:
+        """One step along the gradients that are there, at this learning rate; their norm before it is clipped.
+
+        Raises FloatingPointError before a step that is not finite. loss: what the gradients are of.
+        """
+        for table in self.optimizer.param_groups:
+            table["lr"] = rate
+        norm = float(nn.utils.clip_grad_norm_(self.weights.values(), max_norm))
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            raise FloatingPointError(
+                f"loss {loss}, gradient norm {norm}: not stepped. The last checkpoint is good; lower the learning rate "
+                "or use float32 weights"
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return norm
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds: the weights that are trained, and the optimiser's state."""
+        weights: dict[str, Tensor] = {name: p.detach() for name, p in self.weights.items()}
+        return {"model": weights, "optimizer": self.optimizer.state_dict()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self.policy.load_weights(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+    def save(self, folder: Path) -> None:
+        """Leave the model as a Hugging Face folder."""
+        self.policy.save(folder)
