@@ -37,7 +37,7 @@ class Task:
     part: Literal["sns", "general"]
     family: str  # one of the domain's families for "sns", of the general groups for "general"
     prompt: str  # template; {field} is replaced by that field of the row
-    answer: str  # template of the reference answer, which is also what stage 2 teaches
+    answer: str  # template of the reference answer, which is also what is taught
     reward: str  # a key of redone.rewards.REWARDS
     options: Mapping[str, Any] = field(default_factory=dict)  # keyword arguments of the reward
     extract: Sequence[Mapping[str, Any]] = ()  # steps that find the answer in what the model wrote (rewards.extract)
@@ -158,7 +158,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class TargetPlan:
-    """What enters stage 2, how much of it, and why."""
+    """What a stage teaches, how much of it, and why."""
 
     quotas: Mapping[str, int]  # task -> number of train records
     general: Mapping[str, int]  # general task -> number of records with soft labels

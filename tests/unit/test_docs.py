@@ -92,3 +92,12 @@ def test_every_file_of_the_package_that_a_page_names_exists(page: Path):  # the 
     places = [ROOT, ROOT / "src" / "redone", DOCS]
     for name in re.findall(r"`([\w/]+/[\w.]+\.(?:py|toml|md))`", page.read_text(encoding="utf-8")):
         assert any((place / name).is_file() for place in places), name
+
+
+def test_the_map_of_the_house_is_the_tree():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    block = text[text.index("    src/redone/\n") : text.index("    configs/ ")]
+    named = set(re.findall(r"^      ([\w.]+)/? ", block, re.MULTILINE))
+    package = ROOT / "src" / "redone"
+    there = {path.name for path in package.iterdir() if path.suffix == ".py" or any(path.glob("*.*"))}
+    assert named == there - {"__init__.py", "__pycache__", "py.typed"}

@@ -1,4 +1,4 @@
-"""The loss of stage 2 (RedOne 2.0 equation 9): cross-entropy on the target's tokens."""
+"""The loss of fine-tuning (RedOne 2.0 equation 9): cross-entropy on the target's tokens."""
 
 from torch import Tensor
 

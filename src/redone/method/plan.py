@@ -1,4 +1,4 @@
-"""What enters stage 2, how much of it, and why (RedOne 2.0 section 3.3.1; our quotas are in docs/diagnosis.md)."""
+"""What a stage teaches, how much of it, and why (RedOne 2.0 section 3.3.1; our quotas are in docs/diagnosis.md)."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -124,9 +124,9 @@ def _prose(
         for name in sorted(quotas, key=lambda n: (-quotas[n], n))
     ]
     if taught:
-        parts.append(f"Stage 2 is taught {sum(quotas.values()):,} records: {'; '.join(taught)}.")
+        parts.append(f"What is taught: {sum(quotas.values()):,} records: {'; '.join(taught)}.")
     else:
-        parts.append("No SNS task is weak, so there is nothing to teach: stage 2 leaves the model as it is.")
+        parts.append("No SNS task is weak, so there is nothing to teach: the stage leaves the model as it is.")
     parts += _prose_general(quotas, general)
     return "\n\n".join(parts)
 

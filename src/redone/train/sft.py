@@ -1,4 +1,4 @@
-"""Packed supervised fine-tuning: stage 2, and the pretraining of the embedded base model."""
+"""Packed supervised fine-tuning: stages that teach, and the pretraining of the embedded base model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
