@@ -242,3 +242,36 @@ def test_an_answer_that_may_stop_ends_at_the_next_look_and_not_before(packed):
         assert answer.tokens == free[key][0].tokens[: lengths[key]]
         assert len(answer.tokens) == len(answer.logprobs) == lengths[key]
         assert not answer.finished
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_sampler_that_loads_a_version_samples_with_its_weights_and_its_seed_as_a_new_one_would(packed):
+    """Twice version 2 is the same; version 3 has another seed; other weights answer otherwise at the same version."""
+    settings = {"group": 2, "temperature": 1.0, "rows": 8, "packed": packed}
+    encoder = SimpleNamespace(eos_ids=frozenset([1]))
+
+    def new(policy):
+        return make_sampler(policy, encoder, seeds=lambda version: 10 + version, **settings)
+
+    policy, other = Policy(tiny("Qwen3")), Policy(tiny("Qwen3", seed=1))
+    sampler = new(policy)
+    found = {}
+    for name, version in (("first", 2), ("again", 2), ("next", 3)):
+        sampler.load(policy, version)
+        assert sampler.version == version
+        found[name] = finish(sampler, requests())
+    assert found["first"] == found["again"] != found["next"]
+    policy.load_weights(dict(other.trainable()))
+    sampler.load(policy, 2)
+    fresh = new(other)
+    fresh.load(other, 2)
+    assert finish(sampler, requests()) == finish(fresh, requests()) != found["first"]
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_weights_are_not_exchanged_under_answers_in_flight(packed):
+    policy = Policy(tiny("Qwen3"))
+    sampler = make(policy, group=1, temperature=1.0, packed=packed)
+    sampler.admit(requests())
+    with pytest.raises(AssertionError, match="in flight"):
+        sampler.load(policy, 1)

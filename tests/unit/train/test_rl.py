@@ -1,65 +1,23 @@
 import copy
 import math
+from functools import partial
 
 import pytest
 import torch
-from tiny import gradient, reference_logprobs, relative, tiny
+from tiny import gradient, reference_logprobs, relative
+from trainers import TASK, plain, toss, trainer_of
 
 from redone.algo.dapo import dapo_loss, token_weights
-from redone.config import Reinforce
-from redone.data.encode import Encoder
-from redone.data.mix import Mix, Stratum
-from redone.model.learner import Learner, adamw
 from redone.model.policy import Policy
 from redone.model.trees import pack
 from redone.records import Group, Record, Rollout, Task, Verdict
 from redone.run.scoring import in_process
-from redone.sample.local import make_sampler
 from redone.train import rl
-
-TASK = Task("t", "sns", "dialogue", "{text}", "{text}", "exact", budget=8)
 
 
 @pytest.fixture
 def make_trainer(make_tokenizer):
-    """A function that makes a trainer over a few records and a tiny model of some kind."""
-
-    def make(
-        kind="Qwen3", records=12, tokens_per_pass=10_000, score_all=toss, optimizer=adamw, sampler=None, **settings
-    ):
-        tokenizer = make_tokenizer(template=None)
-        texts = [f"{i}" * (5 + i) for i in range(records)]
-        pool = [Record(f"t/train/{i}", "t", ({"content": x},), "z", "train", "test") for i, x in enumerate(texts)]
-        chosen = {"prompts": 4, "group": 4, "updates": 2, "learning_rate": 1e-3, "max_grad_norm": 1e9, **settings}
-        policy, encoder = Policy(tiny(kind, vocab_size=len(tokenizer))), Encoder(tokenizer)
-        settings = Reinforce(kind="reinforce", start="base", **chosen)
-        return rl.Trainer(
-            stage="explore",
-            learner=Learner(
-                policy, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay, optimizer=optimizer
-            ),
-            sampler=sampler(encoder)
-            if sampler
-            else make_sampler(
-                policy, encoder, group=settings.group, temperature=settings.temperature, seeds=lambda step: step
-            ),
-            encoder=encoder,
-            tasks={"t": TASK},
-            score_all=score_all,
-            most_errors=0.1,
-            mix=Mix([Stratum("sns", 1.0, {"t": 1.0})], {"t": pool}, seed=0),
-            settings=settings,
-            seed=0,
-            tokens_per_pass=tokens_per_pass,
-        )
-
-    return make
-
-
-def toss(asked):
-    """Verdicts that depend on the answer's last byte: about half are right."""
-    right = [[len(text) > 0 and ord(text[-1]) % 2 == 0 for text, _ in answers] for _, answers in asked]
-    return [[Verdict(float(r), "right" if r else "wrong") for r in mine] for mine in right]
+    return partial(trainer_of, make_tokenizer(template=None))
 
 
 def make_groups(trainer, count, seed=0):
@@ -103,10 +61,6 @@ def test_an_update_runs_every_prompt_once_and_every_answer_once(make_trainer):
     assert seen == {True: prompts + sum(answers) - len(answers), False: 0}
     assert seen[True] <= 1.1 * (prompts + sum(answers))
     assert statistics["forwarded"] == seen[True]
-
-
-def plain(named, rate, decay):
-    return torch.optim.SGD(named.values(), lr=rate)
 
 
 @pytest.mark.parametrize(
