@@ -47,7 +47,7 @@ def reinforce(lab: Lab, stage: Stage) -> None:
         tokens_per_pass=lab.config.tokens_per_pass,
     )
     store = Store(lab.out / stage.name)
-    lab.finish(store, policy, rl.train(trainer, store, lab.log))
+    lab.finish(store, trainer.learner, rl.train(trainer, store, lab.log))
 
 
 def strata(tasks: Mapping[str, Task], settings: Reinforce, weights: Mapping[str, float]) -> list[Stratum]:

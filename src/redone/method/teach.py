@@ -36,7 +36,7 @@ def teach(lab: Lab, stage: Stage, plan: TargetPlan) -> None:
         examples = with_distributions(lab, settings, policy, store, rows, examples)
     fit, batch_at = schedule(lab, stage, examples)
     learner = Learner(policy, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
-    lab.finish(store, policy, sft.fit(learner, batch_at, fit, store, lab.log))
+    lab.finish(store, learner, sft.fit(learner, batch_at, fit, store, lab.log))
 
 
 def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:

@@ -12,6 +12,7 @@ from redone.config import RunConfig
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.files import write_json
+from redone.model.learner import Learner
 from redone.model.policy import Policy
 from redone.records import Record, Task
 from redone.run.log import Log
@@ -59,9 +60,9 @@ class Lab:
         """Trained task to its train records."""
         return {name: self.dataset.records[name]["train"] for name in self.trained}
 
-    def finish(self, store: Store, policy: Policy, seconds: float) -> None:
+    def finish(self, store: Store, learner: Learner, seconds: float) -> None:
         """Leave the stage's model as a Hugging Face folder, and then mark the stage as done."""
-        policy.save(store.folder / "model")
+        learner.save(store.folder / "model")
         self.encoder.tokenizer.save_pretrained(store.folder / "model")
         store.finish(seconds)
 
