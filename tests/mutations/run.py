@@ -82,6 +82,7 @@ def _test(src: Path, root: Path, tests: Sequence[str], said: Path) -> None:
     assert redone.__file__.startswith(str(src)), redone.__file__
     first = _First()
     options = ["-x", "-q", "-p", "no:cacheprovider", "--basetemp", str(src.parent / "tmp")]
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # plugins that were imported before the fork
     code = pytest.main([*options, *(f"tests/unit/{name}" for name in tests)], plugins=[first])
     said.with_suffix(".failed").write_text(first.failed, encoding="utf-8")
     sys.stdout.flush()
