@@ -366,6 +366,16 @@ def test_answers_come_back_in_the_records_order_with_their_verdicts(encoder, tmp
     assert found[4].verdicts[1].reason == "unparsable"
 
 
+def test_an_answer_that_its_budget_cut_off_is_scored_as_such(encoder, tmp_path):
+    """Budget 4, one token a byte: "yes" and the end token fit, "never" does not."""
+    given = dataset(sns("word", budget=4), word=["yes", "never"])
+    made = answerer(encoder, lambda prompt, number: "yes" if " 0 " in prompt else "never")
+    score_all, path = in_process(given.tasks), tmp_path / "p.jsonl"
+    found = judged(made, given.tasks, score_all, given.split("eval"), path, most_errors=0.0, log=Log(), label="x")
+    assert [one.texts[0].text for one in found] == ["yes", "neve"]
+    assert [one.verdicts[0].reason for one in found] == ["right", "truncated"]
+
+
 def test_a_share_of_errors_that_is_too_large_is_refused(encoder, tmp_path):
     given = dataset(WORD, word=["yes"] * 4)
 

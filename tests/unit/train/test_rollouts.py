@@ -93,6 +93,22 @@ def test_surplus_is_used_in_the_next_step_before_anything_new_is_drawn():
     assert left_over > 0, "or nothing was tested"
 
 
+def test_dead_groups_are_replaced_together_once_so_many_are_missing():
+    """Of 0 to 3 the last two come back first: one is dead, and no more than two are when all are back. Then two are
+    missing, fewer than three, and three are asked for; the two of them that are alive fill the step."""
+    waves = []
+
+    class Watched(ScriptedSampler):
+        def admit(self, requests):
+            waves.append((len(requests), self.in_flight))
+            super().admit(requests)
+
+    sampler = Watched(lambda prompt, n: (n,), group=2)
+    found = Script(every_other_is_dead).collect(sampler, prompts=4, refill=3)
+    assert waves == [(4, 0), (3, 0)]
+    assert sorted(numbers(found.groups)) == [0, 2, 4, 6]
+
+
 def test_a_step_that_earlier_ones_have_filled_generates_nothing():
     first = Script(lambda number: ALIVE).collect(make_sampler(), prompts=6).groups
     sampler = make_sampler()
@@ -163,6 +179,13 @@ def test_the_table_by_task_counts_groups_answers_and_errors():
     assert table["t"] == pytest.approx(
         {"reward": 4 / 5, "pass_rate": 4 / 5, "filtered": 1 / 3, "length": 1.0, "errors": 1 / 6, "groups": 3}
     )
+
+
+def test_a_pass_is_a_score_that_the_task_itself_calls_one():
+    """Of 0.3 and 0.6 one passes at 0.5, and both at 0.3."""
+    groups = Script(lambda number: (0.3, 0.6)).collect(make_sampler(), prompts=1).fresh
+    tasks = {at: Task("t", "sns", "dialogue", "", "", "chrf", pass_at=at) for at in (0.3, 0.5, 0.7)}
+    assert [by_task(groups, {"t": task}, 1e-3)["t"]["pass_rate"] for task in tasks.values()] == [1.0, 0.5, 0.0]
 
 
 def test_rollout_lines_hold_the_unpenalised_score_and_the_advantage_where_there_was_one():

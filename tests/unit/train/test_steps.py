@@ -124,6 +124,13 @@ def test_log_probabilities_that_a_carried_group_has_are_kept(make):
     again, forwarded = rl.add_old_logprobs(trainer, surplus)
     assert [group.old_logprobs for group in again] == known
     assert forwarded == 0
+    mixed = [surplus[0], replace(surplus[1], old_logprobs=None)]
+    again, forwarded = rl.add_old_logprobs(trainer, mixed)
+    assert ids(again) == ids(mixed)
+    assert forwarded > 0
+    assert again[0].old_logprobs == known[0]
+    now = reference_logprobs(trainer.policy.model, rl.group_trees(mixed[1:]))
+    assert torch.allclose(torch.tensor([p for row in again[1].old_logprobs for p in row]), now, atol=1e-4)
 
 
 def test_the_learning_rate_warms_up_over_the_first_steps_and_then_stays(make, updates):
@@ -196,6 +203,72 @@ def test_what_the_sampler_is_asked_is_the_records_prompt_and_the_tasks_budget(ma
     assert len({request.key for request in shown}) == len(shown) == metrics["generated"]
 
 
+def test_in_every_update_of_every_step_old_log_probabilities_are_those_of_the_weights_that_sampled(make, monkeypatch):
+    """A step's groups are of several versions: every third is dead and four are sampled together. The weights of every
+    version are kept, and each token's old log-probability is computed from them."""
+    parts, given = [], []
+    update, loss = rl.update, rl.dapo.dapo_loss
+    monkeypatch.setattr(
+        rl, "update", lambda trainer, part, *more: (parts.append(part), update(trainer, part, *more))[1]
+    )
+    monkeypatch.setattr(
+        rl.dapo, "dapo_loss", lambda new, old, *more: (given.append((new, old)), loss(new, old, *more))[1]
+    )
+
+    def score_all(asked):
+        dead = [int(one.record.id.rpartition("/")[2]) % 3 == 0 for one in asked]
+        return [[Verdict(1.0, "right") if d else v for v in mine] for d, mine in zip(dead, by_number(asked))]
+
+    trainer = make(score_all=score_all, refill=4, prompts=6, updates=3, temperature=0.5, learning_rate=1e-2)
+    versions, surplus, mixed = [], [], 0
+    for step in range(3):
+        versions.append(copy.deepcopy(trainer.policy.model))
+        metrics, _, surplus = rl.rl_step(trainer, step, surplus)
+        mixed += 0 < metrics["carried"] < 6
+    assert mixed, "or nothing was tested"
+    moved = 0
+    for part, (new, old) in zip(parts, given, strict=True):
+        trees = zip(part, rl.group_trees(part))
+        expected = [reference_logprobs(versions[g.rollouts[0].version], [tree], 0.5) for g, tree in trees]
+        assert torch.allclose(old, torch.cat(expected), atol=1e-4)
+        moved += not torch.allclose(new, old, atol=1e-2)
+    assert moved >= 6, "later updates have other weights"
+
+
+def test_every_answer_has_its_own_verdict_when_several_groups_come_back_at_once(make_tokenizer):
+    class AllAtOnce(ScriptedSampler):
+        def step(self):
+            waiting, self.waiting = self.waiting, []
+            return [(request, tuple(self._answer(request, n) for n in range(self.group))) for request in waiting]
+
+    def score(record, text):
+        return (7 * len(record.prompt_text) + 3 * len(text) + ord(text[-1])) % 11 / 10
+
+    def score_all(asked):
+        return [[Verdict(score(one.record, text), "wrong") for text, _ in one.answers] for one in asked]
+
+    trainer = trainer_of(make_tokenizer(template=None), sampler=AllAtOnce(says, group=4), score_all=score_all)
+    _, rows, _ = rl.rl_step(trainer, 0, [])
+    records = {record.id: record for record in trainer.mix.records["t"]}
+    assert len({row["id"] for row in rows}) >= 4
+    assert [row["score"] for row in rows] == [score(records[row["id"]], row["text"]) for row in rows]
+
+
+def test_a_step_keeps_to_the_settings_of_sampling(make, updates):
+    """Seven prompts together where four are missing; three at once; scores that differ by 0.4 of the 0.5 asked for."""
+    together, narrow = make(refill=7), make(in_flight=3)
+    metrics, _, surplus = rl.rl_step(together, 0, [])
+    assert (together.sampler.admitted, metrics["surplus"], len(surplus)) == (7, 3, 3)
+    rl.rl_step(narrow, 0, [])
+    assert narrow.sampler.most == 3
+
+    def close(asked):
+        return [[replace(v, score=0.4 * v.score) for v in mine] for mine in by_number(asked)]
+
+    metrics, _, _ = rl.rl_step(make(score_all=close, min_spread=0.5), 0, [])
+    assert (metrics["groups"], metrics["dropped"]) == (0, 12)
+
+
 # A stage that is stopped
 
 
@@ -227,6 +300,15 @@ def test_a_stopped_stage_goes_on_with_mix_surplus_weights_and_optimiser_as_if_it
     assert learn(second, tmp_path / "halves") == expected
     assert [version for _, version in second.sampler.loaded] == [2, 3, 4]
     assert all(torch.equal(value, weights(second)[name]) for name, value in weights(whole).items())
+
+
+def test_a_stage_that_is_stopped_between_checkpoints_saves_one_and_takes_no_step_twice(make, tmp_path):
+    settings = {"prompts": 2, "updates": 1, "steps": 4, "save_every": 100}
+    expected = learn(make(**settings), tmp_path / "whole")
+    learn(make(**settings), tmp_path / "halves", "explore    3/4")
+    second = make(**settings)
+    assert learn(second, tmp_path / "halves") == expected
+    assert [version for _, version in second.sampler.loaded] == [3]
 
 
 EXAMPLES = [sft.Example((3, 4, 5), (6, 7)), sft.Example((8, 9), (10, 11, 12)), sft.Example((1, 2, 3, 4), (5,))]
