@@ -14,6 +14,7 @@ from redone.config import RunConfig, load_config
 from redone.method import pipeline
 from redone.run.lab import Lab
 from redone.run.log import Interrupted, Log
+from redone.run.stages import Stage
 
 SMALL = (
     "threads=1",
@@ -121,3 +122,7 @@ class FakeJudge:
     def close(self) -> None:
         self.server.shutdown()
         self.server.server_close()
+
+
+def stage_of(lab: Lab, name: str) -> Stage:
+    return next(stage for stage in lab.stages if stage.name == name)

@@ -1,0 +1,42 @@
+import json
+
+from redone.data.mix import derive_seed
+from redone.files import read_jsonl
+from redone.method import evaluate as module
+from redone.method.evaluate import earned_without_a_model, evaluate
+
+
+def test_a_model_answers_the_eval_split_itself_greedily_once(make_lab, samplers):
+    """Its own weights, one answer at temperature 0, of the first records of every task; the same call asks no more."""
+    lab = make_lab("eval.records=3")
+    samplers.says = lambda model, prompt, number: "yes" if model == "explore" else "other"
+    for _ in range(2):
+        evaluate(lab, "explore", earned_without_a_model(lab))
+    [made] = samplers.made
+    assert (made.model, made.group, made.temperature) == ("explore", 1, 0.0)
+    assert made.seed == derive_seed(7, "eval explore")
+    assert sorted(made.asked) == sorted(f"{task}/eval/{i}" for task in lab.dataset.tasks for i in range(3))
+    folder = lab.out / "eval" / "explore" / "tasks"
+    assert {row["output"] for row in read_jsonl(folder / "predictions.jsonl")} == {"yes", ""}  # "": never thought
+    table = json.loads((folder / "scores.json").read_text())
+    assert round(table["tasks"]["tone"]["score"], 6) == round(100 / 3, 6)  # of no, yes, no
+
+
+def test_every_model_is_measured_on_the_benchmarks_of_the_run_with_its_own_weights(make_lab, samplers, monkeypatch):
+    asked = []
+
+    class Prepared:
+        class benchmark:
+            name = "mine"
+
+    def measured(one, answerer, folder, *, log):
+        asked.append((one, folder))
+        answerer.make(0, [])  # as the first prompt that is missing does
+
+    monkeypatch.setattr(module, "measure_benchmark", measured)
+    lab = make_lab("eval.records=1")
+    object.__setattr__(lab, "benchmarks", [Prepared])
+    evaluate(lab, "target", earned_without_a_model(lab))
+    assert asked == [(Prepared, lab.out / "eval" / "target" / "mine")]
+    assert [made.model for made in samplers.made] == ["target", "target"]
+    assert samplers.made[1].seed == derive_seed(7, "mine target")

@@ -1,0 +1,140 @@
+"""What a stage of reinforcement hands to training: weights, sampler, prompts. Nothing is trained."""
+
+import json
+from collections import Counter
+
+import pytest
+from fakes import stage_of
+
+from redone.data.mix import derive_seed
+from redone.method import reinforce as module
+from redone.method.reinforce import difficulty, drawn, reinforce, strata
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The trainers that training is given, each with what its learner was made with."""
+    found = []
+
+    class Learner:
+        def __init__(self, policy, **settings):
+            self.policy, self.settings = policy, settings
+
+        def save(self, folder):
+            self.policy.save(folder)
+
+    monkeypatch.setattr(module, "Learner", Learner)
+    monkeypatch.setattr(module.rl, "train", lambda trainer, store, log: found.append((trainer, store)) or 2.5)
+    return found
+
+
+def shares(found):
+    return {stratum.name: (round(stratum.share, 9), dict(stratum.tasks)) for stratum in found}
+
+
+def test_training_starts_from_the_stages_start_with_its_own_settings(make_lab, samplers, trained):
+    lab = make_lab("refine.difficulty=false", "refine.group=5", "refine.temperature=0.7", "refine.learning_rate=3e-4")
+    reinforce(lab, stage_of(lab, "refine"))
+    [(trainer, store)] = trained
+    assert trainer.learner.policy.name == "target"
+    assert trainer.learner.settings == {"learning_rate": 3e-4, "weight_decay": lab.config.refine.weight_decay}
+    assert trainer.settings is lab.config.refine
+    assert (trainer.stage, trainer.seed) == ("refine", 7)
+    assert trainer.tokens_per_pass == lab.config.tokens_per_pass
+    assert trainer.most_errors == lab.config.scoring.most_errors
+    [made] = samplers.made
+    assert (made.model, made.group, made.temperature) == ("target", 5, 0.7)
+    assert made.seed == derive_seed(7, "refine", "rollouts", 0)
+    assert (store.folder / "model" / "weights").read_text() == "target"
+    assert store.seconds == 2.5
+
+
+def test_prompts_are_train_records_of_all_tasks_alike_in_an_order_of_the_stages_own(make_lab, samplers, trained):
+    lab = make_lab("explore.general_share=0.25")
+    reinforce(lab, stage_of(lab, "explore"))
+    [(trainer, _)] = trained
+    assert trainer.mix.seed == derive_seed(7, "explore", "mix")
+    assert shares(trainer.mix.strata) == {
+        "sns, reasoning None": (0.75, {"tone": 1.0, "topic": 1.0, "think": 1.0}),
+        "general, reasoning None": (0.25, {"sums": 1.0}),
+    }
+    records = [trainer.mix.draw() for _ in range(200)]
+    assert {record.split for record in records} == {"train"}
+    counts = Counter(record.task for record in records)
+    assert 25 <= counts["sums"] <= 75
+    assert all(25 <= counts[task] <= 75 for task in ("tone", "topic", "think"))
+
+
+def test_what_is_held_out_is_never_drawn(make_lab, samplers, trained):
+    lab = make_lab('data.held_out=["topic", "sums"]', "explore.general_share=0.5")
+    reinforce(lab, stage_of(lab, "explore"))
+    [(trainer, _)] = trained
+    assert shares(trainer.mix.strata) == {"sns, reasoning None": (1.0, {"tone": 1.0, "think": 1.0})}
+
+
+def test_the_rationale_share_is_that_of_tasks_that_reason_and_a_cell_without_tasks_leaves_its_own(make_lab):
+    lab = make_lab("refine.general_share=0.2", "refine.rationale_share=0.6")
+    weights = dict.fromkeys(lab.dataset.tasks, 2.0)
+    assert shares(strata(lab.dataset.tasks, lab.config.refine, weights)) == {
+        "sns, reasoning True": (0.6, {"think": 2.0}),
+        "sns, reasoning False": (round(0.4 * 0.8, 9), {"tone": 2.0, "topic": 2.0}),
+        "general, reasoning False": (round(0.4 * 0.2, 9), {"sums": 2.0}),
+    }
+
+
+def test_difficulty_is_the_pass_rate_of_the_stages_start_on_a_draw_of_train_records(make_lab, samplers):
+    lab = make_lab("refine.difficulty_samples=4", "refine.difficulty_records=3")
+    samplers.says = lambda model, prompt, number: "yes" if number == 0 else "no"
+    difficulty(lab, stage_of(lab, "refine"))
+    [made] = samplers.made
+    assert (made.model, made.group, made.temperature, made.seed) == ("target", 4, 1.0, derive_seed(7, "difficulty"))
+    tried = drawn(lab.train_records(), 3, seed=7)
+    assert sorted(made.asked) == sorted(record.id for record in tried)
+    assert {record.split for record in tried} == {"train"}
+    rates = json.loads((lab.out / "refine" / "difficulty.json").read_text())
+    assert rates == {r.id: 0.0 if r.task == "think" else 0.25 if r.answer == "yes" else 0.75 for r in tried}
+
+
+def test_prompts_of_middling_difficulty_weigh_most_and_those_not_tried_as_their_tasks_mean(make_lab, samplers, trained):
+    """One prompt of tone always passes, the others in half of the samples, which is more than a fixed answer."""
+    lab = make_lab("refine.difficulty_samples=4", "refine.difficulty_records=4", "refine.difficulty_floor=0.02")
+    first = drawn(lab.train_records(), 4, seed=7)
+    always = next(record for record in first if record.task == "tone")
+
+    def says(model, prompt, number):
+        task, _, place = prompt.removeprefix("<|user|>").split(" ?")[0].split()
+        right = "yes" if int(place) % 2 else "no"
+        wrong = "no" if right == "yes" else "yes"
+        return right if task == "tone" and (f"tone/train/{place}" == always.id or number < 3) else wrong
+
+    samplers.says = says
+    weights = difficulty(lab, stage_of(lab, "refine"))
+    tried = [record for record in first if record.task == "tone"]
+    assert weights[always.id] == pytest.approx(0.02)
+    assert all(weights[r.id] == pytest.approx(0.02 + 3 / 16) for r in tried if r is not always)
+    mean = (0.02 * 4 + 3 * 3 / 16) / 4
+    left = [r for r in lab.dataset.records["tone"]["train"] if r not in tried]
+    assert len(left) == 4
+    assert all(weights[r.id] == pytest.approx(mean) for r in left)
+    reinforce(lab, stage_of(lab, "refine"))
+    [(trainer, _)] = trained
+    assert trainer.mix.weights == weights
+    tasks = {task: weight for stratum in trainer.mix.strata for task, weight in stratum.tasks.items()}
+    assert tasks["tone"] == pytest.approx(mean)
+    assert tasks["topic"] == pytest.approx(0.02)
+
+
+def test_difficulty_is_asked_once_and_not_of_what_is_held_out(make_lab, samplers):
+    lab = make_lab('data.held_out=["topic"]', "refine.difficulty_records=2")
+    first = difficulty(lab, stage_of(lab, "refine"))
+    assert difficulty(lab, stage_of(lab, "refine")) == first
+    [made] = samplers.made
+    assert {name.split("/")[0] for name in made.asked} == {"tone", "think", "sums"}
+
+
+def test_a_stage_that_does_not_draw_by_difficulty_asks_nothing(make_lab, samplers, trained):
+    lab = make_lab()
+    reinforce(lab, stage_of(lab, "explore"))
+    [(trainer, _)] = trained
+    assert trainer.mix.weights == {}
+    assert all(not made.asked for made in samplers.made)

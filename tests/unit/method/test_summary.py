@@ -1,0 +1,81 @@
+"""What results.json says, from the files of evaluations that a script answered."""
+
+import json
+
+import pytest
+
+from redone.files import write_json
+from redone.method.evaluate import earned_without_a_model, evaluate
+from redone.method.summary import compared, summarise
+from redone.run.store import Store
+
+
+@pytest.fixture
+def lab(make_lab, samplers):
+    """A run of three stages: explore is right on "tone", target on everything, refine on nothing."""
+    knows = {"base": (), "explore": ("tone",), "target": ("tone", "topic", "sums"), "refine": ()}
+
+    def says(model, prompt, number):
+        task, _, place = prompt.removeprefix("<|user|>").split(" ?")[0].split()
+        return ("yes" if int(place) % 2 else "no") if task in knows[model] else "neither"
+
+    samplers.says = says
+    lab = make_lab()
+    trivial = earned_without_a_model(lab)
+    for model in lab.models:
+        evaluate(lab, model, trivial)
+    for stage in lab.stages:
+        Store(lab.out / stage.name).finish(4.0)
+    made = {
+        "near_duplicates_removed": {"tone": 2},
+        "soft_labels": 3,
+        "kind": "best_of_n",
+        "without_a_passing_candidate": 1,
+    }
+    write_json(lab.out / "target" / "made.json", made)
+    write_json(lab.out / "target" / "findings.json", [{"task": "topic", "kind": "reward suspect"}])
+    return lab
+
+
+def test_every_model_has_its_own_scores_and_every_stage_is_compared_with_the_model_it_started_from(lab):
+    results = summarise(lab)
+    assert json.loads((lab.out / "results.json").read_text()) == json.loads(json.dumps(results))
+    sns = {model: table["averages"]["sns"] for model, table in results["models"].items()}
+    assert sns == pytest.approx({"base": 0.0, "explore": 100 / 3, "target": 200 / 3, "refine": 0.0})
+    changes = {(one["before"], one["after"]): one["averages"]["sns"]["difference"] for one in results["changes"]}
+    assert changes == pytest.approx(
+        {
+            ("base", "explore"): 100 / 3,
+            ("explore", "target"): 100 / 3,
+            ("target", "refine"): -200 / 3,
+            ("base", "refine"): 0.0,
+        }
+    )
+    assert results["changes"][1]["tasks"]["topic"]["changed"] == 5
+
+
+def test_a_stage_is_compared_with_its_start_and_no_pair_twice(make_lab):
+    assert compared(make_lab('stages=["explore"]')) == [("base", "explore")]
+    assert compared(make_lab("refine.start=explore")) == [
+        ("base", "explore"),
+        ("explore", "target"),
+        ("explore", "refine"),
+        ("base", "refine"),
+    ]
+
+
+def test_the_notes_say_what_a_reader_should_know(lab):
+    metrics = [{"rationale_share": 0.5, "starved": True}, {"rationale_share": 0.25, "starved": False}]
+    (lab.out / "refine" / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in metrics))
+    notes = summarise(lab)["notes"]
+    assert "target: 2 near-duplicates were left out of the targeted set." in notes
+    assert "The reward of topic does not pass its own reference answers." in notes
+    assert "refine: 37.5 % of the trained prompts reason (57.2 % wanted)." in notes
+    assert "refine: 1 of 2 steps found fewer informative groups than asked for." in notes
+    assert any("3 general records carry a soft label (best of n); 1 had no passing candidate" in note for note in notes)
+
+
+def test_the_seconds_are_those_of_stages_and_phases(lab):
+    seconds = summarise(lab)["seconds"]
+    assert {stage: seconds[stage] for stage in lab.config.stages} == dict.fromkeys(lab.config.stages, 4.0)
+    assert seconds.keys() >= {"eval base", "eval explore", "eval target", "eval refine"}

@@ -1,0 +1,181 @@
+"""What a stage that teaches hands to fine-tuning: weights, records, targets, batches. Nothing is trained."""
+
+import json
+from math import isclose
+
+import pytest
+from fakes import stage_of
+
+from redone.data.mix import derive_seed
+from redone.files import read_jsonl
+from redone.method import teach as module
+from redone.method.teach import schedule, teach
+from redone.records import TargetPlan
+from redone.train.sft import Example
+
+PLAN = TargetPlan({"tone": 4, "think": 2}, {"sums": 3}, {"tone": "weak", "think": "weak too"}, "")
+
+
+@pytest.fixture
+def fitted(monkeypatch):
+    """What fine-tuning is given: (learner, batches of the first epoch, fit, store)."""
+    found = []
+
+    class Learner:
+        def __init__(self, policy, **settings):
+            self.policy, self.settings = policy, settings
+
+        def save(self, folder):
+            self.policy.save(folder)
+
+    def fit(learner, batch_at, settings, store, log):
+        found.append((learner, [batch_at(step) for step in range(settings.steps)], settings, store))
+        return 1.5
+
+    monkeypatch.setattr(module, "Learner", Learner)
+    monkeypatch.setattr(module.sft, "fit", fit)
+    return found
+
+
+def rows_of(lab):
+    return list(read_jsonl(lab.out / "target" / "data.jsonl.gz"))
+
+
+def right(prompt, number):
+    """Right in every second sample, and in a form that a reference answer has not."""
+    answer = "Yes" if int(prompt.split(" ?")[0].split()[-1]) % 2 else "No"
+    return answer if number % 2 else "neither"
+
+
+def test_the_stages_start_is_trained_and_left_as_the_stages_model(make_lab, samplers, fitted):
+    samplers.says = lambda model, prompt, number: right(prompt, number)
+    lab = make_lab("target.learning_rate=2e-4", "target.weight_decay=0.3")
+    teach(lab, stage_of(lab, "target"), PLAN)
+    [(learner, _, _, store)] = fitted
+    assert learner.policy.name == "explore"
+    assert learner.settings == {"learning_rate": 2e-4, "weight_decay": 0.3}
+    assert (store.folder / "model" / "weights").read_text() == "explore"
+    assert store.seconds == 1.5
+
+
+def test_the_plans_quotas_are_taught_with_reference_answers_from_the_train_split(make_lab, samplers, fitted):
+    lab = make_lab()
+    samplers.says = lambda model, prompt, number: right(prompt, number)
+    teach(lab, stage_of(lab, "target"), PLAN)
+    taught = [row for row in rows_of(lab) if row["labels"] == "gold"]
+    assert sorted(row["task"] for row in taught) == ["think"] * 2 + ["tone"] * 4
+    assert {row["split"] for row in rows_of(lab)} == {"train"}
+    for row in taught:
+        record = lab.dataset.records[row["task"]]["train"][int(row["id"].split("/")[-1])]
+        assert row["target"].endswith(record.answer)
+        assert ("so</think>" in row["target"]) == (row["task"] == "think")
+        assert row["why"] == PLAN.why[row["task"]]
+
+
+def test_soft_labels_are_the_stages_starts_own_right_answers_to_general_train_prompts(make_lab, samplers, fitted):
+    lab = make_lab("target.candidates=4", "target.temperature=0.8")
+    samplers.says = lambda model, prompt, number: right(prompt, number)
+    teach(lab, stage_of(lab, "target"), PLAN)
+    [made] = samplers.made
+    assert (made.model, made.group, made.temperature) == ("explore", 4, 0.8)
+    assert made.seed == derive_seed(7, "soft labels")
+    assert {name.rsplit("/", 1)[0] for name in made.asked} == {"sums/train"}
+    assert len(made.asked) == 5  # half as many spare ones
+    soft = [row for row in rows_of(lab) if row["task"] == "sums"]
+    assert len(soft) == 3
+    assert {row["labels"] for row in soft} == {"best of n"}
+    assert {row["target"] for row in soft} <= {"Yes", "No"}  # as the model wrote it, and never the wrong one
+    made = json.loads((lab.out / "target" / "made.json").read_text())
+    assert (made["records"], made["soft_labels"], made["kind"]) == (6, 3, "best_of_n")
+
+
+def test_reference_answers_take_the_place_of_soft_labels_where_the_settings_say_so(make_lab, samplers, fitted):
+    lab = make_lab("target.soft_labels=gold")
+    teach(lab, stage_of(lab, "target"), PLAN)
+    assert samplers.made == []
+    soft = [row for row in rows_of(lab) if row["task"] == "sums"]
+    assert len(soft) == 3
+    assert {row["labels"] for row in soft} == {"gold"}
+    assert {row["target"] for row in soft} <= {"yes", "no"}
+
+
+def test_a_targeted_set_with_an_eval_record_stops_the_run(make_lab, samplers, fitted, monkeypatch):
+    lab = make_lab("target.soft_labels=gold")
+    record = lab.dataset.records["tone"]["eval"][0]
+    monkeypatch.setattr(module.targeted, "choose", lambda plan, dataset, **more: ([record], {}))
+    with pytest.raises(ValueError, match="not for training: tone/eval/0"):
+        teach(lab, stage_of(lab, "target"), PLAN)
+    assert not fitted
+    assert not (lab.out / "target" / "data.jsonl.gz").exists()
+
+
+def test_near_duplicates_are_looked_for_as_the_settings_say(make_lab, samplers, fitted, monkeypatch):
+    seen = []
+    monkeypatch.setattr(module.targeted, "choose", lambda plan, dataset, **more: seen.append(more) or ([], {"tone": 2}))
+    lab = make_lab("target.soft_labels=gold", "target.near_duplicate=0.4")
+    teach(lab, stage_of(lab, "target"), PLAN)
+    assert seen == [{"threshold": 0.4, "seed": 7}]
+    assert json.loads((lab.out / "target" / "made.json").read_text())["near_duplicates_removed"] == {"tone": 2}
+
+
+def test_a_targeted_set_that_is_there_is_not_made_again(make_lab, samplers, fitted):
+    lab = make_lab()
+    samplers.says = lambda model, prompt, number: right(prompt, number)
+    teach(lab, stage_of(lab, "target"), PLAN)
+    before = rows_of(lab)
+    (lab.out / "target" / "DONE").unlink()
+    for file in (lab.out / "target" / "model").iterdir():
+        file.unlink()
+    (lab.out / "target" / "model").rmdir()
+    teach(lab, stage_of(lab, "target"), TargetPlan({"topic": 4}, {}, {}, ""))
+    assert rows_of(lab) == before
+    assert len(samplers.made) == 1
+
+
+def test_what_is_trained_is_the_lines_of_the_set_prompt_and_target(make_lab, samplers, fitted):
+    lab = make_lab("target.soft_labels=gold", "target.epochs=1", "target.batch=4")
+    teach(lab, stage_of(lab, "target"), PLAN)
+    [(_, batches, _, _)] = fitted
+    decode = lab.encoder.tokenizer.decode
+    found = sorted((decode(e.prompt), decode(e.target)) for batch in batches for e in batch)
+    opening = {False: "", True: "<think>"}
+    expected = []
+    for row in rows_of(lab):
+        think = row["task"] == "think"
+        expected.append(
+            (f"<|user|>{row['messages'][0]['content']}<|assistant|>{opening[think]}", row["target"] + "<|end|>")
+        )
+    assert found == sorted(expected)
+
+
+def examples(count):
+    return [Example((i,), (i,)) for i in range(count)]
+
+
+def test_every_epoch_is_a_pass_over_all_examples_in_an_order_of_its_own(make_lab):
+    lab = make_lab("target.batch=4", "target.epochs=3")
+    fit, batch_at = schedule(lab, stage_of(lab, "target"), examples(10))
+    assert fit.steps == 3 * 3
+    epochs = [[e.prompt[0] for step in range(3) for e in batch_at(3 * epoch + step)] for epoch in range(3)]
+    assert all(sorted(order) == list(range(10)) for order in epochs)
+    assert len({tuple(order) for order in epochs}) == 3
+    assert [len(batch_at(step)) for step in range(3)] == [4, 4, 2]
+    other, at = schedule(make_lab("target.batch=4", "seed=8"), stage_of(lab, "target"), examples(10))
+    assert [e.prompt[0] for e in at(0)] != [e.prompt[0] for e in batch_at(0)]
+
+
+def test_the_rate_rises_for_a_share_of_the_steps_and_falls_to_nothing(make_lab):
+    lab = make_lab("target.batch=1", "target.epochs=2", "target.learning_rate=1e-2", "target.warmup_ratio=0.25")
+    fit, _ = schedule(lab, stage_of(lab, "target"), examples(10))
+    rates = [fit.rate(step) for step in range(20)]
+    assert isclose(max(rates), 1e-2)
+    assert rates[:5] == sorted(rates[:5])
+    assert rates[0] == pytest.approx(1e-2 / 5)
+    assert rates[5:] == sorted(rates[5:], reverse=True)
+    assert rates[-1] < 1e-3
+
+
+def test_the_fit_has_the_stages_name_and_bounds(make_lab):
+    lab = make_lab("target.max_grad_norm=0.5", "target.save_every=3", "tokens_per_pass=99")
+    fit, _ = schedule(lab, stage_of(lab, "target"), examples(3))
+    assert (fit.name, fit.max_grad_norm, fit.save_every, fit.tokens_per_pass) == ("target", 0.5, 3, 99)
