@@ -98,7 +98,7 @@ class Outcome:
 
     @property
     def killed(self) -> bool:
-        return self.code == 1
+        return self.code == 1 and self.failed != ""  # a process that breaks down ends with 1 too
 
     @property
     def line(self) -> str:
