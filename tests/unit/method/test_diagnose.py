@@ -1,10 +1,13 @@
 import json
+from dataclasses import replace
 
 import pytest
 from fakes import stage_of
 
 from redone.data.mix import derive_seed
+from redone.method import diagnose as module
 from redone.method.diagnose import diagnose
+from redone.records import Verdict
 
 
 @pytest.fixture
@@ -85,3 +88,19 @@ def test_a_finding_shows_the_records_that_went_worst(make_lab, samplers, right):
     diagnose(lab, stage_of(lab, "target"))
     first = findings(lab)["tone"]["examples"][0]
     assert (first["id"], first["output"], first["score"]) == ("tone/probe/3", "no", 0.0)
+
+
+def test_the_stages_settings_reach_the_plan(make_lab, samplers, monkeypatch):
+    given = []
+    make_plan = module.make_plan
+    monkeypatch.setattr(module, "make_plan", lambda *tasks, **named: given.append(named) or make_plan(*tasks, **named))
+    lab = make_lab("target.records=9", "target.rare_factor=3.5", "target.rehearsal=0.15", "target.general_share=0.25")
+    diagnose(lab, stage_of(lab, "target"))
+    assert given == [{"records": 9, "rare_factor": 3.5, "rehearsal": 0.15, "general_share": 0.25}]
+
+
+def test_a_reward_that_fails_its_own_reference_answers_is_suspect(make_lab, samplers):
+    lab = make_lab("diagnose.samples=2")
+    lab = replace(lab, score_all=lambda asked: [[Verdict(0.0, "wrong")] * len(one.answers) for one in asked])
+    diagnose(lab, stage_of(lab, "target"))
+    assert {finding["kind"] for finding in findings(lab).values()} == {"reward suspect"}

@@ -97,7 +97,7 @@ def test_difficulty_is_the_pass_rate_of_the_stages_start_on_a_draw_of_train_reco
 
 def test_prompts_of_middling_difficulty_weigh_most_and_those_not_tried_as_their_tasks_mean(make_lab, samplers, trained):
     """One prompt of tone always passes, the others in half of the samples, which is more than a fixed answer."""
-    lab = make_lab("refine.difficulty_samples=4", "refine.difficulty_records=4", "refine.difficulty_floor=0.02")
+    lab = make_lab("refine.difficulty_samples=4", "refine.difficulty_records=4", "refine.difficulty_floor=0.03")
     first = drawn(lab.train_records(), 4, seed=7)
     always = next(record for record in first if record.task == "tone")
 
@@ -110,9 +110,9 @@ def test_prompts_of_middling_difficulty_weigh_most_and_those_not_tried_as_their_
     samplers.says = says
     weights = difficulty(lab, stage_of(lab, "refine"))
     tried = [record for record in first if record.task == "tone"]
-    assert weights[always.id] == pytest.approx(0.02)
-    assert all(weights[r.id] == pytest.approx(0.02 + 3 / 16) for r in tried if r is not always)
-    mean = (0.02 * 4 + 3 * 3 / 16) / 4
+    assert weights[always.id] == pytest.approx(0.03)
+    assert all(weights[r.id] == pytest.approx(0.03 + 3 / 16) for r in tried if r is not always)
+    mean = (0.03 * 4 + 3 * 3 / 16) / 4
     left = [r for r in lab.dataset.records["tone"]["train"] if r not in tried]
     assert len(left) == 4
     assert all(weights[r.id] == pytest.approx(mean) for r in left)
@@ -121,7 +121,7 @@ def test_prompts_of_middling_difficulty_weigh_most_and_those_not_tried_as_their_
     assert trainer.mix.weights == weights
     tasks = {task: weight for stratum in trainer.mix.strata for task, weight in stratum.tasks.items()}
     assert tasks["tone"] == pytest.approx(mean)
-    assert tasks["topic"] == pytest.approx(0.02)
+    assert tasks["topic"] == pytest.approx(0.03)
 
 
 def test_difficulty_is_asked_once_and_not_of_what_is_held_out(make_lab, samplers):

@@ -6,7 +6,7 @@ import pytest
 
 from redone.files import write_json
 from redone.method.evaluate import earned_without_a_model, evaluate
-from redone.method.summary import compared, summarise
+from redone.method.summary import benchmark_scores, compared, summarise
 from redone.run.store import Store
 
 
@@ -79,3 +79,13 @@ def test_the_seconds_are_those_of_stages_and_phases(lab):
     seconds = summarise(lab)["seconds"]
     assert {stage: seconds[stage] for stage in lab.config.stages} == dict.fromkeys(lab.config.stages, 4.0)
     assert seconds.keys() >= {"eval base", "eval explore", "eval target", "eval refine"}
+
+
+def test_a_benchmarks_average_is_each_models_own(make_lab):
+    lab = make_lab()
+    for i, model in enumerate(lab.models):
+        scores = {"average": 10.0 * i, "average_interval": [i, i + 1], "subsets": {"a": {"n": 2}, "b": {"n": 3}}}
+        write_json(lab.out / "eval" / model / "bench" / "scores.json", scores)
+    found = benchmark_scores(lab, "bench")
+    assert [entry["score"] for entry in found.values()] == [0.0, 10.0, 20.0, 30.0]
+    assert found["target"] == {"score": 20.0, "interval": [2, 3], "n": 5}

@@ -1,9 +1,11 @@
 """What a stage that teaches hands to fine-tuning: weights, records, targets, batches. Nothing is trained."""
 
 import json
+from dataclasses import replace
 from math import isclose
 
 import pytest
+import torch
 from fakes import stage_of
 
 from redone.data.mix import derive_seed
@@ -179,3 +181,32 @@ def test_the_fit_has_the_stages_name_and_bounds(make_lab):
     lab = make_lab("target.max_grad_norm=0.5", "target.save_every=3", "tokens_per_pass=99")
     fit, _ = schedule(lab, stage_of(lab, "target"), examples(3))
     assert (fit.name, fit.max_grad_norm, fit.save_every, fit.tokens_per_pass) == ("target", 0.5, 3, 99)
+
+
+def test_distributions_are_the_stages_starts_along_its_own_answers_alone(make_lab, samplers, fitted, monkeypatch):
+    given = []
+
+    def made(policy, examples, k, tokens_per_pass, advance):
+        given.append((policy.name, len(examples), k, tokens_per_pass))
+        return [(torch.zeros(len(e.target), k), torch.full((len(e.target), k), float(len(e.target)))) for e in examples]
+
+    monkeypatch.setattr(module.sft, "distributions", made)
+    samplers.says = lambda model, prompt, number: right(prompt, number)
+    lab = make_lab("target.soft_labels=distribution", "target.top_k=4", "tokens_per_pass=99", "target.epochs=1")
+    teach(lab, stage_of(lab, "target"), PLAN)
+    assert given == [("explore", 3, 4, 99)]
+    [(_, batches, _, _)] = fitted
+    soft = [e for batch in batches for e in batch if e.soft is not None]
+    general = [row for row in rows_of(lab) if row["task"] == "sums"]
+    assert sorted(e.target for e in soft) == sorted(lab.encoder.ended(row["target"]) for row in general)
+    assert all(e.soft[1].unique().tolist() == [len(e.target)] for e in soft)
+
+
+def test_which_general_records_are_taught_is_the_runs_seed(make_lab, samplers, fitted, tmp_path):
+    def chosen(seed):
+        lab = replace(make_lab(f"seed={seed}", "target.soft_labels=best_of_n"), out=tmp_path / str(seed))
+        lab.out.mkdir()
+        teach(lab, stage_of(lab, "target"), PLAN)
+        return set(samplers.made[-1].asked)
+
+    assert len({frozenset(chosen(seed)) for seed in range(5)}) > 1

@@ -1,0 +1,73 @@
+"""Where a run's models are, how they are loaded, and what of the data is trained on."""
+
+import json
+
+import pytest
+from transformers import AutoTokenizer
+
+from redone.config import load_config
+from redone.data.encode import Encoder
+from redone.data.load import Dataset
+from redone.records import Record, Task
+from redone.run import lab as module
+from redone.run.lab import Lab
+from redone.run.log import Log
+from redone.run.store import Store
+
+TASKS = {name: Task(name, "sns", "dialogue", "{q}", "{a}", "exact") for name in ("tone", "topic")}
+
+
+@pytest.fixture
+def lab(tmp_path, make_tokenizer):
+    splits = ("train", "probe", "eval")
+    records = {t: {s: (Record(f"{t}/{s}/0", t, (), "a", s, "test"),) for s in splits} for t in TASKS}
+    config = load_config([], ['model.dtype="bfloat16"', 'data.held_out=["topic"]', "refine.start=explore"])
+    (tmp_path / "run").mkdir()
+    encoder = Encoder(make_tokenizer())
+    return Lab(
+        config, Dataset(TASKS, records, {}), encoder, tmp_path / "base", tmp_path / "run", Log(), "cpu", 99, list
+    )
+
+
+def test_a_model_is_loaded_from_its_own_folder_as_the_configuration_says(lab, monkeypatch, tmp_path):
+    loaded = []
+    monkeypatch.setattr(module.Policy, "load", lambda *given: loaded.append(given))
+    for model in lab.models:
+        lab.load(model)
+    folders = [tmp_path / "base", *(tmp_path / "run" / name / "model" for name in ("explore", "target", "refine"))]
+    assert loaded == [(folder, "bfloat16", "cpu", 99) for folder in folders]
+
+
+def test_stages_have_the_kind_start_and_settings_of_their_own_tables(lab):
+    assert [(s.name, s.kind, s.start) for s in lab.stages] == [
+        ("explore", "reinforce", "base"),
+        ("target", "teach", "explore"),
+        ("refine", "reinforce", "explore"),
+    ]
+    assert all(stage.settings is lab.config.stage(stage.name) for stage in lab.stages)
+
+
+def test_what_is_trained_on_is_the_train_split_of_tasks_that_are_not_held_out(lab):
+    assert list(lab.trained) == ["tone"]
+    assert {task: [r.id for r in mine] for task, mine in lab.train_records().items()} == {"tone": ["tone/train/0"]}
+
+
+def test_a_stage_is_done_when_its_model_and_tokenizer_are_there(lab):
+    store = Store(lab.out / "explore")
+
+    class Learner:
+        def save(self, folder):
+            assert not store.done
+            folder.mkdir()
+
+    lab.finish(store, Learner(), 2.5)
+    assert store.seconds == 2.5
+    assert len(AutoTokenizer.from_pretrained(store.folder / "model")) == len(lab.encoder.tokenizer)
+
+
+def test_time_spent_adds_up_over_interruptions(lab):
+    path = lab.out / "timings.json"
+    path.write_text('{"diagnosis": 100.0}', encoding="utf-8")
+    with pytest.raises(KeyboardInterrupt), lab.timed("diagnosis"):
+        raise KeyboardInterrupt
+    assert 100.0 <= json.loads(path.read_text(encoding="utf-8"))["diagnosis"] < 200.0
