@@ -138,3 +138,9 @@ def test_a_module_is_one_idea_and_a_function_fits_on_a_page(path):
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             assert node.end_lineno - node.lineno < 60, node.name
+
+
+def test_no_two_test_files_have_one_name():
+    """pytest imports them by their names alone."""
+    names = [path.name for path in (ROOT.parents[1] / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
