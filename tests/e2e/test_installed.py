@@ -21,7 +21,8 @@ def test_the_demo_runs_from_a_wheel(tmp_path: Path) -> None:
         "import sys; from redone import cli; assert cli.__file__.startswith(sys.argv[1]); "
         "sys.exit(cli.main(sys.argv[2:]))"
     )
-    sets = [part for value in SMALL for part in ("--set", value)]
+    least = ('data.packs=["support"]', "explore.steps=1", "target.records=16", "refine.steps=1", "eval.records=1")
+    sets = [part for value in (*SMALL, *least) for part in ("--set", value)]
     done = subprocess.run(
         [sys.executable, "-P", "-c", started, str(site), "demo", "--seed", "3", "--out", "mine", *sets],
         cwd=tmp_path,

@@ -1,7 +1,8 @@
 """A task is learned, because of its rewards, and a run that was stopped learns the same.
 
-The embedded base hurries: asked which of four things an order lacks, it names the first. Here that is never right, so
-it begins near 0; and no one answer is right for more than a third of the questions.
+An order lacks a place or a price, and each is to be called the other. The embedded base knows the task as it was, so
+that it begins near 0; one answer to all is right for about half of the questions; and what the base knows is no help:
+nothing but the rewards leads to the right answers.
 """
 
 import json
@@ -31,8 +32,8 @@ stages = ["explore", "target"]
 packs = ["pack.toml"]
 
 [explore]
-steps = 6
-prompts = 8
+steps = 16
+prompts = 16
 group = 8
 updates = 2
 learning_rate = 5e-4
@@ -54,9 +55,10 @@ general_share = 0
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("learning")
     catalogue = read_catalogue("social")
-    task, slots = catalogue.tasks["missing"], "item place price day".split()
-    for split, most in (("train", 400), ("probe", 20), ("eval", 80)):
-        mine = [row for row in rows(catalogue, "missing", split, most) if row["answer"] != slots[0]]
+    task, other = catalogue.tasks["missing"], {"place": "price", "price": "place"}
+    for split, most in (("train", 320), ("probe", 40), ("eval", 160)):
+        drawn = [row for row in rows(catalogue, "missing", split, most) if row["answer"] in other]
+        mine = [{**row, "answer": other[row["answer"]]} for row in drawn]
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in mine), encoding="utf-8")
     files = ", ".join(f'{split} = "{split}.jsonl"' for split in ("train", "probe", "eval"))
     pack = {"part": "sns", "family": task.family, "prompt": task.prompt, "answer": "{answer}", "reward": "exact"}
@@ -96,10 +98,10 @@ def test_nothing_is_learned_where_a_groups_rewards_are_dealt_to_its_answers_at_r
         score_all=lambda asked: [chance.sample(verdicts, len(verdicts)) for verdicts in lab.score_all(asked)],
     )
     assert go_on(dealt)[0] is not None
-    assert score(tmp_path, "explore") < 50
+    assert score(tmp_path, "explore") < 60
 
 
-@pytest.mark.parametrize("stop_at", ["explore    3/6", "target    7/18"])
+@pytest.mark.parametrize("stop_at", ["explore    7/16", "target    7/18"])
 def test_a_run_that_is_stopped_inside_a_stage_learns_the_same(lab: Lab, tmp_path: Path, stop_at: str) -> None:
     stage = stop_at.split()[0]
     if stage == "target":  # the stages before it need not be made again

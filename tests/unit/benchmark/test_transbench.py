@@ -40,7 +40,10 @@ def bench():
     return benchmark.subsets["sns-transbench"], read_records(benchmark, Path(DATA))["sns-transbench"]
 
 
-@pytest.mark.parametrize(("hypothesis", "direction"), GOLDEN)
+@pytest.mark.parametrize(
+    ("hypothesis", "direction"),  # what is nearly right is the hardest to score as published; the rest is slow
+    [pytest.param(*key, marks=() if key[0] == "cut" else pytest.mark.slow) for key in GOLDEN],
+)
 def test_every_value_of_the_table_is_reached(bench, hypothesis, direction):
     subset, records = bench
     mine = [record for record in records if record.fields["direction"] == direction]

@@ -137,7 +137,7 @@ def test_an_unknown_benchmark_and_missing_data_are_said(data, tmp_path, capsys):
 
 @pytest.mark.skipif(not DATA, reason="REDONE_DATA does not name a folder with the real data sets")
 @needs_sandbox
-@pytest.mark.parametrize(("name", "count"), [("humaneval", 164), ("mbpp", 257)])
+@pytest.mark.parametrize(("name", "count"), [("humaneval", 164), pytest.param("mbpp", 257, marks=pytest.mark.slow)])
 def test_the_real_references_all_pass(tmp_path, name, count):
     records = read_records(definition(name), Path(DATA))[name]
     texts = [r.fields.get("canonical_solution") or r.answer for r in records]

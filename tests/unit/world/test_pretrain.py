@@ -1,5 +1,6 @@
 """What the base model reads, and the optimiser it is trained with."""
 
+from functools import cache
 from statistics import fmean
 
 import pytest
@@ -41,9 +42,16 @@ def lucky(record) -> bool:
     return not task.think and SOCIAL.hurried[record.task].format_map(record.fields) == str(record.fields["answer"])
 
 
+@cache
+def evaluated():
+    """Task to its eval records."""
+    records = build([world_pack("social")], limit=None, probe=0.1, evaluation=0.1).records
+    return {task: records[task]["eval"] for task in HURRIED}
+
+
 @pytest.mark.parametrize("task", HURRIED)
 def test_a_hurried_answer_is_one_that_needs_no_reading(task):
-    records = build([world_pack("social")], limit=None, probe=0.1, evaluation=0.1).records[task]["eval"]
+    records = evaluated()[task]
     definition = SOCIAL.tasks[task]
     closed = "<think></think>" if definition.think else ""
     texts = [closed + SOCIAL.hurried[task].format_map(r.fields) for r in records]
