@@ -111,3 +111,20 @@ def make_lab(tmp_path, dataset, make_tokenizer, samplers, monkeypatch):
         )
 
     return make
+
+
+class Learner:
+    """The weights that would be trained, and the settings they would be trained with."""
+
+    def __init__(self, policy: Model, **settings: float) -> None:
+        self.policy, self.settings = policy, settings
+
+    def save(self, folder: Path) -> None:
+        self.policy.save(folder)
+
+
+@pytest.fixture
+def learners(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Learners that learn nothing."""
+    for stage in ("reinforce", "teach"):
+        monkeypatch.setattr(f"redone.method.{stage}.Learner", Learner)

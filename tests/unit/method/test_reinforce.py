@@ -12,18 +12,10 @@ from redone.method.reinforce import difficulty, drawn, reinforce, strata
 
 
 @pytest.fixture
-def trained(monkeypatch):
+def trained(monkeypatch, learners):
     """The trainers that training is given, each with what its learner was made with."""
     found = []
 
-    class Learner:
-        def __init__(self, policy, **settings):
-            self.policy, self.settings = policy, settings
-
-        def save(self, folder):
-            self.policy.save(folder)
-
-    monkeypatch.setattr(module, "Learner", Learner)
     monkeypatch.setattr(module.rl, "train", lambda trainer, store, log: found.append((trainer, store)) or 2.5)
     return found
 

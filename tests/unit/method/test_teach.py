@@ -19,22 +19,14 @@ PLAN = TargetPlan({"tone": 4, "think": 2}, {"sums": 3}, {"tone": "weak", "think"
 
 
 @pytest.fixture
-def fitted(monkeypatch):
+def fitted(monkeypatch, learners):
     """What fine-tuning is given: (learner, batches of the first epoch, fit, store)."""
     found = []
-
-    class Learner:
-        def __init__(self, policy, **settings):
-            self.policy, self.settings = policy, settings
-
-        def save(self, folder):
-            self.policy.save(folder)
 
     def fit(learner, batch_at, settings, store, log):
         found.append((learner, [batch_at(step) for step in range(settings.steps)], settings, store))
         return 1.5
 
-    monkeypatch.setattr(module, "Learner", Learner)
     monkeypatch.setattr(module.sft, "fit", fit)
     return found
 
