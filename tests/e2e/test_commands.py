@@ -112,36 +112,6 @@ def test_a_report_can_be_made_again(finished_run: Path, tmp_path: Path) -> None:
     assert (out / "report.html").stat().st_size > 10_000
 
 
-CUPS = """
-[readings.flexible]
-extract = [{last = '[0-9]+'}]
-reward = "exact_match"
-[subsets.cups]
-file = "cups.jsonl"
-prompt = "{question}"
-answer = "{answer}"
-budget = 8
-trivial = {"always 4" = "4"}
-"""
-
-
-def test_a_run_measures_its_models_on_benchmarks_too(tiny_run: Path, tmp_path: Path) -> None:
-    (tmp_path / "cups.toml").write_text(CUPS)
-    rows = [{"question": f"{n} and {n} ?", "answer": str(2 * n)} for n in range(4)]
-    (tmp_path / "cups.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    out = tmp_path / "out"
-    sets = ["--data", str(tmp_path), "--set", f'eval.benchmarks=["{tmp_path / "cups.toml"}"]']
-    assert cli.main(["run", str(tiny_run), "--out", str(out), *sets]) == 0
-    results = json.loads((out / "results.json").read_text())
-    assert list(results["benchmarks"]["cups"]) == ["base", "explore", "target", "refine"]
-    assert {one["n"] for one in results["benchmarks"]["cups"].values()} == {4}
-    for change in results["changes"]:
-        found = change["benchmarks"]["cups"]
-        ends = [results["benchmarks"]["cups"][change[side]]["score"] for side in ("before", "after")]
-        assert [found["a"], found["b"]] == ends
-    assert cli.main(["compare", str(out / "eval" / "base"), str(out / "eval" / "refine")]) == 0
-
-
 def test_data_that_changed_since_the_run_began_are_refused(tiny_run: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "out"
     with prepare(load_config([tiny_run]), out, Log()):

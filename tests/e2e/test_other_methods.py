@@ -96,13 +96,14 @@ def test_benchmarks_may_be_part_of_a_run_and_are_compared_stage_by_stage(tiny_ru
     out = tmp_path / "out"
     name = str(tmp_path / "sizes.toml")
     asked = [f"data.root={tmp_path}", f'eval.benchmarks=["{name}"]', "eval.benchmark_items=10"]
-    results = run(tiny_run, out, *asked, 'stages=["explore"]')
+    results = run(tiny_run, out, *asked)
     [(found, scores)] = results["benchmarks"].items()
-    assert scores.keys() == {"base", "explore"}
-    assert {model: one["n"] for model, one in scores.items()} == {"base": 10, "explore": 10}
-    [change] = results["changes"]
-    assert change["benchmarks"][found]["difference"] == scores["explore"]["score"] - scores["base"]["score"]
-    folders = [str(out / "eval" / model) for model in ("base", "explore")]
+    assert list(scores) == ["base", "explore", "target", "refine"]
+    assert {one["n"] for one in scores.values()} == {10}
+    for change in results["changes"]:
+        ends = [scores[change[side]]["score"] for side in ("before", "after")]
+        assert [change["benchmarks"][found][side] for side in ("a", "b")] == ends
+    folders = [str(out / "eval" / model) for model in ("base", "refine")]
     capsys.readouterr()
     assert main(["compare", *folders]) == 0
     shown = capsys.readouterr().out
