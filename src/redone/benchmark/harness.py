@@ -8,8 +8,9 @@ from functools import cache
 from typing import Any
 
 from redone.records import Record, Verdict
+from redone.rewards.blocks import defining, running
 from redone.rewards.outside import Found
-from redone.rewards.program import code_of, program
+from redone.rewards.program import program
 
 _NARROW = str.maketrans({wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: " "})
 _OPENING = r"[\s*_`\"'“‘「【\[({$\\]*"  # what may stand between "is" and the letter
@@ -87,7 +88,7 @@ def contest(record: Record, output: str) -> Found:
     Raises ValueError naming the record where the tests are malformed.
     """
     name, cases = _cases(record)
-    code = code_of(output)
+    code = defining(output, ["Solution"]) if name else running(output, all(case["input"].strip() for case in cases))
     if name and code.strip():
         code = f"{_IMPORTS}\n{code}\n{_CALL.format(name=name)}"
     return program(replace(record, fields={"cases": cases}), code)

@@ -14,9 +14,10 @@ from redone.benchmark import aggregate, sns, sns_clean, translation
 from redone.benchmark.harness import choice, contest
 from redone.records import Record, Task, Verdict
 from redone.rewards import REWARDS, SANDBOXED
+from redone.rewards.blocks import defining
 from redone.rewards.extract import extracted
 from redone.rewards.outside import Found
-from redone.rewards.program import asserts, code_of
+from redone.rewards.program import asserts
 
 
 def exact_match(
@@ -54,8 +55,9 @@ def completed(record: Record, output: str) -> Found:
 
 
 def completion(record: Record, output: str) -> str:
-    code, prompt = code_of(output), record.fields["prompt"]
-    if any(f"def {name}(" in code for name in record.fields["functions"]):
+    prompt, names = record.fields["prompt"], record.fields["functions"]
+    code = defining(output, names)
+    if any(f"def {name}(" in code for name in names):
         return f"{prompt}\n{code}"
     lines = code.strip("\n").splitlines(keepends=True)
     if not lines or lines[0][0].isspace():

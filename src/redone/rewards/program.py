@@ -4,44 +4,43 @@ They say what is to be run, as a job for the sandbox, and what its outcome is wo
 """
 
 import ast
-import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from redone.records import Record, Verdict
+from redone.rewards.blocks import LONGEST, defining, running, valued
 from redone.rewards.extract import unfence
 from redone.rewards.outside import Found, Pending
 from redone.sandbox.jobs import Asserts, Expression, Job, Pairs, Programs, called
 from redone.sandbox.pool import Outcome
 
-LONGEST = 20_000  # characters of an answer
-_BLOCK = re.compile(r"^[ \t]*```[A-Za-z0-9_+-]*[ \t]*\n(.*?)^[ \t]*```", re.DOTALL | re.MULTILINE)
-
 
 def expression(record: Record, answer: str, *, fraction: bool = False) -> Found:
     """1 where the answer, one Python expression, has the wanted value in every case, else 0; with `fraction` the share.
 
-    record.fields["cases"] is a list of {"vars": {name: value}, "value": wanted}. True is not 1 here. A code fence
-    around the whole answer is taken off.
+    record.fields["cases"] is a list of {"vars": {name: value}, "value": wanted}. True is not 1 here. Where the answer
+    has fenced blocks, `blocks.valued` chooses one; backticks around the whole answer are taken off.
     Blind to what the cases do not cover: an expression that lists their answers passes. With `fraction` a constant
     earns the share of the cases that happen to have it.
 
     Raises ValueError naming the record where the cases are malformed, and so do the other rewards here.
     """
     cases = _listed(record, "cases", {"vars": dict, "value": object})
-    return _run(unfence(answer), lambda code: Expression(code, tuple((c["vars"], c["value"]) for c in cases)), fraction)
+    code = unfence(valued(answer, {name for case in cases for name in case["vars"]}))
+    return _run(code, lambda code: Expression(code, tuple((c["vars"], c["value"]) for c in cases)), fraction)
 
 
 def program(record: Record, answer: str, *, fraction: bool = False) -> Found:
     """1 where the answer, a Python program, prints what is wanted in every case, else 0; with `fraction` the share.
 
     record.fields["cases"] is a list of {"input": standard input, "output": wanted standard output}. White space at the
-    ends of lines does not count, the exit code does. The program is the last fenced block, or else the whole answer.
+    ends of lines does not count, the exit code does. `blocks.running` says which code of the answer is the program.
     Blind to what the cases do not cover.
     """
     cases = _listed(record, "cases", {"input": str, "output": str})
-    return _run(code_of(answer), lambda code: Programs(code, tuple((c["input"], c["output"]) for c in cases)), fraction)
+    code = running(answer, all(case["input"].strip() for case in cases))
+    return _run(code, lambda code: Programs(code, tuple((c["input"], c["output"]) for c in cases)), fraction)
 
 
 def calls(record: Record, answer: str, *, fraction: bool = False) -> Found:
@@ -49,12 +48,13 @@ def calls(record: Record, answer: str, *, fraction: bool = False) -> Found:
     share.
 
     record.fields: "function", its name, and "cases", a list of {"args": [...], "value": wanted}. True is not 1 here.
+    `blocks.defining` says which code of the answer counts.
     Blind to what the cases do not cover.
     """
     name = _text(record, "function")
     cases = _listed(record, "cases", {"args": list, "value": object})
     pairs = tuple((tuple(case["args"]), case["value"]) for case in cases)
-    return _run(code_of(answer), lambda code: Pairs(code, name, pairs), fraction)
+    return _run(defining(answer, [name]), lambda code: Pairs(code, name, pairs), fraction)
 
 
 def asserts(record: Record, answer: str, *, fraction: bool = False) -> Found:
@@ -63,7 +63,7 @@ def asserts(record: Record, answer: str, *, fraction: bool = False) -> Found:
     record.fields: "tests", a list of statements that raise where something is wrong, as in MBPP, and where they need
     it "setup", what comes before them, such as HumanEval's `check`, and "functions", the names that they want of the
     answer (those they call, if not given). Setup and tests run in a process of their own, to which the answer's
-    functions give nothing but plain values.
+    functions give nothing but plain values. `blocks.defining` says which code of the answer counts.
     Blind to what the tests do not cover.
     """
     tests = record.fields.get("tests")
@@ -73,13 +73,7 @@ def asserts(record: Record, answer: str, *, fraction: bool = False) -> Found:
     names = record.fields.get("functions") or called(tests, setup)
     if not names or not all(isinstance(name, str) for name in names):
         raise ValueError(f"{record.id}: fields.tests call no function of the answer, or are not Python")
-    return _run(code_of(answer), lambda code: Asserts(code, tuple(tests), tuple(names), setup), fraction)
-
-
-def code_of(text: str) -> str:
-    """The last fenced block, or the whole text where there is none."""
-    blocks = _BLOCK.findall(text)
-    return blocks[-1] if blocks else text
+    return _run(defining(answer, names), lambda code: Asserts(code, tuple(tests), tuple(names), setup), fraction)
 
 
 def _run(code: str, job: Callable[[str], Job], fraction: bool) -> Found:

@@ -4,6 +4,7 @@ This is the one place where text is run as code, and nothing here runs outside t
 side never sees the code: it sends names and plain values over a channel and gets plain values back.
 """
 
+import _sitebuiltins
 import atexit
 import builtins
 import json
@@ -64,12 +65,15 @@ class Channel:
 
 
 def open_streams() -> None:
-    """Make descriptors 0, 1 and 2 the standard streams, in UTF-8 whatever bytes come."""
+    """Make descriptors 0, 1 and 2 the standard streams, in UTF-8 whatever bytes come; and the names that Python's site,
+    which is not there, would have built in."""
     text: Mapping[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "closefd": False}
     sys.stdin = sys.__stdin__ = open(0, **text)  # type: ignore[misc]  # noqa: SIM115
     sys.stdout = sys.__stdout__ = open(1, "w", **text)  # type: ignore[misc]  # noqa: SIM115
     sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, **text)  # type: ignore[misc]  # noqa: SIM115
     sys.argv = ["program"]
+    for name in ("exit", "quit"):
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "the end of input"))
 
 
 def program(source: str) -> int:
@@ -79,6 +83,7 @@ def program(source: str) -> int:
         exec(compile(source, "<program>", "exec", dont_inherit=True), _module("__main__"))
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        code = code if -(2**63) <= code < 2**63 else -1  # as for Python itself
         if end.code is not None and not isinstance(end.code, int):
             print(end.code, file=sys.stderr)
     except MemoryError:

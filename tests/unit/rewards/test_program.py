@@ -5,7 +5,6 @@ from verdicts import settled
 
 from redone import rewards
 from redone.records import Record
-from redone.rewards.program import code_of
 from redone.sandbox.isolate import unavailable
 
 pytestmark = pytest.mark.skipif(bool(why := unavailable()), reason=why)
@@ -126,11 +125,6 @@ def test_no_answer_passes_tests_it_does_not_pass(answer):
 def test_tests_that_are_broken_themselves_are_an_error_and_no_score():
     verdict = asserts(record(tests=["assert larger(1, 2) == missing"], setup="1 / 0"), LARGER)
     assert verdict.reason == "error"
-
-
-def test_the_last_fenced_block_is_the_code():
-    assert code_of("a\n```\nb\n```\nc\n```py\nd\n```\ne") == "d\n"
-    assert code_of("a ``` b") == "a ``` b"
 
 
 @pytest.mark.parametrize("cases", [None, [], "x", [{}], [{"vars": {}}], [{"vars": [], "value": 1}], [{"args": []}]])

@@ -49,6 +49,8 @@ CHEATS = {  # name -> (code, test, kind of the error)
     ),
     "an exit before the tests": ("import sys\nsys.exit(0)", TEST, None),
     "an end before the tests": ("import os\nos._exit(0)", TEST, "crash"),
+    "a built-in exit before the tests": ("exit(0)", TEST, None),
+    "a built-in quit in the call": ("def f(x): quit()", TEST, None),
     "an exit in the call": ("import sys\ndef f(x): sys.exit(0)", TEST, None),
     "an end in the call": ("import os\ndef f(x): os._exit(0)", TEST, "crash"),
     "an end in an exit function": ("import atexit, os\natexit.register(os._exit, 0)\ndef f(x): return 1", TEST, None),
@@ -135,6 +137,14 @@ def test_a_forged_answer_fails_and_the_next_test_is_served_at_once(name, pool):
     began = time.monotonic()
     assert pool.run(Asserts("def f(x): return 12345", (TEST,), ("f",))).all_passed
     assert time.monotonic() - began < 2
+
+
+def test_an_exit_in_a_call_fails_its_own_case_and_skips_no_other(pool):
+    code = "def f(x):\n    if x == 1:\n        exit(0)\n    return x"
+    tests = ("assert f(1) == 1", "assert f(2) == 2", "assert f(2) == 3", "f(1)", "assert f(2) == 2")
+    assert pool.run(Asserts(code, tests, ("f",))).passed == (False, True, False, False, True)
+    assert pool.run(Pairs(code, "f", (((1,), 1), ((2,), 2), ((1,), None)))).passed == (False, True, False)
+    assert pool.run(Expression("exit() if x == 1 else x", (({"x": 1}, 1), ({"x": 2}, 2)))).passed == (False, True)
 
 
 SPY = """
