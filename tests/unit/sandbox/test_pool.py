@@ -28,7 +28,9 @@ def test_a_program_passes_the_cases_whose_output_it_prints(pool):
         ("print('a')\nprint('b')", "a b", False),
         ("print('a'); raise SystemExit(1)", "a", False),  # the right output and then a failure
         ("print('a'); raise SystemExit", "a", True),
-        ("print('a'); exit", "a", False),  # there is no site, and so no exit
+        ("print('a'); exit", "a", True),  # a name that site builds in
+        ("print('a'); exit(); print('b')", "a", True),
+        ("print('a'); quit(3)", "a", False),
         ("import atexit; atexit.register(print, 'b'); print('a')", "a\nb", True),
         ("import threading; threading.Thread(target=print, args=('b',)).start()", "b", True),
         ("import sys; sys.stdout.buffer.write(b'\\xff')", "\ufffd", True),
