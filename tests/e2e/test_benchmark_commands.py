@@ -197,6 +197,36 @@ def test_answers_of_an_endpoint_are_scored(data, tmp_path):
     assert results["model"] == "served"
 
 
+def test_texts_with_thinking_score_alike_whether_they_come_from_an_endpoint_or_a_file(data, tmp_path):
+    """Closed, closed without an opening tag, absent, never closed with the answer in it, closed twice, given apart."""
+    pytest.importorskip("openai", reason="the endpoint's client is not installed")
+    right = [str(2 * n) for n in range(2, 8)]
+    written = [
+        "<think>{}</think>no",
+        "so </think>{}",
+        "{}",
+        "<think>so it is {}",
+        "<think>1</think><think>2</think>{}",
+        "{}",
+    ]
+    texts = [one.format(answer) for one, answer in zip(written, right)]
+    replies = dict(zip((row["question"] for row in QUESTIONS), texts))
+    apart = {**{q: {"content": t} for q, t in replies.items()}, QUESTIONS[5]["question"]: {
+        "content": texts[5], "reasoning_content": "<think> 1 and 2"}}  # fmt: skip
+    served = FakeJudge(lambda number, text: apart[text])
+    try:
+        assert evaluate(data, tmp_path / "out", "--base-url", served.url, model="served") == 0
+    finally:
+        served.close()
+    raw = write(tmp_path / "p", {f"cups/{i}": text for i, text in enumerate(texts)})
+    path, items = tmp_path / "scores.json", tmp_path / "items.jsonl"
+    assert score(data, str(data / "cups.toml"), raw, "--json", str(path), "--items", str(items)) == 0
+    assert [line["score"] for line in lines(items)] == [0.0, 1.0, 1.0, 0.0, 1.0, 1.0]
+    assert lines(items) == lines(tmp_path / "out" / "cups" / "items.jsonl")
+    scores = json.loads((tmp_path / "out" / "cups" / "scores.json").read_text(encoding="utf-8"))
+    assert json.loads(path.read_text(encoding="utf-8")) | {"prompts": "ours"} == scores
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -9,13 +9,14 @@ ROOT = Path(__file__).parents[2] / "src" / "redone"
 FILES = sorted(ROOT.rglob("*.py"))
 
 PURE = {"algo", "facts", "rewards", "method.findings", "method.plan"}
-FLOOR = {"records", "files", "mistakes"}
+FLOOR = {"records", "files", "mistakes", "thinking"}
 BELOW_SAMPLE = {"served", "sandbox", "rewards", "algo", "data", "model", "benchmark", *FLOOR}
 BELOW_METHOD = {"sample", "run", "measure", "train", "report", *BELOW_SAMPLE}
 # part -> what it may import besides itself
 MAY_IMPORT = {
     "records": set(),
     "mistakes": set(),
+    "thinking": set(),
     "files": set(),
     "packs": set(),
     "algo": set(),

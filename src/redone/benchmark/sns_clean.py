@@ -27,6 +27,7 @@ from redone.rewards.distance import common_subsequence
 from redone.rewards.exact import exact
 from redone.rewards.metrics import anls, bleu, set_f1
 from redone.rewards.similarity import rouge_1, rouge_2, rouge_l
+from redone.thinking import split_thinking
 
 _END = re.compile(r"<\|\w{1,40}\|>|</s>")
 _ANSWER = re.compile(r"answer\s{0,9}[:：]", re.IGNORECASE)
@@ -44,10 +45,7 @@ _SIMILAR: Mapping[str, Callable[..., Verdict]] = {
 
 def answer_of(output: str) -> str:
     """The answer in an output, after its thinking; "" where there is none (see above)."""
-    thinking, text = extract.split_thinking(output)
-    if thinking is None and text.lstrip().startswith("<think>"):
-        return ""
-    text = _END.split(text, maxsplit=1)[0].strip()
+    text = _END.split(split_thinking(output)[1] or "", maxsplit=1)[0].strip()
     return text if len(text) <= LONGEST else ""
 
 

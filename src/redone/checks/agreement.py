@@ -6,7 +6,6 @@ A judge is trusted where nothing can be verified; how far that trust goes can on
 from dataclasses import dataclass
 
 from redone.data.load import Dataset
-from redone.measure.trivial import unthought
 from redone.records import Task
 from redone.rewards import JUDGED, uses
 from redone.run.scoring import Asked, AskJudge, ScoreAll
@@ -38,9 +37,7 @@ def agreement(dataset: Dataset, task: Task, most: int, score_all: ScoreAll, judg
     """
     records = dataset.records[task.name]["eval"][:most]
     answers = [tuple(dict.fromkeys((record.answer, records[i - 1].answer))) for i, record in enumerate(records)]
-    verdicts = score_all(
-        [Asked(record, [(unthought(task, text), True) for text in mine]) for record, mine in zip(records, answers)]
-    )
+    verdicts = score_all([Asked(record, [(text, True) for text in mine]) for record, mine in zip(records, answers)])
     passes = [verdict.score >= task.pass_at for mine in verdicts for verdict in mine]
     asked = [grading(RUBRIC, r.prompt_text, text) for r, mine in zip(records, answers) for text in mine]
     counts = {True: [0, 0], False: [0, 0]}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from redone.data.load import Dataset
-from redone.measure.trivial import trivial_verdicts, unthought
+from redone.measure.trivial import trivial_verdicts
 from redone.records import Record, Task
 from redone.run.scoring import Asked, ScoreAll
 
@@ -71,8 +71,7 @@ def stress(dataset: Dataset, task: Task, score_all: ScoreAll, most: int = 40) ->
         return fmean(verdict.score for [verdict] in found)
 
     def earned(answer: Callable[[Situation], str]) -> float:
-        texts = [answer(one) for one in situations]
-        return mean([text if text.startswith("<think>") else unthought(task, text) for text in texts])
+        return mean([answer(one) for one in situations])
 
     trivial = trivial_verdicts(dataset, records, score_all)[task.name].values()
     return Stress(

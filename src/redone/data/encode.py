@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redone.records import Prompt, Record, Task
+from redone.thinking import CLOSE, OPEN
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-OPEN, CLOSE = "<think>", "</think>"  # what rewards read
 _ASK = ({"role": "user", "content": "question"},)
 
 

@@ -19,12 +19,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from redone.data.encode import OPEN
 from redone.files import numbered_jsonl
 from redone.records import Prompt, Text
-from redone.rewards.extract import split_thinking
 from redone.run.log import Interrupted, Log
 from redone.sample.protocol import Asks
+from redone.thinking import CLOSE, OPEN, split_thinking
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -176,7 +175,7 @@ def _compress(growing: Path, path: Path) -> None:
 
 
 def line_of(text: Text) -> Line:
-    output = parted(text.text)[1]
+    output = split_thinking(text.text)[1] or ""
     line: Line = {"id": text.key, "sample": text.sample, "output": whole(output), "finished": text.finished}
     if output != text.text:
         line["text"] = whole(text.text)
@@ -195,17 +194,9 @@ def text_of(line: Line) -> Text:
     """The text of a line, as a model writes it; of its log-probabilities there is the mean alone."""
     text: str = line["text"] if "text" in line else line["output"]
     if "thinking" in line:
-        text = f"{OPEN}{line['thinking']}</think>{text}"
+        text = f"{OPEN}{line['thinking']}{CLOSE}{text}"
     logprobs = (line["logprob"],) if "logprob" in line else ()
     return Text(line["id"], line["sample"], text, line["finished"], logprobs)
-
-
-def parted(text: str) -> tuple[str, str]:
-    """(thinking, answer): the answer is what follows a closed thinking part. Thinking that never closes leaves none."""
-    thinking, answer = split_thinking(text)
-    if thinking is None and text.lstrip().startswith(OPEN):
-        return text.lstrip().removeprefix(OPEN), ""
-    return thinking or "", answer
 
 
 def whole(text: str) -> str:

@@ -13,6 +13,7 @@ from redone.measure.score import points, scores
 from redone.measure.trivial import filled
 from redone.records import Record, Task, Verdict
 from redone.run.scoring import Asked, ScoreAll, in_process
+from redone.thinking import split_thinking
 
 Embed = Callable[[str, Sequence[str], Sequence[str]], Sequence[float] | None]  # model, texts, references -> cosines
 
@@ -61,12 +62,14 @@ def score_outputs(
 def items_on(
     subset: Subset, records: Sequence[Record], outputs: Sequence[Sequence[str]], score_all: ScoreAll, embed: Embed
 ) -> list[Item]:
-    """The records' items, from each one's samples."""
+    """The records' items, from each one's samples. What is read of an output is its answer, after any
+    thinking; thinking that never closes reads as an empty one."""
+    answers = [[split_thinking(text)[1] or "" for text in mine] for mine in outputs]
     tasks = _tasks(subset)
     found: dict[str, list[tuple[Verdict, ...]]] = {}  # task -> verdicts by record
     for task in {task.name: task for task in tasks.values()}.values():
         asked = [
-            Asked(replace(r, task=task.name), [(text, True) for text in mine]) for r, mine in zip(records, outputs)
+            Asked(replace(r, task=task.name), [(text, True) for text in mine]) for r, mine in zip(records, answers)
         ]
         verdicts = score_all(asked)
         broken = [(r.id, v.note) for r, mine in zip(records, verdicts) for v in mine if v.reason == "error"]
@@ -74,7 +77,7 @@ def items_on(
             raise ValueError(f"{len(broken)} answers could not be scored, first {broken[0][0]}: {broken[0][1]}")
         samples = [list(sample) for sample in zip(*verdicts)]
         if subset.embedding and samples:
-            samples = _with_cosines(subset, task, records, list(zip(*outputs)), samples, embed)
+            samples = _with_cosines(subset, task, records, list(zip(*answers)), samples, embed)
         found[task.name] = [tuple(mine) for mine in zip(*samples)]
     group = subset.group
     return [

@@ -52,21 +52,13 @@ def trivial_verdicts(dataset: Dataset, records: Sequence[Record], score_all: Sco
     """
     tasks = {name: dataset.tasks[name] for name in dict.fromkeys(record.task for record in records)}
     kinds = {name: of_task(task, dataset.records[name]["train"]) for name, task in tasks.items()}
-    asked = [
-        Asked(record, [(unthought(tasks[record.task], answer(record)), True) for answer in kinds[record.task].values()])
-        for record in records
-    ]
+    asked = [Asked(record, [(answer(record), True) for answer in kinds[record.task].values()]) for record in records]
     found: dict[str, list[list[Verdict]]] = {name: [] for name in tasks}
     for one, verdicts in zip(asked, score_all(asked)):
         if broken := [verdict for verdict in verdicts if verdict.reason == "error"]:
             raise ValueError(f"{one.record.id}: a trivial answer could not be scored: {broken[0].note}")
         found[one.record.task].append(list(verdicts))
     return {name: dict(zip(kinds[name], zip(*mine))) for name, mine in found.items()}
-
-
-def unthought(task: Task, answer: str) -> str:
-    """The answer as a model would write it that thought nothing first."""
-    return f"<think></think>{answer}" if task.think else answer
 
 
 def best(task: Task, trivial: Trivial) -> tuple[float, str]:

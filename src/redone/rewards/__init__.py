@@ -18,7 +18,7 @@ from redone.records import Record, Task, Verdict
 from redone.rewards.compose import flaw as composition_flaw
 from redone.rewards.compose import gate, product, weighted
 from redone.rewards.exact import exact
-from redone.rewards.extract import drop_thinking, extracted, split_thinking
+from redone.rewards.extract import extracted
 from redone.rewards.faithful import faithful
 from redone.rewards.ifeval import ifeval
 from redone.rewards.judged import graded, preferred
@@ -29,6 +29,7 @@ from redone.rewards.pattern import pattern
 from redone.rewards.program import asserts, calls, expression, program
 from redone.rewards.schema import json_schema, sections, tags
 from redone.rewards.similarity import rouge_1, rouge_2, rouge_l
+from redone.thinking import split_thinking
 
 REWARDS: dict[str, Callable[..., Found]] = {
     "exact": exact,
@@ -71,13 +72,13 @@ def score(task: Task, record: Record, text: str, finished: bool = True) -> Found
     """The verdict on one answer as the model wrote it, or what it waits for; `finished` is False where the budget
     cut it off.
 
-    "right" means that the score reaches task.pass_at. An answer of a thinking task that never closes its thinking, or
-    one of more than LONGEST characters, scores 0 whatever it says, with the counts of an empty answer, so that micro_f1
-    still sees what was wanted.
+    "right" means that the score reaches task.pass_at. Thinking that never closes, and an answer of more than LONGEST
+    characters, score 0 whatever they say, with the counts of an empty answer, so that micro_f1 still sees what was
+    wanted.
     """
-    thinking, answer = split_thinking(text) if task.think else ("", drop_thinking(text))
-    if thinking is None:
-        flaw = "no closed thinking"
+    _, answer = split_thinking(text)
+    if answer is None:
+        answer, flaw = "", "no closed thinking"
     elif len(answer) > LONGEST:
         flaw = f"more than {LONGEST} characters"
     else:

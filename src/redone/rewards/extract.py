@@ -1,4 +1,4 @@
-"""What rewards read out of an answer: the part after the thinking, normalised text, tokens, items, numbers, options."""
+"""What rewards read out of an answer: normalised text, tokens, items, numbers, options."""
 
 import re
 import unicodedata
@@ -27,22 +27,6 @@ _WIDE = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}  # , to ，
 _PERCENT = re.compile(r"\s*(?:per ?cent|pct)$")
 _MIXED = re.compile(r"([-+]?)([0-9]{1,30})\s+([0-9]{1,30}\s*/\s*[0-9]{1,30})")
 _MAGNITUDES = {"dozen", "hundred", "thousand", "million", "billion", "trillion", "k", "bn", *"十百千万亿萬億"}
-
-
-def split_thinking(text: str) -> tuple[str | None, str]:
-    """(thinking, answer) at the first `</think>`; the thinking is None where no tag closes it.
-
-    The opening tag may be missing, because a prompt may end with it.
-    """
-    thinking, closed, answer = text.partition("</think>")
-    if not closed:
-        return None, text
-    return thinking.strip().removeprefix("<think>").strip(), answer.strip()
-
-
-def drop_thinking(text: str) -> str:
-    """The text without a leading, closed `<think>...</think>`."""
-    return split_thinking(text)[1] if text.lstrip().startswith("<think>") else text
 
 
 def fold(text: str, case: bool = False, width: bool = False) -> str:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from redone.data.encode import CLOSE, OPEN, Encoder
+from redone.data.encode import Encoder
 from redone.model.policy import Policy
 from redone.model.trees import split_by_tokens
 from redone.records import Prompt, Text
 from redone.sample.protocol import Answer, Completed, Request, Sampler
+from redone.thinking import split_thinking
 
 _PREFILL = 1 << 15  # tokens of prompts that are admitted at once
 _CACHE = 2 << 30  # bytes that keys and values may take on a CPU
@@ -93,17 +94,13 @@ def fitted(prompt: tuple[int, ...], budget: int, context: int | None) -> tuple[t
 
 
 def cut_at(text: str, stop: Sequence[str]) -> tuple[str, bool]:
-    """The text up to the first stop text in its answer, and whether there was one. The answer is what follows a closed
-    thinking part, without the space around it; thinking that never closes has none yet."""
-    _, closed, after = text.partition(CLOSE)
-    if not closed and text.lstrip().startswith(OPEN):
-        return text, False
-    answer = after.strip() if closed else text
+    """The text up to the first stop text in its answer, and whether there was one. Thinking that never closes has no
+    answer yet."""
+    answer = split_thinking(text)[1] or ""
     places = [place for one in stop if (place := answer.find(one)) >= 0]
     if not places:
         return text, False
-    start = len(text) - len(after.lstrip()) if closed else 0
-    return text[: start + min(places)], True
+    return text[: text.rindex(answer) + min(places)], True
 
 
 def _may_stop(encoder: Encoder, prompt: Prompt) -> Callable[[Sequence[int]], bool] | None:

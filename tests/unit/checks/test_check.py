@@ -109,11 +109,11 @@ def test_a_task_that_dropping_leaves_without_data_is_refused():
 
 def test_the_rationale_belongs_to_the_gold_answer_of_a_task_that_thinks():
     task = replace(NUMBER, think=True, rationale="{why}")
-    gold = [record(task, i, "7", rationale=why) for i, why in enumerate(("so", "it says 7 </think> so"))]
+    gold = [record(task, i, answer, rationale="so") for i, answer in enumerate(("7", "7 <think>"))]
     others = {split: (record(task, 0, "7", split, rationale="so"),) for split in ("probe", "eval")}
     given = Dataset({"price": task}, {"price": {"train": tuple(gold), **others}}, {"price": 0})
     lines = refusal(check_rewards, given).splitlines()
-    assert len(lines) == 2  # a rationale that holds the closing tag ends too early
+    assert len(lines) == 2  # an answer that opens thinking again is none
     assert "price/train/1" in lines[1]
 
 

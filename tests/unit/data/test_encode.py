@@ -3,7 +3,7 @@ import pytest
 from redone.data.encode import Encoder
 from redone.records import Record, Task
 from redone.rewards import score
-from redone.rewards.extract import split_thinking
+from redone.thinking import split_thinking
 
 # What Qwen3 writes: an empty thinking part where thinking is off, line breaks around the tags.
 QWEN3 = (

@@ -12,7 +12,7 @@ from redone.data.encode import Encoder
 from redone.files import read_jsonl
 from redone.measure.answerers import local
 from redone.measure.answerers import served as served_by
-from redone.measure.ask import Answerer, Unit, ask, cut, parted, text_of
+from redone.measure.ask import Answerer, Unit, ask, cut, text_of
 from redone.model.policy import Policy
 from redone.records import Prompt, Text
 from redone.run.log import Interrupted, Log
@@ -214,20 +214,6 @@ def test_a_file_of_another_kind_is_refused_by_its_line(tmp_path, row, samples):
 
 
 # Lines
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("tea", ("", "tea")),
-        ("<think>why?</think> tea ", ("why?", "tea")),
-        ("so it is</think>tea", ("so it is", "tea")),
-        ("<think></think>tea", ("", "tea")),
-        ("<think>on and on", ("on and on", "")),
-    ],
-)
-def test_the_answer_is_what_follows_the_thinking(text, expected):
-    assert parted(text) == expected
 
 
 def test_a_line_holds_the_whole_text_where_it_is_more_than_the_output_and_gives_it_back(tmp_path):

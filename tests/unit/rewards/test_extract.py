@@ -118,26 +118,6 @@ def test_options_that_are_letters_mean_themselves():
 @pytest.mark.parametrize(
     "text, expected",
     [
-        ("<think> a b </think> yes ", ("a b", "yes")),
-        ("a</think>yes", ("a", "yes")),  # the prompt opened it
-        ("<think></think>", ("", "")),
-        ("<think>a</think>no</think>yes", ("a", "no</think>yes")),
-        ("<think>yes", (None, "<think>yes")),
-    ],
-)
-def test_thinking_ends_at_the_first_closing_tag(text, expected):
-    assert extract.split_thinking(text) == expected
-
-
-def test_only_leading_closed_thinking_is_dropped():
-    assert extract.drop_thinking("\n<think>a</think> yes") == "yes"
-    assert extract.drop_thinking("yes <think>a</think>") == "yes <think>a</think>"
-    assert extract.drop_thinking("<think>yes") == "<think>yes"
-
-
-@pytest.mark.parametrize(
-    "text, expected",
-    [
         ("```python\nx + 1\n```", "x + 1"),
         ("```\n{}\n```  ", "{}"),
         ("`x`", "x"),

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from redone.records import Record, Task
-from redone.rewards.extract import drop_thinking
 from redone.rewards.faithful import faithful
+from redone.thinking import split_thinking
 
 
 def note(text, **fields):
@@ -460,7 +460,7 @@ def test_a_cheat_earns_no_more_than_is_documented(cheat):
 def test_facts_in_a_rationale_do_not_count():
     answer = f"<think>{OSAKA}</think>A lovely trip"
     assert faithful(note(OSAKA), answer).score == 1  # the reward itself reads what it is given,
-    assert faithful(note(OSAKA), drop_thinking(answer)).score == 0  # and score() gives it the answer alone
+    assert faithful(note(OSAKA), split_thinking(answer)[1]).score == 0  # and score() gives it the answer alone
 
 
 @pytest.mark.parametrize(

@@ -205,15 +205,10 @@ def graded(gold="tea, milk", **fields):
         ("<think></think>tea", True, 2 / 3, "wrong"),
         ("<think>tea, milk", True, 0, "unparsable"),
         ("<think>tea, milk", False, 0, "truncated"),
-        ("tea, milk", True, 0, "unparsable"),  # it did not think
+        ("tea, milk", True, 1, "right"),  # it did not think
         ("<think>tea, milk</think>", True, 0, "unparsable"),  # all thought, nothing said
         ("<think>a</think>tea, water", False, 0.5, "truncated"),
-        (
-            "<think>a</think>tea, milk</think>tea, milk",
-            True,
-            0.8,
-            "wrong",
-        ),  # three items, not the better of two answers
+        ("<think>a</think>tea, milk</think>tea", True, 2 / 3, "wrong"),  # the last, not the better of two answers
     ],
 )
 def test_a_thinking_task_is_scored_on_what_follows_the_closed_thinking(text, finished, value, reason):
@@ -229,10 +224,10 @@ def test_unclosed_thinking_scores_nothing_where_an_empty_answer_would_be_right()
     assert (verdict.score, verdict.reason, verdict.parts["parsed"]) == (0, "unparsable", 0)
 
 
-def test_a_task_that_does_not_think_forgives_closed_thinking_before_the_answer_alone():
+def test_a_task_that_does_not_think_reads_thinking_all_the_same():
     assert score(*graded(), "<think>hm</think>tea, milk").score == 1
-    assert score(*graded(), "hm</think>tea, milk").score < 1
-    assert score(*graded(), "<think>tea, milk").score < 1
+    assert score(*graded(), "hm</think>tea, milk").score == 1
+    assert score(*graded(), "<think>tea, milk").score == 0
 
 
 @pytest.mark.parametrize("pass_at, reason", [(0.5, "right"), (0.51, "wrong"), (1.0, "wrong")])
