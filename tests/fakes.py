@@ -79,9 +79,12 @@ def go_on(lab: Lab, stop_at: str = "\0") -> tuple[dict[str, Any] | None, list[st
 
 class FakeJudge:
     """An endpoint that replies what `says` makes of how many have asked and the user's message: a text, a message's
-    fields (and finish_reason), a body, a status code, or None for a connection that breaks."""
+    fields (and finish_reason), a body, a status code, one with what its error says, or None for a connection that
+    breaks."""
 
-    def __init__(self, says: Callable[[int, str], str | Mapping[str, Any] | bytes | int | None]) -> None:
+    def __init__(
+        self, says: Callable[[int, str], str | Mapping[str, Any] | bytes | int | tuple[int, Mapping[str, Any]] | None]
+    ) -> None:
         self.asked: list[dict[str, Any]] = []
         lock = threading.Lock()
         bench = self
@@ -96,6 +99,9 @@ class FakeJudge:
                 if reply is None:
                     self.close_connection = True
                     return
+                error: Mapping[str, Any] = {"message": "busy"}
+                if isinstance(reply, tuple):
+                    reply, error = reply
                 status = reply if isinstance(reply, int) else 200
                 fields = dict(reply) if isinstance(reply, Mapping) else {"content": reply}
                 made = {"id": "1", "object": "chat.completion", "created": 0, "model": "m"}
@@ -105,9 +111,12 @@ class FakeJudge:
                     data = reply
                 else:
                     made |= {"choices": [{"index": 0, "finish_reason": ending, "message": message}]}
-                    data = json.dumps(made if status == 200 else {"error": {"message": "busy"}}).encode()
+                    data = json.dumps(
+                        made if status == 200 else error if "detail" in error else {"error": error}
+                    ).encode()
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
+                page = isinstance(reply, bytes) and reply.startswith(b"<")
+                self.send_header("Content-Type", "text/html" if page else "application/json")
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)

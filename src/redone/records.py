@@ -9,6 +9,9 @@ from typing import Any, Literal
 
 Split = Literal["train", "probe", "eval"]
 Reason = Literal["right", "wrong", "unparsable", "truncated", "error"]
+Missing = Literal[
+    "", "empty", "cut off", "refusal", "content filter", "tool call", "refused by the endpoint", "broken reply"
+]  # why there is no answer; "" where there is one
 
 SNS_FAMILIES = (
     "information extraction",
@@ -100,6 +103,8 @@ class Text:
     thinking: str = ""  # what an endpoint gives apart as reasoning
     cut: int = 0  # tokens of the prompt's beginning that the model's context had no room for
     likelihoods: Mapping[str, float] = field(default_factory=dict)  # of the prompt's choices
+    missing: Missing = ""  # why an endpoint gave no answer
+    said: str = ""  # what it, or its model, said instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,7 @@ class Verdict:
     reason: Reason
     parts: Mapping[str, float] = field(default_factory=dict)  # the counts a metric needs: hits, predicted, gold, ...
     note: str = ""  # what was compared or what failed, for people
+    missing: Missing = ""  # why there was no answer to compare
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,6 +227,50 @@ def test_texts_with_thinking_score_alike_whether_they_come_from_an_endpoint_or_a
     assert json.loads(path.read_text(encoding="utf-8")) | {"prompts": "ours"} == scores
 
 
+def test_what_an_endpoint_does_not_answer_is_kept_named_and_scored_the_same_from_its_file(data, tmp_path, capsys):
+    """Of six questions one is refused, one filtered, one cut off while it thinks; the model takes no temperature."""
+    pytest.importorskip("openai", reason="the endpoint's client is not installed")
+    replies = {
+        "2": (400, {"message": "maximum context length exceeded"}),
+        "3": {"content": None, "finish_reason": "content_filter"},
+        "4": {"content": None, "reasoning_content": "on and on", "finish_reason": "length"},
+    }
+
+    def says(number, text):
+        if "temperature" in served.asked[-1]:
+            return 400, {"message": "Unsupported parameter: 'temperature' is not supported with this model."}
+        return replies.get(text.split()[0], str(2 * int(text.split()[0])))
+
+    served = FakeJudge(says)
+    out = tmp_path / "out"
+    try:
+        where = ("--base-url", served.url, "--concurrent", "1")
+        assert evaluate(data, out, *where, model="served") == 0
+        printed = capsys.readouterr().out
+        asked = len(served.asked)
+        assert evaluate(data, out, *where, model="served") == 0  # what was refused is not asked for again
+        assert len(served.asked) == asked == 7
+    finally:
+        served.close()
+    note = "Cups: no answer: 1 cut off, 1 content filter, 1 refused by the endpoint (3 of 6)"
+    assert printed.splitlines()[0] == note
+    rows = lines(out / "cups" / "predictions.jsonl")
+    assert [row.get("missing") for row in rows] == [
+        "refused by the endpoint", "content filter", "cut off", None, None, None
+    ]  # fmt: skip
+    assert rows[0]["said"] == "maximum context length exceeded"
+    results = json.loads((out / "results.json").read_text())
+    entry = results["benchmarks"]["cups"]["subsets"]["cups"]
+    assert (entry["score"], entry["n"], entry["answers"]) == (50.0, 6, 6)
+    assert entry["missing"] == {"cut off": 1, "content filter": 1, "refused by the endpoint": 1}
+    assert results["made"]["request"] == {"temperature": None}
+    for name in ("report.md", "report.html"):
+        assert note in (out / name).read_text()
+    again = tmp_path / "again.json"
+    assert score(data, str(data / "cups.toml"), out / "cups" / "predictions.jsonl", "--json", str(again)) == 0
+    assert json.loads(again.read_text())["subsets"]["cups"] == entry
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -222,7 +222,7 @@ def answerer(options: Options, load: Callable[[], Loaded], seed: int, rows: int,
     drawn: Any = {"samples": options.samples, "temperature": options.drawn_at, "seed": seed}
     if options.base_url:
         service = Service(options.base_url, options.model_folder, options.concurrent or 8)
-        return served(service, **drawn, say=log.line)
+        return served(service, **drawn, say=log.line, kept=options.out / "settings.json")
     return local(load, **drawn, rows=rows)
 
 

@@ -57,7 +57,13 @@ def command(namespace: argparse.Namespace) -> int:
 
 
 def print_results(results: dict[str, Any]) -> None:
-    """The averages of every model."""
+    """The averages of every model, and the answers that are missing, before the averages where they are many."""
+    from redone.measure.missing import many, said
+
+    entries = {model: table["tasks"].values() for model, table in results["models"].items()}
+    for model, mine in entries.items():
+        if many(mine):
+            print(f"{model}: {said(mine)}")
     kinds = ("sns", "translation", "general")
     print(f"\n{'':<10}" + "".join(f"{kind:>24}" for kind in kinds))
     for model, table in results["models"].items():
@@ -67,3 +73,6 @@ def print_results(results: dict[str, Any]) -> None:
             low, high = table["average_intervals"].get(kind, (0.0, 0.0))
             cells.append("-" if value is None else f"{value:.1f} [{low:.1f}, {high:.1f}]")
         print(f"{model:<10}" + "".join(f"{cell:>24}" for cell in cells))
+    for model, mine in entries.items():
+        if (note := said(mine)) and not many(mine):
+            print(f"{model}: {note}")

@@ -7,9 +7,16 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from redone.measure.missing import many, said
+
 
 def print_table(scores: Mapping[str, Any]) -> None:
-    """A benchmark's scores for people: both readings, interval, items, and the best answer that needs no model."""
+    """A benchmark's scores for people: both readings, interval, items, the best answer that needs no model, and how
+    many answers are missing, before the rest where they are many."""
+    entries = scores["subsets"].values()
+    absent = f"{scores['title']}: {note}" if (note := said(entries)) else ""
+    if many(entries):
+        print(absent)
     clean = any("clean" in entry["readings"] for entry in scores["subsets"].values())
     prompts = {"ours": "; our prompts", "the authors'": "; the authors' prompts"}.get(scores.get("prompts", ""), "")
     grid = Table(title=f"{scores['title']}, 0 to 100{prompts}", title_justify="left", box=SIMPLE, pad_edge=False)
@@ -17,6 +24,8 @@ def print_table(scores: Mapping[str, Any]) -> None:
     for heading in (scores["reading"], "95 %", *(["clean"] if clean else []), "items"):
         grid.add_column(heading, justify="right", no_wrap=True)
     grid.add_column("no model")
+    if absent:
+        grid.add_column("no answer", justify="right")
     for name, entry in scores["subsets"].items():
         trivial = {k: mine["score"] for k, mine in entry.get("trivial", {}).items() if mine["score"] is not None}
         best = max(trivial, key=lambda k: trivial[k], default="")
@@ -27,11 +36,15 @@ def print_table(scores: Mapping[str, Any]) -> None:
             *([shown(entry.get("clean"))] if clean else []),
             str(entry["n"]),
         ]
-        grid.add_row(name, *cells, f"{shown(trivial[best])} ({best})" if best else "-")
+        missing = sum(entry.get("missing", {}).values())
+        cells += [f"{shown(trivial[best])} ({best})" if best else "-", *([str(missing)] if absent else [])]
+        grid.add_row(name, *cells)
     for name, column in scores.get("columns", {}).items():
         cells = [shown(column["score"]), between(column), *([shown(column["clean"])] if clean else [])]
         grid.add_row(f"column {name}", *cells, str(column["n"]), shown(column["trivial"]))
     Console(width=max(Console().width, 110)).print(grid)
+    if absent and not many(entries):
+        print(absent)
     print(average_of(scores))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from redone.data.mix import derive_seed
@@ -58,10 +59,18 @@ class _ByKind:
                 yield from asks.ask(mine)
 
 
-def served(service: Service, *, samples: int, temperature: float, seed: int, say: Callable[[str], None]) -> Answerer:
-    """A model that is served elsewhere; `say` is told of outages."""
+def served(
+    service: Service,
+    *,
+    samples: int,
+    temperature: float,
+    seed: int,
+    say: Callable[[str], None],
+    kept: Path | None = None,
+) -> Answerer:
+    """A model that is served elsewhere; `say` is told of outages. kept: as an Endpoint's."""
 
     def make(number: int, there: Collection[Key]) -> Asks:
-        return Endpoint(service, samples, temperature, seed, say, frozenset(there))
+        return Endpoint(service, samples, temperature, seed, say, frozenset(there), kept)
 
     return Answerer(samples, make)

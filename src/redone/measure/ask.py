@@ -1,8 +1,9 @@
 """Prompts to answers on disk: a line each, written as it comes, and the same call goes on where it was stopped.
 
-A line is {"id", "sample", "output", "finished"}; "text", all that the model wrote, where that is more than the output,
-which is what follows its thinking; "thinking" that an endpoint gives apart; "logprob", the mean of the tokens'; "cut",
-where the model did not see the first that many tokens of a prompt; "likelihoods" of choices.
+A line is {"id", "sample", "output", "finished"}; "missing", why there is no answer and the output is empty, and "said",
+what an endpoint or its model said instead; "text", all that the model wrote, where that is more than the output, which
+is what follows its thinking; "thinking" that an endpoint gives apart; "logprob", the mean of the tokens'; "cut", where
+the model did not see the first that many tokens of a prompt; "likelihoods" of choices.
 
 A model in this process is asked unit by unit: prompts in their order, always the same ones together, from a seed of
 the unit's own. What an unfinished unit has is asked for again, so that a call that was stopped or killed ends with the
@@ -20,6 +21,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from redone.files import numbered_jsonl
+from redone.measure.missing import missing_of
 from redone.records import Prompt, Text
 from redone.run.log import Interrupted, Log
 from redone.sample.protocol import Asks
@@ -175,8 +177,12 @@ def _compress(growing: Path, path: Path) -> None:
 
 
 def line_of(text: Text) -> Line:
-    output = split_thinking(text.text)[1] or ""
+    output = "" if text.missing else split_thinking(text.text)[1] or ""
     line: Line = {"id": text.key, "sample": text.sample, "output": whole(output), "finished": text.finished}
+    if missing := text.missing or missing_of(output, text.finished):
+        line["missing"] = missing
+    if text.said:
+        line["said"] = whole(text.said)
     if output != text.text:
         line["text"] = whole(text.text)
     if text.thinking:
@@ -196,7 +202,7 @@ def text_of(line: Line) -> Text:
     if "thinking" in line:
         text = f"{OPEN}{line['thinking']}{CLOSE}{text}"
     logprobs = (line["logprob"],) if "logprob" in line else ()
-    return Text(line["id"], line["sample"], text, line["finished"], logprobs)
+    return Text(line["id"], line["sample"], text, line["finished"], logprobs, missing=line.get("missing", ""))
 
 
 def whole(text: str) -> str:

@@ -22,7 +22,7 @@ from redone.measure.definitions import (
     read_records,
 )
 from redone.measure.outputs import here, items_on, reading_tasks, score_outputs
-from redone.measure.predictions import Outputs
+from redone.measure.predictions import Outputs, output_of
 from redone.records import Prompt, Record, Task
 from redone.rewards import uses
 from redone.run.log import Log
@@ -73,7 +73,7 @@ def measure_benchmark(
         for record in one.records[name]
     ]
     lines = ask(answerer, prompts, folder / "predictions.jsonl", log=log, label=benchmark.title)
-    outputs = {prompt.key: [line["output"] for line in mine] for prompt, mine in zip(prompts, lines)}
+    outputs = {prompt.key: list(map(output_of, mine)) for prompt, mine in zip(prompts, lines)}
     [found], items = score_all([benchmark], {benchmark.name: one.records}, outputs, log)
     scores = {**found, "prompts": whose_prompts(benchmark, one.data)}
     write_jsonl(folder / "items.jsonl", items)

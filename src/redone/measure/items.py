@@ -42,16 +42,23 @@ def item_line(set_name: str, item: Item) -> dict[str, Any]:
     readings: dict[str, list[dict[str, Any]] | str] = {}
     for name, verdicts in item.readings.items():
         first = next(other for other, mine in item.readings.items() if mine is verdicts)
-        readings[name] = (
-            first
-            if first != name
-            else [{"score": v.score, "reason": v.reason, "note": v.note, "parts": dict(v.parts)} for v in verdicts]
-        )
+        readings[name] = first if first != name else [_verdict_line(verdict) for verdict in verdicts]
     name = next(iter(readings))
     mine = {"score": item.score(name), "reason": item.readings[name][0].reason}
     subset = {} if item.subset == _beginning(item.id) else {"subset": item.subset}
     group = {"group": item.group} if item.group else {}
     return {"benchmark": set_name, **subset, "id": item.id, **group, **mine, "readings": readings}
+
+
+def _verdict_line(verdict: Verdict) -> dict[str, Any]:
+    missing = {"missing": verdict.missing} if verdict.missing else {}
+    return {
+        "score": verdict.score,
+        "reason": verdict.reason,
+        "note": verdict.note,
+        **missing,
+        "parts": dict(verdict.parts),
+    }
 
 
 def _beginning(id: str) -> str:
@@ -94,7 +101,7 @@ def _item(row: Mapping[str, Any], where: str) -> tuple[str, Item]:
 
 def _verdict(one: Mapping[str, Any]) -> Verdict:
     parts = {part: _number(value) for part, value in one["parts"].items()}
-    return Verdict(float(one["score"]), one["reason"], parts, one["note"])
+    return Verdict(float(one["score"]), one["reason"], parts, one["note"], one.get("missing", ""))
 
 
 def _number(value: float | None) -> float:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from redone.measure.ask import Answerer, ask, text_of
+from redone.measure.missing import marked
 from redone.records import Prompt, Record, Task, Text, Verdict
 from redone.run.log import Log
 from redone.run.scoring import Asked, ScoreAll, refuse_errors
@@ -40,7 +41,15 @@ def judged(
     """
     prompts = [prompt_of(record, tasks[record.task]) for record in records]
     texts = [tuple(map(text_of, lines)) for lines in ask(answerer, prompts, path, log=log, label=label)]
-    asked = [Asked(record, [(t.text, t.finished) for t in mine]) for record, mine in zip(records, texts)]
+    asked = [Asked(record, [(_answer(t), t.finished) for t in mine]) for record, mine in zip(records, texts)]
     verdicts = score_all(asked)
     refuse_errors(zip((record.task for record in records), verdicts), most_errors)
-    return [Judged(record, mine, tuple(found)) for record, mine, found in zip(records, texts, verdicts)]
+    return [
+        Judged(record, mine, tuple(marked(v, record, t.missing) for v, t in zip(found, mine)))
+        for record, mine, found in zip(records, texts, verdicts)
+    ]
+
+
+def _answer(text: Text) -> str:
+    """What is scored: of an answer that is missing nothing, whatever was written before it was lost."""
+    return "" if text.missing and text.missing != "empty" else text.text

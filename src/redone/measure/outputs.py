@@ -8,7 +8,8 @@ from typing import Any
 from redone.benchmark.readings import EMBEDDED, read
 from redone.measure.definitions import Benchmark, Subset
 from redone.measure.items import Item, Samples, item_line
-from redone.measure.predictions import Outputs
+from redone.measure.missing import marked
+from redone.measure.predictions import Output, Outputs
 from redone.measure.score import points, scores
 from redone.measure.trivial import filled
 from redone.records import Record, Task, Verdict
@@ -49,7 +50,9 @@ def score_outputs(
     items, trivial = {}, {}
     for name, subset in benchmark.subsets.items():
         mine = [record for record in records[name] if record.id in outputs]
-        items[name] = items_on(subset, mine, [outputs[record.id] for record in mine], score_all, embed)
+        texts = [[one.text for one in outputs[record.id]] for record in mine]
+        found = items_on(subset, mine, texts, score_all, embed)
+        items[name] = [noted(item, record, outputs[record.id]) for item, record in zip(found, mine)]
         trivial[name] = {
             answer: points(subset.shape, items_on(subset, mine, [[text] for text in texts], here(subset), embed))
             for answer, texts in (filled(subset.trivial, mine).items() if mine else ())
@@ -57,6 +60,19 @@ def score_outputs(
         advance(1)
     lines = [item_line(benchmark.origin or benchmark.name, item) for mine in items.values() for item in mine]
     return scores(benchmark.shape, items, trivial), lines
+
+
+def noted(item: Item, record: Record, outputs: Sequence[Output]) -> Item:
+    """The item whose verdicts say which answers are missing, and which were cut short and are not right."""
+
+    def of_one(verdict: Verdict, output: Output) -> Verdict:
+        verdict = marked(verdict, record, output.missing)
+        cut = not output.finished and verdict.reason in ("wrong", "unparsable")
+        return replace(verdict, reason="truncated") if cut else verdict
+
+    whole = [one.finished and not one.missing for one in outputs]
+    made = {id(mine): mine if all(whole) else tuple(map(of_one, mine, outputs)) for mine in item.readings.values()}
+    return replace(item, readings={name: made[id(mine)] for name, mine in item.readings.items()})
 
 
 def items_on(

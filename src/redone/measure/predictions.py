@@ -1,16 +1,34 @@
 """Predictions: JSON lines {"id": "<subset>/<index in file order, from 0>", "output": "..."}, made here or elsewhere.
 
-A null output is an empty answer. Where there are several samples of an answer, "sample" numbers them from 0.
+A null output is an empty answer. Where there are several samples of an answer, "sample" numbers them from 0. What our
+own lines say besides counts too: "finished", and "missing", why there is no answer.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from redone.files import numbered_jsonl
+from redone.measure.missing import KINDS, missing_of
+from redone.records import Missing
+from redone.thinking import split_thinking
 
 LONGEST = 1_000_000  # characters of an output
 
-Outputs = dict[str, list[str]]  # id -> its samples, equally many for all
+
+class Output(NamedTuple):
+    text: str
+    finished: bool = True  # False: cut off
+    missing: Missing = ""  # why there is none
+
+
+Outputs = dict[str, list[Output]]  # id -> its samples, equally many for all
+
+
+def output_of(line: Mapping[str, Any]) -> Output:
+    """What a line of ours, or of another's that is a prediction, says."""
+    text, finished = line["output"] or "", line.get("finished", True)
+    return Output(text, finished, line.get("missing") or missing_of(split_thinking(text)[1] or "", finished))
 
 
 def read_predictions(path: Path, ids: Sequence[str], partial: bool, say: Callable[[str], None]) -> Outputs:
@@ -20,7 +38,7 @@ def read_predictions(path: Path, ids: Sequence[str], partial: bool, say: Callabl
     with `partial` those are said and left out, of a doubled one all but the first.
     """
     known = set(ids)
-    found: dict[str, dict[int, str]] = {}
+    found: dict[str, dict[int, Output]] = {}
     unknown, doubled = [], []
     for line, row in numbered_jsonl(path):
         where = f"{path}:{line}"
@@ -29,12 +47,15 @@ def read_predictions(path: Path, ids: Sequence[str], partial: bool, say: Callabl
             raise ValueError(f'{where}: not {{"id": text, "output": text or null}}')
         if type(sample) is not int or sample < 0:
             raise ValueError(f"{where}: sample is {sample!r}, not a number from 0")
+        if type(row.get("finished", True)) is not bool or row.get("missing") not in (None, *KINDS):
+            raise ValueError(f"{where}: finished is true or false, and missing one of {', '.join(KINDS)}")
         if name not in known:
             unknown.append(f"{name} (line {line})")
         elif sample in found.setdefault(name, {}):
             doubled.append(f"{name} (line {line})")
         else:
-            found[name][sample] = _checked(output or "", f"{where}: the output of {name}")
+            _check(output or "", f"{where}: the output of {name}")
+            found[name][sample] = output_of(row)
     samples = 1 + max((sample for mine in found.values() for sample in mine), default=0)
     missing = [name for name in ids if len(found.get(name, ())) < samples]
     wrong = [
@@ -55,7 +76,7 @@ def read_predictions(path: Path, ids: Sequence[str], partial: bool, say: Callabl
     return whole
 
 
-def _checked(output: str, what: str) -> str:
+def _check(output: str, what: str) -> None:
     if len(output) > LONGEST:
         raise ValueError(f"{what} has {len(output):,} characters, more than {LONGEST:,}; cut it, or give null")
     try:
@@ -64,4 +85,3 @@ def _checked(output: str, what: str) -> str:
         raise ValueError(
             f"{what} holds half of a surrogate pair at character {error.start}, which is no text; replace it by U+FFFD"
         ) from None
-    return output

@@ -17,6 +17,7 @@ from redone.benchmark.aggregate import Aggregate, Totals, Values, best_trivial, 
 from redone.benchmark.readings import AGGREGATES
 from redone.data.mix import derive_seed
 from redone.measure.items import Item, Items, Samples, samples_of
+from redone.measure.missing import told
 from redone.measure.shape import Shape, SubsetShape
 
 DRAWS = 1000
@@ -170,6 +171,7 @@ def scores(shape: Shape, items: Items, trivial: Mapping[str, Mapping[str, Mappin
     for name, mine in found.items():
         first = shape.subsets[name].first
         table[name] = {**_entry(mine), "groups": {group: _entry(one) for group, one in mine.groups.items()}}
+        table[name] |= told(items.get(name, ()), first)
         table[name]["trivial"] = {
             answer: {
                 "clean" if reading == "clean" else "score": known(value)

@@ -12,6 +12,7 @@ from redone.files import write_json, write_jsonl
 from redone.measure.ask import Answerer
 from redone.measure.items import Item, Items, item_line, read_items
 from redone.measure.judged import Judged, judged
+from redone.measure.missing import told
 from redone.measure.score import Measured, SubsetMeasured, known, mean_of, measured
 from redone.measure.shape import Shape, SubsetShape
 from redone.measure.trivial import Trivial, best
@@ -76,6 +77,7 @@ def summarise(tasks: Mapping[str, Task], items: Items, trivial: Mapping[str, Tri
             "reward": task.reward,
             "errors": reasons["error"],
             "reasons": dict(reasons),
+            **told(items[name], READING),
         }
     means = averages(mine, items, found)
     baselines = {

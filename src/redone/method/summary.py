@@ -8,6 +8,7 @@ from typing import Any
 from redone.config import Reinforce
 from redone.files import read_jsonl, write_json
 from redone.measure.compare import changes
+from redone.measure.missing import summed
 from redone.measure.taskset import TASKS, read_tasks
 from redone.run.lab import Lab
 from redone.run.stages import BASE, Stage
@@ -38,12 +39,14 @@ def compared(lab: Lab) -> list[tuple[str, str]]:
 
 
 def benchmark_scores(lab: Lab, name: str) -> dict[str, Any]:
-    """Model to its average on a benchmark."""
+    """Model to its average on a benchmark, and what its answers were."""
     found = {}
     for model in lab.models:
         scores = json.loads((lab.out / "eval" / model / name / "scores.json").read_text(encoding="utf-8"))
-        n = sum(entry["n"] for entry in scores["subsets"].values())
-        found[model] = {"score": scores["average"], "interval": scores.get("average_interval"), "n": n}
+        entries = scores["subsets"].values()
+        n = sum(entry["n"] for entry in entries)
+        whole = {"score": scores["average"], "interval": scores.get("average_interval"), "n": n}
+        found[model] = {**whole, **summed(entries)}
     return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from redone.measure.missing import many, said
 from redone.report.drawing import (
     INK,
     WORSE,
@@ -37,7 +38,10 @@ GLOSSARY = (
      "chance in sampling the answers, nor of prompts that would have suited the model better."),
     ("no model", "0 to 100", "The best of the answers that need no model, scored on the same items: a constant, "
      "the first candidate, the source. For a column or an average the mean over its subsets."),
-    ("n", "items", "Items that were answered."),
+    ("n", "items", "Items that were asked."),
+    ("no answer", "", "Answers that are missing and score as nothing does: empty; cut off by the budget before any "
+     "answer; a refusal or a tool call of the model; stopped by a content filter; refused by the endpoint, or a broken "
+     "reply. Cut short are answers that the budget ended and that were read as far as they went."),
     ("column", "0 to 100", "A column of the paper's Table 1: the plain mean of its subsets."),
     ("average", "0 to 100", "The mean over the columns, or where there are none over the subsets. It is missing "
      "while one of them is. Of a suite: the mean over groups of the mean over each group's benchmarks."),
@@ -110,13 +114,14 @@ def collect(results: Mapping[str, Any]) -> dict[str, Any]:
         "suites": suites,
         "places": [{**one, "shown": Score(one["score"], one["interval"])} for one in places],
         "cautions": paper["cautions"],
-        "headline": [*_averages(single, suites, places), *_warnings(single)],
+        "headline": [*_absent(single, True), *_averages(single, suites, places), *_warnings(single)],
         "glossary": GLOSSARY,
     }
 
 
 def _benchmark(name: str, scores: Mapping[str, Any]) -> dict[str, Any]:
-    subsets = [_row(subset, entry) for subset, entry in scores["subsets"].items()]
+    entries = scores["subsets"]
+    subsets = [_row(subset, entry) for subset, entry in entries.items()]
     return {
         "name": name,
         "title": scores.get("title", name),
@@ -133,6 +138,9 @@ def _benchmark(name: str, scores: Mapping[str, Any]) -> dict[str, Any]:
         "clean": scores.get("clean_average"),
         "without": scores.get("average_without", []),
         "rest": scores.get("average_of_the_rest"),
+        "absent": said(entries.values()),
+        "absent_first": many(entries.values()),
+        "absent_by_subset": {name: note for name, entry in entries.items() if (note := said([entry]))},
     }
 
 
@@ -218,6 +226,11 @@ def _among(where: Mapping[str, Any] | None) -> str:
     return f"; that would be {rank}, {' and '.join(near)}"
 
 
+def _absent(single: Sequence[Mapping[str, Any]], first: bool) -> list[str]:
+    """The answers that are missing, of the benchmarks where they are many, or of the others."""
+    return [f"{one['title']}: {one['absent']}." for one in single if one["absent"] and one["absent_first"] == first]
+
+
 def _warnings(single: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What a reader has to know before any of the numbers."""
     subsets = [row for one in single for row in one["subsets"]]
@@ -233,6 +246,7 @@ def _warnings(single: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"The clean reading differs from the score by {APART:.0f} points or more: {', '.join(apart)}."
     if unknown := [row.name for row in subsets if row.n and row.score.value is None]:
         yield f"No score: {', '.join(unknown)}."
+    yield from _absent(single, False)
 
 
 def _trivial(row: Row) -> str:

@@ -1,8 +1,10 @@
 """What the models' scores say: averages, tasks, benchmarks, changes, and the sentences built of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from redone.measure.missing import many
+from redone.measure.missing import said as answers_said
 from redone.report.numbers import Change, Score, count, num, read_change
 from redone.report.read import Run
 
@@ -142,7 +144,7 @@ def headline(run: Run) -> list[str]:
     """What came of it, in plain words; what got worse is said as plainly as what got better."""
     if len(run.models) < 2:
         return []
-    said = [] if "changes" in run.results else [UNPAIRED]
+    said = [*_absent(run, True), *([] if "changes" in run.results else [UNPAIRED])]
     for kind, label in AVERAGES.items():
         before, after = average(run, run.models[0], kind), average(run, run.models[-1], kind)
         if before.value is None or after.value is None:
@@ -150,7 +152,17 @@ def headline(run: Run) -> list[str]:
         else:
             said.append(f"{label} {moved(overall(run, 'averages', kind), before, after)}.")
     said += [*_about_stages(run), *_counted("task", tasks(run)), *_below(run)]
-    return [*said, *_counted("benchmark", benchmarks(run)["rows"])]
+    return [*said, *_counted("benchmark", benchmarks(run)["rows"]), *_absent(run, False)]
+
+
+def _absent(run: Run, first: bool) -> Iterator[str]:
+    """The answers that are missing, of every model and what it was measured on: where they are many, or are not."""
+    measured = [(model, "tasks", run.results["models"][model]["tasks"].values()) for model in run.models]
+    for name, by_model in run.results.get("benchmarks", {}).items():
+        measured += [(model, name, [by_model[model]]) for model in run.models if model in by_model]
+    for model, name, entries in measured:
+        if (note := answers_said(entries)) and many(entries) == first:
+            yield f"{model}, {name}: {note}."
 
 
 def moved(change: Change | None, before: Score, after: Score) -> str:

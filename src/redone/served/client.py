@@ -1,24 +1,40 @@
 """The one client of OpenAI-compatible endpoints: requests some at a time, again while it is down or busy.
 
-An outage is told of and waited for, and nothing that has arrived is lost by it.
+An outage is told of and waited for, and nothing that has arrived is lost by it. What a model does not take of a request
+is left out from then on, said once, and kept.
 """
 
+import json
 import os
 import queue
 import random
+import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
+from redone.files import write_json
+from redone.records import Missing
+
 INSTALL = "pip install 'redone[judge]'"
-_TRIES = 5  # of a request, while nothing else gets through either
+_TRIES = 5  # of a request, while nothing else gets through either, or while its replies are broken
 _LONGEST_PAUSE = 60.0  # seconds between two tries
 _LOOK_SECONDS = 0.5
 _BUSY = (408, 409, 429)  # states of an endpoint, besides 500 and above, that pass
+_OF_ONE = (400, 403, 413, 422)  # with which an endpoint refuses one request: too long, against its policy
+_MOST_SAID = 500  # characters of an endpoint's words
+
+# What some models do not take -> what they take instead, or None where it is left out.
+INSTEAD: Mapping[str, str | None] = {"max_tokens": "max_completion_tokens", "temperature": None, "seed": None}
+_NOT_TAKEN = (
+    "not support", "unsupported", "not permitted", "not allowed", "deprecated", "unrecognized", "unknown", "unexpected",
+    "instead",
+)  # fmt: skip
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -26,6 +42,15 @@ Made = TypeVar("Made")
 
 class Down(ValueError):
     """An endpoint did not answer, however often it was asked."""
+
+
+class Refused(ValueError):
+    """An endpoint gives no reply to this request. kind: of the answer that is therefore missing. words: its own."""
+
+    def __init__(self, said: str, kind: Missing, words: str) -> None:
+        super().__init__(said)
+        self.kind: Missing = kind
+        self.words = words[:_MOST_SAID]
 
 
 @dataclass(frozen=True)
@@ -45,15 +70,25 @@ class Line:
 
     name: of the service, in messages. say: told of every outage once, from any thread. wait: whether an outage is
     waited for however long it is; else Down is raised where nothing gets through in `_TRIES` tries, about ten seconds.
+    kept: a JSON file whose key "request" holds what the model does not take, for this line and those to come.
     """
 
-    def __init__(self, service: Service, name: str, say: Callable[[str], None], *, wait: bool = False) -> None:
-        self.service, self.name, self.say, self.wait = service, name, say, wait
+    def __init__(
+        self,
+        service: Service,
+        name: str,
+        say: Callable[[str], None],
+        *,
+        wait: bool = False,
+        kept: Path | None = None,
+    ) -> None:
+        self.service, self.name, self.say, self.wait, self.kept = service, name, say, wait, kept
         self.client = connect(service.base_url, service.key, service.seconds)
         self.lock = threading.Lock()
         self.closed = threading.Event()
         self.arrived = 0
         self.said = -1  # how many replies had arrived when an outage was last told of
+        self.instead: dict[str, str | None] = _read(kept).get("request", {})
 
     def each(self, make: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[tuple[Item, Made] | None]:
         """The items with what `make` gives for them, as it comes, so many at a time as the service allows; None twice a
@@ -96,34 +131,63 @@ class Line:
     def complete(self, what: str = "", **request: Any) -> Any:
         """The first choice of a chat completion by the service's model. what: is asked for, in messages.
 
-        Raises ValueError where the endpoint refuses the request or does not speak the protocol, and Down.
+        Raises Refused where the endpoint does not answer this request: it says so, or its replies stay broken;
+        ValueError where it refuses for another reason, and Down.
         """
         import openai
 
         where = f"{self.name} at {self.service.base_url}{what}"
         pauses = self._pauses()
+        broken = 0
         while True:
+            told = self._told(request)
             try:
-                reply = self.client.chat.completions.create(model=self.service.model, **request)
+                reply = self.client.chat.completions.create(model=self.service.model, **told)
             except openai.APIStatusError as error:
                 if error.status_code not in _BUSY and error.status_code < 500:
-                    raise ValueError(f"{where} refuses: {error!s:.500}") from None
-                trouble = f"{where} does not answer ({error!s:.500})"
+                    if self._gives_way(told, f"{error} {error.body}"):
+                        continue
+                    raise _refusal(where, error) from None
+                broken, trouble = 0, f"{where} does not answer ({error!s:.500})"
             except openai.APIConnectionError as error:
-                trouble = f"{where} does not answer ({error})"
+                broken, trouble = 0, f"{where} does not answer ({error})"
             except (openai.APIError, ValueError) as error:
-                raise ValueError(f"{where} replies with what is no chat completion ({error!s:.200})") from None
+                broken += 1
+                trouble = f"{where} replies with what is no chat completion ({error!s:.200})"
             else:
-                if not getattr(reply, "choices", None):
-                    raise ValueError(f"{where} replies with what is no chat completion: {reply!r:.200}")
-                with self.lock:
-                    self.arrived += 1
-                return reply.choices[0]
+                if (choice := _choice(reply)) is not None:
+                    with self.lock:
+                        self.arrived += 1
+                    return choice
+                broken += 1
+                trouble = f"{where} replies with what is no chat completion: {reply!r:.200}"
             pause = next(pauses, None)
+            if broken == _TRIES or (broken and pause is None):
+                raise Refused(trouble, "broken reply", trouble.removeprefix(f"{where} "))
             if pause is None:
                 raise Down(trouble)
             self._tell(f"{trouble}; waiting, nothing is lost")
             time.sleep(pause)
+
+    def _told(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """The request as the model takes it."""
+        return {other: value for name, value in request.items() if (other := self.instead.get(name, name))}
+
+    def _gives_way(self, told: Mapping[str, Any], error: str) -> bool:
+        """Whether the endpoint refuses for a parameter that can be told otherwise; from then on it is."""
+        words = error.casefold()
+        for name, other in INSTEAD.items():
+            named = re.search(rf"\b{name}\b", words) and (other is None or other in words)
+            if name in told and named and any(phrase in words for phrase in _NOT_TAKEN):
+                with self.lock:
+                    if name not in self.instead:
+                        self.instead = {**self.instead, name: other}
+                        how = "leaves it to the model" if other is None else f"names it {other}"
+                        self.say(f"{self.name}: {self.service.model} takes no {name}; every request {how} from here on")
+                        if self.kept:
+                            write_json(self.kept, {**_read(self.kept), "request": self.instead})
+                return True
+        return False
 
     def _pauses(self) -> Iterator[float]:
         """Seconds, doubling up to a minute, with jitter. They end where the caller has stopped and, unless it waits,
@@ -143,6 +207,30 @@ class Line:
             first, self.said = self.said != self.arrived, self.arrived
         if first:
             self.say(note)
+
+
+def _choice(reply: Any) -> Any:
+    """The reply's first choice; None where it has none, or one without a message that can be read."""
+    choices = getattr(reply, "choices", None)
+    first = choices[0] if isinstance(choices, list) and choices else None
+    message = getattr(first, "message", None)
+    readable = isinstance(getattr(message, "content", 0), str | list | None)
+    return first if readable and getattr(first, "finish_reason", None) != "error" else None
+
+
+def _refusal(where: str, error: Any) -> ValueError:
+    said = f"{where} refuses: {error!s:.500}"
+    if error.status_code not in _OF_ONE:
+        return ValueError(said)
+    words = error.body.get("message") if isinstance(error.body, dict) else None
+    kind: Missing = "content filter" if error.code == "content_filter" else "refused by the endpoint"
+    return Refused(said, kind, words if isinstance(words, str) else str(error.body or error))
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    """What the file holds, nothing where there is none."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else {}
+    return found
 
 
 @cache

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from redone.served.client import Line, Service
+from redone.served.message import read_message
 
 MOST = 10  # points of a grade
 _ASKS = 3  # replies that may miss the structure
@@ -78,8 +79,8 @@ def preference(first: Reply, swapped: Reply) -> tuple[float, str]:
 
 @dataclass(frozen=True)
 class Judge:
-    """Asks the service, some questions at a time. cache: folder of the replies. say: told of every outage once, from
-    any thread."""
+    """Asks the service, some questions at a time. cache: folder of the replies, and of settings.json, which has what
+    the model does not take of a request. say: told of every outage once, from any thread."""
 
     service: Service
     cache: Path
@@ -94,7 +95,7 @@ class Judge:
                 found[question] = json.loads(path.read_text(encoding="utf-8"))
         missing = [question for question in dict.fromkeys(questions) if question not in found]
         if missing:
-            line = Line(self.service, "the judge", self.say, wait=True)
+            line = Line(self.service, "the judge", self.say, wait=True, kept=self.cache / "settings.json")
             found |= dict(filter(None, line.each(lambda question: self._asked(line, question), missing)))
         return [found[question] for question in questions]
 
@@ -115,8 +116,9 @@ class Judge:
                 )
             except ValueError as error:
                 return error
-            replies.append(choice.message.content or "")
-            if (found := _structured(replies[-1], _PROPERTIES[question.decides])) is not None:
+            message = read_message(choice)
+            replies.append((message.missing and f"{message.missing} {message.said}") or message.text)
+            if (found := _structured(message.text, _PROPERTIES[question.decides])) is not None:
                 path = self._path(question)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 part = path.with_suffix(f".{os.getpid()}")

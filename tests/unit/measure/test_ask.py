@@ -307,9 +307,9 @@ def test_answers_of_an_endpoint_are_read_like_those_of_a_local_model(served, tmp
         {"id": "tea/0", "sample": 0, "output": "tea\nQuestion: more", "finished": False},
         {"id": "tea/1", "sample": 0, "output": "tea", "finished": True, "thinking": "well"},
         {"id": "tea/2", "sample": 0, "output": "tea", "finished": True, "text": "<think>hm</think>tea"},
-        {"id": "tea/3", "sample": 0, "output": "", "finished": False, "text": "<think>hm"},
+        {"id": "tea/3", "sample": 0, "output": "", "finished": False, "missing": "cut off", "text": "<think>hm"},
         {"id": "tea/4", "sample": 0, "output": "half a \ufffd pair", "finished": True},
-        {"id": "tea/5", "sample": 0, "output": "", "finished": True},
+        {"id": "tea/5", "sample": 0, "output": "", "finished": True, "missing": "empty"},
     ]
     assert {(body["max_tokens"], body["temperature"], body.get("seed")) for body in asked} == {(12, 0.0, None)}
 

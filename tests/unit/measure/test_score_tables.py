@@ -8,7 +8,7 @@ import pytest
 from redone.measure.definitions import definition, read_benchmark, read_records
 from redone.measure.items import item_line, read_items
 from redone.measure.outputs import here, items_on, score_outputs
-from redone.measure.predictions import LONGEST, read_predictions
+from redone.measure.predictions import LONGEST, Output, read_predictions
 from redone.measure.suite import combined
 
 LABELS = """
@@ -45,7 +45,9 @@ def scored(benchmark, records, outputs):
     tables = {name: here(subset) for name, subset in benchmark.subsets.items()}
     ids = [record.id for mine in records.values() for record in mine]
     given = {
-        name: texts if isinstance(texts, list) else [texts] for name, texts in zip(ids, outputs) if texts is not None
+        name: list(map(Output, texts if isinstance(texts, list) else [texts]))
+        for name, texts in zip(ids, outputs)
+        if texts is not None
     }
 
     def score_all(asked):
@@ -166,6 +168,9 @@ def test_a_column_without_a_score_leaves_the_average_open_and_is_named(tmp_path)
         "groups": {},
         "readings": {"parity": None},
         "trivial": {},
+        "answers": 0,
+        "missing": {},
+        "cut_short": 0,
     }
     assert scores["average"] is None
     assert scores["average_without"] == ["Second"]
@@ -249,7 +254,7 @@ def test_what_partial_leaves_out_is_said(tmp_path):
     data = "".join(json.dumps({"id": name, "output": text}) + "\n" for name, text in lines).encode()
     said = []
     found = read_predictions(predictions(tmp_path, data), ["a", "b", "c"], True, said.append)
-    assert found == {"a": ["2"], "b": ["1"]}
+    assert found == {"a": [Output("2")], "b": [Output("1")]}
     assert list(found) == ["a", "b"]
     [line] = said
     for part in ("unknown ids: 1, first z (line 2)", "doubled ids: 1, first b (line 4)", "missing ids: 1, first c"):
@@ -261,7 +266,9 @@ def test_an_id_that_lacks_a_sample_is_missing(tmp_path):
     path = predictions(tmp_path, "".join(json.dumps(row) + "\n" for row in rows).encode())
     with pytest.raises(ValueError, match="missing ids: 1, first b"):
         read_predictions(path, ["a", "b"], False, print)
-    assert read_predictions(path, ["a", "b"], True, lambda line: None) == {"a": ["", "1"]}
+    assert read_predictions(path, ["a", "b"], True, lambda line: None) == {
+        "a": [Output("", missing="empty"), Output("1")]
+    }
 
 
 # The half of SNS-Bench's query generation that a model embeds
@@ -281,7 +288,7 @@ def querygen(tmp_path, cosines):
         return cosines
 
     records = read_records(mine, tmp_path)
-    given = {"note_querygen/0": ["learn xiao\nor flute"], "note_querygen/1": ["green"]}
+    given = {"note_querygen/0": [Output("learn xiao\nor flute")], "note_querygen/1": [Output("green")]}
     scores, _ = score_outputs(mine, records, given, here(mine.subsets["note_querygen"]), embed=embed)
     return scores, embedded
 

@@ -84,8 +84,11 @@ def test_the_seconds_are_those_of_stages_and_phases(lab):
 def test_a_benchmarks_average_is_each_models_own(make_lab):
     lab = make_lab()
     for i, model in enumerate(lab.models):
-        scores = {"average": 10.0 * i, "average_interval": [i, i + 1], "subsets": {"a": {"n": 2}, "b": {"n": 3}}}
+        one = {"n": 2, "answers": 2, "missing": {"cut off": 1}, "cut_short": 1}
+        two = {"n": 3, "answers": 3, "missing": {"empty": 1, "cut off": 1}, "cut_short": 0}
+        scores = {"average": 10.0 * i, "average_interval": [i, i + 1], "subsets": {"a": one, "b": two}}
         write_json(lab.out / "eval" / model / "bench" / "scores.json", scores)
     found = benchmark_scores(lab, "bench")
     assert [entry["score"] for entry in found.values()] == [0.0, 10.0, 20.0, 30.0]
-    assert found["target"] == {"score": 20.0, "interval": [2, 3], "n": 5}
+    told = {"answers": 5, "missing": {"empty": 1, "cut off": 2}, "cut_short": 1}
+    assert found["target"] == {"score": 20.0, "interval": [2, 3], "n": 5, **told}

@@ -155,22 +155,6 @@ def test_what_came_before_an_outage_is_given_out(served):
     assert [text.key for [text] in found] == ["tea/0", "tea/1", "tea/2"]
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 422])
-def test_a_refusal_is_an_error_at_once(served, status):
-    service, asked = served(lambda number, text: status)
-    with pytest.raises(ValueError, match=r"tea/0, refuses: .*busy"):
-        all_of(service, prompts(2))
-    assert len(asked) == 1
-
-
-@pytest.mark.parametrize("body", [b"<html>hello</html>", b"[1, 2]", b"{}", b'{"choices": []}', b'"text"', b"\xff"])
-def test_a_server_of_another_kind_is_an_error_at_once(served, body):
-    service, asked = served(lambda number, text: body)
-    with pytest.raises(ValueError, match="no chat completion"):
-        all_of(service, prompts(2))
-    assert len(asked) == 1
-
-
 def test_a_caller_that_stops_leaves_the_rest_unasked(served):
     """The second reply is held back until the caller has stopped; the thread that waits for it then ends."""
     stopped = threading.Event()

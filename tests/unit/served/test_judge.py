@@ -102,6 +102,36 @@ def test_a_reply_of_another_structure_is_asked_for_again_and_then_an_error(bench
     assert verdict(judge).score == 0.7
 
 
+def test_a_grade_in_parts_is_read_and_a_reply_that_is_none_is_named(bench):
+    judge, _, _ = bench(lambda number, text: {"content": [{"type": "text", "text": GOOD}]})
+    assert verdict(judge).score == 0.7
+    judge, asked, _ = bench(lambda number, text: {"content": None, "refusal": "No."} if number < 3 else GOOD)
+    assert verdict(judge, "milk").score == 0.7
+    judge, asked, _ = bench(lambda number, text: {"content": None, "refusal": "No."})
+    found = verdict(judge, "water")
+    assert (found.reason, len(asked)) == ("error", 3)
+    assert "last: 'refusal No.'" in found.note
+
+
+def test_a_judge_whose_replies_are_broken_is_asked_again_and_then_an_error_and_no_wait_for_ever(bench):
+    judge, asked, _ = bench(lambda number, text: b"<html>" if number < 5 else GOOD)
+    assert verdict(judge).score == 0.7
+    judge, asked, _ = bench(lambda number, text: b"<html>")
+    found = verdict(judge, "milk")
+    assert (found.reason, len(asked)) == ("error", 5)
+    assert "no chat completion" in found.note
+
+
+def test_a_judge_without_temperature_is_asked_without_it_from_then_on(bench):
+    error = {"message": "Unsupported value: 'temperature' does not support 0 with this model."}
+    judge, asked, told = bench(lambda number, text: (400, error) if "temperature" in asked[-1] else GOOD)
+    assert verdict(judge).score == 0.7
+    assert verdict(judge, "milk").score == 0.7
+    assert ["temperature" in body for body in asked] == [True, False, False]
+    assert len(told) == 1
+    assert json.loads((judge.cache / "settings.json").read_text()) == {"request": {"temperature": None}}
+
+
 @pytest.mark.parametrize(
     ("better", "score"),
     [
