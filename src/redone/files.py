@@ -1,11 +1,137 @@
-"""Files that appear whole or not at all, and JSON Lines with the line in every complaint."""
+"""Files that appear whole or not at all; JSON read strictly, and JSON Lines with the line in every complaint."""
 
 import gzip
 import json
+import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+MOST_NESTED = 200  # levels of lists and objects
+_MARK = b"\xef\xbb\xbf"  # of UTF-8, which some editors write before all else
+_OTHERS = {  # how a file begins -> what it is
+    b"\xff\xfe": "UTF-16; save it as UTF-8",
+    b"\xfe\xff": "UTF-16; save it as UTF-8",
+    b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save it as JSON Lines",
+    b"PAR1": "a Parquet file; write its rows as JSON Lines, one object a line",
+    b"ARROW1": "an Arrow file; write its rows as JSON Lines, one object a line",
+    b"BZh": "compressed by bzip2; unpack it, or use gzip",
+    b"\xfd7zXZ\0": "compressed by xz; unpack it, or use gzip",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd; unpack it, or use gzip",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself; fetch that with git lfs pull",
+}
+_FIRST_LINES = (  # what a first line that is no object looks like -> what the file is
+    (re.compile(r"\s*\["), "a JSON array, where JSON Lines are wanted: one object a line, as jq -c '.[]' writes them"),
+    (re.compile(r"\s*\{\s*$"), "an object over several lines, where JSON Lines has one a line, as jq -c . writes them"),
+    (re.compile(r"\s*<"), "a web page, perhaps of a download that failed"),
+    (re.compile(r"[^{]*\t"), "a table with tabs, where JSON Lines are wanted: one object a line, its keys the columns"),
+    (re.compile(r"[^{]*[,;]"), "a table, where JSON Lines are wanted: one object a line, its keys the columns"),
+)
+_HALF = re.compile("[\ud800-\udfff]")
+_MANY_DIGITS = re.compile(r"\d{4301,}")  # of a whole number: Python reads no more
+
+
+def loads(text: str) -> Any:
+    """The JSON value of the text.
+
+    Raises ValueError, which says why and where, for a text that is no JSON by RFC 8259 (NaN and Infinity are none), and
+    for what readers understand differently: a key that an object has twice, a number beyond a double or of more than
+    4,300 digits, half of a surrogate pair, and more than MOST_NESTED levels.
+    """
+    doubtful = ["\\u" in text or not _is_text(text)]
+
+    def doubt(written: str) -> float:
+        if not isfinite(value := float(written)):
+            doubtful.append(True)
+        return value
+
+    try:
+        value = json.loads(text, parse_float=doubt, parse_constant=doubt, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno}, " if "\n" in text.strip() else ""
+        raise ValueError(f"{error.msg.removesuffix(' at')} at {line}column {error.colno}") from None
+    except ValueError as error:
+        if digits := str(error).startswith("Exceeds") and _MANY_DIGITS.search(text):
+            raise ValueError(f"a whole number of {len(digits[0]):,} digits; write it as a text") from None
+        raise
+    except RecursionError:
+        raise ValueError(f"more than {MOST_NESTED} levels of lists and objects") from None
+    if text.count("[") + text.count("{") > MOST_NESTED and depth(value) > MOST_NESTED:
+        raise ValueError(f"more than {MOST_NESTED} levels of lists and objects")
+    if any(doubtful) and (flaw := _flaw(value)):
+        raise ValueError(flaw)
+    return value
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def depth(value: Any) -> int:
+    """Levels of lists and objects."""
+    levels, level = 0, [value]
+    while level := [item for item in level if isinstance(item, (list, dict))]:
+        levels += 1
+        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
+    return levels
+
+
+def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r:.80} stands twice in an object")
+    return value
+
+
+def _flaw(value: Any) -> str:
+    """The first value that is no number or no text, and where it stands; "" where there is none."""
+    left = [("", value)]
+    while left:
+        place, value = left.pop()
+        where = f"the field {place.removeprefix('.'):.80}" if place else "the value"
+        if isinstance(value, float) and not isfinite(value):
+            return f"{where} is {value}, no number of JSON; leave it out or write null"
+        if isinstance(value, str) and (half := _HALF.search(value)):
+            return f"{where} holds half of a surrogate pair, \\u{ord(half[0]):x}, which is no text; write \\ufffd"
+        if isinstance(value, dict):
+            if half := next((half for key in value if (half := _HALF.search(key))), None):
+                return f"{where} has a key with half of a surrogate pair, \\u{ord(half[0]):x}, which is no text"
+            left += [(f"{place}.{key}", inner) for key, inner in reversed(value.items())]
+        elif isinstance(value, list):
+            left += [(f"{place}[{i}]", inner) for i, inner in reversed(list(enumerate(value)))]
+    return ""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """The file's bytes, unpacked where they are gzip's, whatever its name says. Raises ValueError for another kind."""
+    with path.open("rb") as file:
+        head = file.peek(32)
+        for beginning, kind in _OTHERS.items():
+            if head.startswith(beginning):
+                raise ValueError(f"{path}: it is {kind}")
+        yield gzip.GzipFile(fileobj=file) if head.startswith(b"\x1f\x8b") else file  # type: ignore[misc]
+
+
+def read_json(path: Path) -> Any:
+    """The value of a JSON file, gzip or not, by `loads`. Raises ValueError naming the file."""
+    with _opened(path) as file:
+        try:
+            return loads(_decoded(file.read().removeprefix(_MARK)))
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(f"{path}: the gzip file is damaged or cut off ({error})") from None
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
+        except ValueError as error:
+            raise ValueError(f"{path}: not JSON ({error})") from None
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
@@ -14,26 +140,44 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, object) pairs of a JSON Lines file, gzip if it ends in .gz; empty lines are passed over.
+    """(line, object) pairs of a JSON Lines file, by `loads`; empty lines are passed over.
 
-    Raises ValueError naming file and line where a line is not a JSON object.
+    It may be gzip, whatever its name, its lines may end in any way, and begin with a byte-order mark. Raises ValueError
+    naming file and line where a line is not a JSON object.
     """
-    opener = gzip.open if path.suffix == ".gz" else open
     number = 0
-    with opener(path, "rb") as lines:
+    with _opened(path) as file:
         try:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    row = json.loads(line.decode("utf-8"))
-                    if not isinstance(row, dict):
-                        raise ValueError(f"{path}:{number}: expected a JSON object, found {type(row).__name__}")
-                    yield number, row
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}:{number}: not JSON ({error.msg} at column {error.colno})") from None
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path}:{number}: not UTF-8 ({error.reason} at byte {error.start} of the line)") from None
+            for raw in file:
+                for line in raw.rstrip(b"\r\n").split(b"\r"):
+                    number += 1
+                    if line := line.removeprefix(_MARK).strip():
+                        yield number, _object(line, f"{path}:{number}", first=number == 1)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path}:{number + 1}: the gzip file is damaged or cut off ({error})") from None
+
+
+def _object(line: bytes, where: str, first: bool) -> dict[str, Any]:
+    """The object of one line; where the file's first is none, the error says what the file may be."""
+    text = ""
+    try:
+        text = _decoded(line)
+        row = loads(text)
+        if isinstance(row, dict):
+            return row
+        flaw = f"expected a JSON object, found {type(row).__name__}"
+    except UnicodeDecodeError as error:
+        flaw = f"not UTF-8 ({error.reason} at byte {error.start} of the line)"
+    except ValueError as error:
+        flaw = f"not JSON ({error})"
+    kind = next((f"; it looks like {kind}" for looks, kind in _FIRST_LINES if first and looks.match(text)), "")
+    raise ValueError(f"{where}: {flaw}{kind}")
+
+
+def _decoded(data: bytes) -> str:
+    if b"\0" in data:
+        raise ValueError("a NUL byte; it is UTF-16 without a mark, or no text")
+    return data.decode("utf-8")
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

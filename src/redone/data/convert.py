@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 FIELD = re.compile(r"\{(\w+)\}")
@@ -41,7 +42,7 @@ def _steps(rules: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def filled(template: str, row: Row) -> str:
     """The template with each {field} replaced by that field's text. Raises KeyError where the row has none, or null,
-    and TypeError where it is a list or a table."""
+    and TypeError where it is a list, a table, or nan."""
 
     def text(match: re.Match[str]) -> str:
         value = row.get(match[1])
@@ -49,9 +50,15 @@ def filled(template: str, row: Row) -> str:
             raise KeyError(match[1])
         if isinstance(value, (list, dict)):
             raise TypeError(f"field {match[1]} is {value!r:.40}, no text")
-        return str(value)
+        return _written(value, match[1])
 
     return FIELD.sub(text, template)
+
+
+def _written(value: Any, name: str) -> str:
+    if isinstance(value, float) and not isfinite(value):
+        raise TypeError(f"field {name} is {value}, no number")
+    return str(value)
 
 
 def filled_at(template: str, row: Row, where: str) -> str:
@@ -182,12 +189,12 @@ def _pick(row: Row, field: str, argument: str) -> Any:
 
 def _text(row: Row, field: str, argument: str) -> str:
     """A field's text, "" where it is null."""
-    return "" if row[argument] is None else str(row[argument])
+    return "" if row[argument] is None else _written(row[argument], argument)
 
 
 def _json(row: Row, field: str, argument: str) -> str:
     """A value as JSON on one line."""
-    return json.dumps(row[argument], ensure_ascii=False)
+    return json.dumps(row[argument], ensure_ascii=False, allow_nan=False)
 
 
 # rule -> (row, the field to make, the rule's argument) -> its value

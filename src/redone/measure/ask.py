@@ -23,11 +23,10 @@ from typing import Any, NamedTuple
 from redone.files import numbered_jsonl
 from redone.measure.missing import missing_of
 from redone.records import Prompt, Text
+from redone.rewards.extract import whole
 from redone.run.log import Interrupted, Log
 from redone.sample.protocol import Asks
 from redone.thinking import CLOSE, OPEN, split_thinking
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Line = dict[str, Any]
 Key = tuple[str, int]  # id, sample
@@ -203,11 +202,6 @@ def text_of(line: Line) -> Text:
         text = f"{OPEN}{line['thinking']}{CLOSE}{text}"
     logprobs = (line["logprob"],) if "logprob" in line else ()
     return Text(line["id"], line["sample"], text, line["finished"], logprobs, missing=line.get("missing", ""))
-
-
-def whole(text: str) -> str:
-    """The text with U+FFFD for halves of surrogate pairs, which are no text."""
-    return _SURROGATE.sub("\ufffd", text)
 
 
 def _clean(prompt: Prompt) -> Prompt:

@@ -4,9 +4,6 @@ A benchmark is a pack of tasks that is only evaluated. Its files are its subsets
 ("readings"), and each reading's score is an aggregate of what it found in the records.
 """
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +12,7 @@ from typing import Any, Literal
 from redone.data.convert import check_rules, converted, filled_at
 from redone.data.hub import hub_rows
 from redone.data.load import make_record, make_task
-from redone.files import numbered_jsonl
+from redone.files import numbered_jsonl, read_json
 from redone.measure.shape import Shape, SubsetShape
 from redone.mistakes import nearest, read_toml
 from redone.records import Record, Task
@@ -205,10 +202,10 @@ def authors_prompts(benchmark: Benchmark, folder: Path | None) -> dict[str, str]
     path = folder / benchmark.prompts if folder and benchmark.prompts else None
     if path is None or not path.is_file():
         return {}
+    table = read_json(path)
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
         return {name: f"{own['system']}\n{own['user']}" for name, own in table.items()}
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: not a file of prompts, subset to system and user ({error})") from None
 
 
@@ -249,7 +246,7 @@ def _shots(subset: Subset, rows: Sequence[Mapping[str, Any]], folder: Path | Non
         if folder is None:
             raise ValueError(f"{where}: its examples are read from {shots.file}; give --data")
         path = _file(folder, shots.file, subset.name)
-        texts = _json(path)
+        texts = read_json(path)
         try:
             mine = [texts[row[shots.by]] for row in rows]
             return [(t.split(shots.after, 1)[-1] if shots.after else t) + shots.separator for t in mine]
@@ -294,18 +291,7 @@ def _read(path: Path) -> Iterator[Mapping[str, Any]]:
     if path.name.removesuffix(".gz").endswith(".jsonl"):
         yield from (row for _, row in numbered_jsonl(path))
         return
-    rows = _json(path)
+    rows = read_json(path)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError(f"{path}: expected a list of objects")
     yield from rows
-
-
-def _json(path: Path) -> Any:
-    opener = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opener(path, "rb") as file:
-            return json.loads(file.read().decode("utf-8"))
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path}: the gzip file is damaged or cut off ({error})") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: not whole JSON in UTF-8 ({error})") from None

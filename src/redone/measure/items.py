@@ -57,8 +57,13 @@ def _verdict_line(verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason,
         "note": verdict.note,
         **missing,
-        "parts": dict(verdict.parts),
+        "parts": _parts(verdict),
     }
+
+
+def _parts(verdict: Verdict) -> dict[str, float | None]:
+    """Null where a part is no number: NaN is no JSON."""
+    return {name: None if math.isnan(value) else value for name, value in verdict.parts.items()}
 
 
 def _beginning(id: str) -> str:

@@ -79,9 +79,3 @@ def read_predictions(path: Path, ids: Sequence[str], partial: bool, say: Callabl
 def _check(output: str, what: str) -> None:
     if len(output) > LONGEST:
         raise ValueError(f"{what} has {len(output):,} characters, more than {LONGEST:,}; cut it, or give null")
-    try:
-        output.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{what} holds half of a surrogate pair at character {error.start}, which is no text; replace it by U+FFFD"
-        ) from None

@@ -18,7 +18,7 @@ from redone.records import Record, Task, Verdict
 from redone.rewards.compose import flaw as composition_flaw
 from redone.rewards.compose import gate, product, weighted
 from redone.rewards.exact import exact
-from redone.rewards.extract import extracted
+from redone.rewards.extract import extracted, whole
 from redone.rewards.faithful import faithful
 from redone.rewards.ifeval import ifeval
 from redone.rewards.judged import graded, preferred
@@ -76,7 +76,7 @@ def score(task: Task, record: Record, text: str, finished: bool = True) -> Found
     characters, score 0 whatever they say, with the counts of an empty answer, so that micro_f1 still sees what was
     wanted.
     """
-    _, answer = split_thinking(text)
+    _, answer = split_thinking(whole(text))
     if answer is None:
         answer, flaw = "", "no closed thinking"
     elif len(answer) > LONGEST:

@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Literal
 
+from redone.files import depth, loads
+
+MOST_NESTED = 50  # levels of JSON, or of tags
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_HALF = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(rf"(?=\w)[{_CJK}]|[^\W{_CJK}]+")
 _CJK_SPACE = re.compile(rf" ?([{_CJK}]) ?")
-_FENCE = re.compile(r"```[A-Za-z0-9_]*[ \t]*\n(.*?)\n?```", re.DOTALL)
+_FENCE = re.compile(r"(`{3,}|~{3,})[A-Za-z0-9_]*[ \t]*\r?\n(.*?)\r?\n?\1", re.DOTALL)
 _LETTERED = re.compile(r"(?:\(([a-zA-Z])\)|([a-zA-Z])[.):、])\s*(.*)", re.DOTALL)
 _CURRENCY = "[$€£¥₩₹元]"
 _QUANTITY = re.compile(
@@ -26,7 +30,13 @@ _LEVEL = re.compile(
 _WIDE = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}  # , to ，
 _PERCENT = re.compile(r"\s*(?:per ?cent|pct)$")
 _MIXED = re.compile(r"([-+]?)([0-9]{1,30})\s+([0-9]{1,30}\s*/\s*[0-9]{1,30})")
+_LARGEST = (2**53 - 1) * 2**971  # the largest double
 _MAGNITUDES = {"dozen", "hundred", "thousand", "million", "billion", "trillion", "k", "bn", *"十百千万亿萬億"}
+
+
+def whole(text: str) -> str:
+    """The text with U+FFFD for halves of surrogate pairs, which are no text."""
+    return _HALF.sub("\ufffd", text)
 
 
 def fold(text: str, case: bool = False, width: bool = False) -> str:
@@ -123,10 +133,25 @@ def unfence(text: str) -> str:
     """The text without a code fence or backticks around the whole of it."""
     text = text.strip()
     if found := _FENCE.fullmatch(text):
-        return found[1].strip()
+        return found[2].strip()
     if len(text) > 2 and text[0] == text[-1] == "`" and "`" not in text[1:-1]:
         return text[1:-1].strip()
     return text
+
+
+def json_of(text: str) -> Any:
+    """The JSON value of an answer, by files.loads. Raises ValueError, which says why, where it is none; also for more
+    than MOST_NESTED levels, and for a whole number beyond a double."""
+    value = loads(text)
+    if depth(value) > MOST_NESTED:
+        raise ValueError("it nests too deep")
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, int) and abs(one) > _LARGEST:
+            raise ValueError("a number beyond a double")
+        left += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+    return value
 
 
 def extracted(text: str, steps: Sequence[Mapping[str, Any]]) -> str:

@@ -1,12 +1,11 @@
 """A reward for instructions whose following can be checked by rule, as in IFEval."""
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from redone.records import Record, Verdict
-from redone.rewards.extract import fold, tokens, unfence
+from redone.rewards.extract import fold, json_of, tokens, unfence
 from redone.rewards.outside import Found, Pending, Search
 
 LONGEST_PATTERN = 200  # characters
@@ -78,10 +77,10 @@ def _within(count: Callable[[str], int]) -> Callable[[str, Mapping[str, Any]], b
 
 
 def _json(text: str) -> Any:
-    """The JSON value of the text, or None."""
+    """The JSON value of the text as `json_schema` reads it, or None."""
     try:
-        return json.loads(unfence(text))
-    except (ValueError, RecursionError):
+        return json_of(unfence(text))
+    except ValueError:
         return None
 
 

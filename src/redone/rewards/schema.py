@@ -2,17 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from math import isfinite
 from typing import Any
 
 from redone.records import Record, Verdict
-from redone.rewards.extract import fold, unfence
+from redone.rewards.extract import MOST_NESTED, fold, json_of, unfence
 from redone.rewards.outside import Found, Pending, Search
 from redone.rewards.pattern import LONGEST_PATTERN
 
-MOST_NESTED = 50  # levels of JSON, or of tags
 _NONE: dict = {}
 _NO_NAMES: list = []
 _MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")  # name -> schema
@@ -26,8 +24,8 @@ def json_schema(record: Record, answer: str, *, schema: dict = _NONE) -> Found:
     """1 where the whole answer is a JSON value that fits the JSON Schema, else 0; a code fence around it is allowed.
 
     The schema is `schema` or, where that is empty, record.fields["schema"]; draft 2020-12 unless it says so. Parts:
-    parsed, valid. The note is the path to the first flaw. JSON is read strictly: no NaN, no repeated key, no number
-    beyond a double, at most MOST_NESTED levels. An answer on which the schema's regexes run out of time does not fit.
+    parsed, valid. The note is the path to the first flaw. JSON is read strictly, by `extract.json_of`. An answer on
+    which the schema's regexes run out of time does not fit.
     Blind to what the schema leaves open, so close it (additionalProperties, minLength), and to "format".
 
     Raises ValueError naming the record where the schema is missing, invalid, or refers to another document.
@@ -42,7 +40,7 @@ def json_schema(record: Record, answer: str, *, schema: dict = _NONE) -> Found:
         raise ValueError(f"{record.id}: the schema {error}") from None
     text = unfence(answer)
     try:
-        strict_json(text)
+        json_of(text)
     except ValueError as error:
         return Verdict(0.0, "unparsable", {"parsed": 0.0, "valid": 0.0}, f"no JSON: {error}")
     if regexes:
@@ -59,42 +57,9 @@ def _fit(flaw: str | None) -> Verdict:
 def flaw_in(name: str, schema: str, text: str) -> str:
     """The first flaw of the JSON text by the JSON Schema of the record `name`, "" where it has none."""
     try:
-        return _validator(schema)[0](strict_json(text))
+        return _validator(schema)[0](json_of(text))
     except ValueError as error:
         raise ValueError(f"{name}: the schema {error}") from None
-
-
-def strict_json(text: str) -> Any:
-    """The JSON value. Raises ValueError where the text is none, repeats a key, nests too deep or has a number that is
-    not finite."""
-
-    def number(written: str) -> float:
-        if not isfinite(value := float(written)):
-            raise ValueError(f"{written:.20} is no number")
-        return value
-
-    def unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-        value = dict(pairs)
-        if len(value) != len(pairs):
-            raise ValueError("a key is repeated")
-        return value
-
-    try:
-        value = json.loads(text, parse_float=number, parse_constant=number, object_pairs_hook=unique)
-    except RecursionError:
-        raise ValueError("it nests too deep") from None
-    if _depth(value) > MOST_NESTED:
-        raise ValueError("it nests too deep")
-    return value
-
-
-def _depth(value: Any) -> int:
-    """Levels of lists and objects."""
-    depth, level = 0, [value]
-    while level := [item for item in level if isinstance(item, (list, dict))]:
-        depth += 1
-        level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
-    return depth
 
 
 @lru_cache(maxsize=256)

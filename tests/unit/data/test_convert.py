@@ -85,3 +85,12 @@ def test_a_rule_that_cannot_be_followed_names_place_and_field(rule, said):
 def test_a_rule_in_a_list_must_be_known_too():
     with pytest.raises(ValueError, match=r"convert\.x must be one of join"):
         check_rules({"x": [{"join": "words"}, {"glue": "words"}]}, "here")
+
+
+@pytest.mark.parametrize("rule", [{"fill": "{x}"}, {"text": "x"}, {"json": "x"}])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_number_makes_no_text(rule, value):
+    """A table of the hub may hold it, JSON cannot."""
+    with pytest.raises(ValueError, match=r"^here: cannot make field label: "):
+        made({"x": value}, label=rule)
+    assert made({"x": 0.5}, label=rule)["label"] == "0.5"

@@ -237,7 +237,7 @@ def predictions(tmp_path, data):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (b'{"id": "labels/0", "output": "\\ud83d"}', "half of a surrogate pair at character 0"),
+        (b'{"id": "labels/0", "output": "\\ud83d"}', "the field output holds half of a surrogate pair, \\ud83d"),
         (b'{"id": "labels/0", "output": "\xff"}', "not UTF-8"),
         (b'{"id": "labels/0", "output": "' + b"x" * (LONGEST + 1) + b'"}', "has 1,000,001 characters"),
         (b'{"id": "labels/0", "output": "a", "sample": -1}', "sample is -1"),

@@ -1,3 +1,6 @@
+import json
+import time
+
 import pytest
 from verdicts import settled
 
@@ -186,6 +189,53 @@ def test_gold_scores_one(name):
     verdict = settled(score(task, record, record.answer))
     assert verdict == settled(score(task, record, f" {record.answer}\n"))
     assert (verdict.score, verdict.reason) == (1, "right")
+
+
+MONSTERS = {
+    "half of a surrogate pair": "It is \ud83d",
+    "half of a pair by its escape": '{"drink": "\\ud83d"}',
+    "open brackets": "[" * LONGEST,
+    "closed brackets": "[" * (LONGEST // 2) + "]" * (LONGEST // 2),
+    "braces": '{"a":' * (LONGEST // 5),
+    "closed braces": "{" * (LONGEST // 2) + "}" * (LONGEST // 2),
+    "fractions": "\\frac{" * (LONGEST // 6),
+    "boxes": "\\boxed{" * (LONGEST // 7),
+    "digits": "9" * 5_000,
+    "digits and a unit": "9" * 5_000 + " apples",
+    "digits of a fraction": "1." + "3" * 5_000,
+    "wide digits": "９" * 5_000,
+    "Chinese digits": "九" * 5_000,
+    "digits in JSON": '{"drink": ' + "9" * 5_000 + "}",
+    "NaN in JSON": '{"drink": NaN}',
+    "NaN": "NaN",
+    "an infinity": "-Infinity",
+    "a large exponent": "1e999999999",
+    "a tower": "9^9^9^9^9",
+    "a factorial": "99999999999!",
+    "a fraction of nothing": "1/0",
+    "fractions of fractions": "1/" * 5_000,
+    "signs": "-" * 10_000 + "1",
+    "NULs": "a\0b" * 100,
+    "open tags": "<a>" * 5_000,
+    "fences": "```\n" * 5_000,
+    "separators": ",、，;；" * 4_000,
+    "marks over one letter": "a" + "\u0301" * 5_000,
+    "a letter that folds to eighteen": "\ufdfa" * 1_000,
+    "no characters": "\uffff\U0010ffff",
+    "line ends of all kinds": "a\r\nb\rc\u2028d\x0be" * 1_000,
+    "places to fill": "%s %d {0} {drink} \\1 \\g<0>",
+}
+
+
+@pytest.mark.parametrize("name", [name for name, (task, _) in SUBJECTS.items() if not uses(task, SANDBOXED)])
+def test_a_monster_has_a_verdict_that_can_be_written(name):
+    task, record = SUBJECTS[name]
+    for text in MONSTERS.values():
+        began = time.process_time()
+        verdict = settled(score(task, record, text))
+        assert time.process_time() - began < 5, text[:20]
+        assert verdict.reason in ("wrong", "unparsable"), text[:20]
+        json.dumps([verdict.note, dict(verdict.parts)], ensure_ascii=False, allow_nan=False).encode()
 
 
 def test_every_reward_has_a_table_of_cheats():

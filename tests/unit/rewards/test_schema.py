@@ -6,8 +6,9 @@ from verdicts import settled
 
 from redone.records import Record
 from redone.rewards import schema as rewards
+from redone.rewards.extract import json_of
 from redone.rewards.outside import Pending
-from redone.rewards.schema import sections, strict_json, tags
+from redone.rewards.schema import sections, tags
 
 
 def json_schema(record, answer, **options):
@@ -85,7 +86,7 @@ def test_what_is_not_strictly_json_is_unparsable(answer):
 
 def test_json_may_nest_as_deep_as_the_bound():
     assert json_schema(record(schema={"type": "array"}), "[" * 50 + "]" * 50).score == 1
-    assert strict_json('{"a": [1, {"b": null}]}') == {"a": [1, {"b": None}]}
+    assert json_of('{"a": [1, {"b": null}]}') == {"a": [1, {"b": None}]}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+"""What is read of files and of answers, and what is said instead: cases by hand (tests/cases/data.toml)."""
+
+import gzip
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from redone.files import loads, numbered_jsonl, read_json
+from redone.records import Record
+from redone.rewards import REWARDS
+
+CASES = tomllib.loads((Path(__file__).parents[1] / "cases" / "data.toml").read_text(encoding="utf-8"))
+
+
+def cases(kind):
+    return [pytest.param(case, id=case["what"]) for case in CASES[kind]]
+
+
+def written(text):
+    """<x*9> is nine times x."""
+    return re.sub(r"<(.{1,4}?)\*(\d+)>", lambda found: found[1] * int(found[2]), text)
+
+
+def data_of(case):
+    data = (
+        bytes.fromhex(case["bytes"]) if "bytes" in case else written(case["text"]).encode(case.get("encoding", "utf-8"))
+    )
+    return gzip.compress(data) if case.get("gzip") else data
+
+
+@pytest.mark.parametrize("case", cases("files"))
+def test_a_file_is_read_rightly_or_its_flaw_is_named_with_file_and_line(case, tmp_path):
+    path = tmp_path / case.get("name", "rows.jsonl")
+    path.write_bytes(data_of(case))
+    if "rows" in case:
+        assert [row for _, row in numbered_jsonl(path)] == json.loads(written(case["rows"]))
+        return
+    with pytest.raises(ValueError) as error:
+        list(numbered_jsonl(path))
+    assert str(error.value).startswith(f"{path}:{case['line']}: " if "line" in case else f"{path}: ")
+    assert case["says"] in str(error.value)
+
+
+@pytest.mark.parametrize("case", cases("answers"))
+def test_json_keys_and_json_schema_agree_about_what_is_json(case):
+    answer, keys = written(case["text"]), case.get("keys", [])
+
+    def verdict(reward, **fields):
+        record = Record("a/eval/0", "a", ({"role": "user", "content": "?"},), "{}", "eval", "world", fields=fields)
+        return REWARDS[reward](record, answer)
+
+    ruled = verdict("pattern", rules=[{"rule": "json_keys", "keys": keys}])
+    valid = verdict("json_schema", schema={"type": "object", "required": keys, "maxProperties": len(keys)})
+    reason = "right" if "keys" in case else "unparsable"
+    assert (ruled.reason, valid.reason) == (reason, reason)
+    assert ruled.score == valid.score == float("keys" in case)
+
+
+def test_a_long_line_is_read_and_keeps_its_number(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    long = "x" * 5_000_000
+    path.write_text(f'{{"a": "{long}"}}\n{{"a": NaN}}\n', encoding="utf-8")
+    rows = numbered_jsonl(path)
+    assert next(rows) == (1, {"a": long})
+    with pytest.raises(ValueError, match=r"rows\.jsonl:2: "):
+        next(rows)
+
+
+def test_a_whole_file_of_json_is_read_as_strictly(tmp_path):
+    path = tmp_path / "rows.json"
+    for case in CASES["files"]:
+        path.write_bytes(data_of(case))
+        if len(json.loads(written(case.get("rows", "[]")))) == 1:
+            assert [read_json(path)] == json.loads(written(case["rows"]))
+        elif case.get("line") == 1 and not re.search("looks like|expected", case["says"]):
+            with pytest.raises(ValueError, match=re.escape(str(path))):
+                read_json(path)
+
+
+def test_numbers_are_read_as_json_reads_them():
+    assert loads("[0, -0, 1.50, 1e2, 12345678901234567890]") == [0, 0, 1.5, 100.0, 12345678901234567890]
+    assert type(loads("1")) is int
+    assert type(loads("1.0")) is float
+    assert loads('{"a": true}')["a"] is True
+    assert loads('"1\\u0032"') == "12"
