@@ -7,7 +7,7 @@ formula of BLEU are sacrebleu's and jieba's. Tests hold all of it against sacreb
 import math
 import string
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, reduce
 from operator import or_
 from typing import Any, NamedTuple
@@ -18,10 +18,12 @@ from redone.benchmark.aggregate import Aggregate, Totals, Values, ratio
 from redone.data.convert import filled
 from redone.records import Reason, Record, Verdict
 from redone.rewards import extract
+from redone.rewards.metrics import words_of
 
-# language of the translation -> sacrebleu's tokenizer; a Japanese or Korean word is cut into characters, because
-# sacrebleu's own ja-mecab and ko-mecab need dictionaries that are packages of their own
+# language of the translation -> sacrebleu's tokenizer; the words of Japanese and Korean need dictionaries that are
+# packages of their own, and so both are cut into characters where a reading does not ask for words
 TOKENIZERS = {"zh": "zh", "ja": "char", "ko": "char"}
+MECAB = {**TOKENIZERS, "ja": "ja-mecab", "ko": "ko-mecab"}
 _BLEU_ORDER, _CHARACTERS, _WORDS = 4, 6, 2  # longest n-grams of BLEU, and of chrF's characters and chrF++'s words
 # characters: the longest text that jieba cuts as a whole, the pieces of longer ones, and where it stops
 _WHOLE, _PIECE, _LONGEST = 10_000, 1_000, 100_000
@@ -31,7 +33,13 @@ Text = str | tuple[str, ...]  # characters or words
 
 
 def translation(
-    record: Record, output: str, *, language: str, references: str = "", score: Sequence[str] = ("bleu",)
+    record: Record,
+    output: str,
+    *,
+    language: str,
+    references: str = "",
+    score: Sequence[str] = ("bleu",),
+    mecab: bool = False,
 ) -> Verdict:
     """The mean of the sentence scores that `score` names, of nltk_bleu, bleu, chrf and chrf++.
 
@@ -41,6 +49,7 @@ def translation(
     BLEU of one may be below 1.
 
     bleu: sacrebleu's with effective order; of several references it takes the n-grams of all and the nearest length.
+    Japanese and Korean are cut into characters, or with `mecab` into words, as WMT does.
     chrf: chrF2, which RedTrans-Bench uses and the paper seems to call chrF++; chrf++ adds words and word pairs. Of
     several references each takes the one that it scores best.
     nltk_bleu: NLTK's with smoothing method1 over jieba's words, in every language, as RedTrans-Bench's code has it;
@@ -51,7 +60,9 @@ def translation(
     if not golds:
         raise ValueError(f"{record.id}: it has no reference")
     parts: dict[str, float] = {}
-    counts = overlap(*(_words(text, TOKENIZERS.get(language, "13a")) for text in (output, *golds)))
+    counts = overlap(
+        *(_words(text, (MECAB if mecab else TOKENIZERS).get(language, "13a")) for text in (output, *golds))
+    )
     parts["bleu"] = _bleu(*counts, effective_order=True) / 100
     parts |= {f"bleu_hits_{n}": hits for n, hits in enumerate(counts.hits, 1)}
     parts |= {f"bleu_found_{n}": found for n, found in enumerate(counts.found, 1)}
@@ -101,15 +112,8 @@ def _matched(found: Text, gold: Counter[Text], size: int) -> int:
     return sum(min(count, gold[gram]) for gram, count in hits.items())
 
 
-@cache
-def _tokenizer(name: str) -> Callable[[str], str]:
-    from sacrebleu.metrics import BLEU
-
-    return BLEU(tokenize=name).tokenizer
-
-
 def _words(text: str, tokenizer: str) -> tuple[str, ...]:
-    return tuple(_tokenizer(tokenizer)(text.rstrip()).split())
+    return tuple(words_of(tokenizer)(text.rstrip()).split())
 
 
 def _bleu(hits: Any, found: Any, length: float, gold_length: float, *, effective_order: bool) -> float:

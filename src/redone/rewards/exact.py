@@ -40,7 +40,7 @@ def exact(
     def read(text: str) -> Sequence[str]:
         if kind == "text":
             return extract.normalise(text, **rules)
-        items = extract.items(text, separator, **rules)
+        items = extract.items(text, separator, reference=record.answer, **rules)
         return sorted(set(items)) if kind == "set" else items
 
     gold, found = read(record.answer), read(answer)

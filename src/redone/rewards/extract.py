@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -28,6 +28,7 @@ _LEVEL = re.compile(
     r"(?:(?:level|lv|grade|rating|score|等级|级别)\s*[.:]?\s*|第\s*)?([0-9]{1,3})\s*(?:级|档|星|分|stars?)?"
 )
 _WIDE = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}  # , to ，
+_LIST_SIGNS = {",": "、﹐﹑､،", ";": "﹔؛"}
 _PERCENT = re.compile(r"\s*(?:per ?cent|pct)$")
 _MIXED = re.compile(r"([-+]?)([0-9]{1,30})\s+([0-9]{1,30}\s*/\s*[0-9]{1,30})")
 _LARGEST = (2**53 - 1) * 2**971  # the largest double
@@ -61,12 +62,25 @@ def tokens(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
-def items(text: str, separator: str = ",", case: bool = False, **rules: bool) -> list[str]:
-    """The normalised items between separators, empty ones left out; a separator may be written full-width."""
+def items(text: str, separator: str = ",", case: bool = False, reference: str = "", **rules: bool) -> list[str]:
+    """The normalised items between separators, empty ones left out.
+
+    A separator may be written full-width, with no space around it, and a comma or semicolon as the list sign of Chinese
+    (、) or Arabic, unless the reference has that sign inside its items: beside the separator itself.
+    """
     narrow = unicodedata.normalize("NFKC", separator)
+    signs = narrow.strip().translate(_WIDE) + _LIST_SIGNS.get(narrow.strip(), "")
+    if len(_split(reference, {separator, narrow}, rules)) > 1:
+        signs = "".join(sign for sign in signs if sign not in reference)
+    parts = re.split(f"[{re.escape(signs)}]", text) if len(narrow.strip()) == 1 and signs else [text]
+    plain = {separator, narrow, narrow.translate(_WIDE)}
+    pieces = (piece for part in parts for piece in _split(part, plain, rules))
+    return [item for piece in pieces if (item := normalise(piece, case, **rules))]
+
+
+def _split(text: str, separators: Collection[str], rules: Mapping[str, bool]) -> list[str]:
     text = text if rules.get("width") else unicodedata.normalize("NFKC", text)
-    parts = re.split("|".join(map(re.escape, {separator, narrow, narrow.translate(_WIDE)})), text)
-    return [item for part in parts if (item := normalise(part, case, **rules))]
+    return re.split("|".join(map(re.escape, separators)), text)
 
 
 def number(text: str) -> tuple[Fraction, str] | None:

@@ -9,6 +9,8 @@ from redone.records import Record, Verdict
 from redone.rewards import extract
 from redone.rewards.distance import edit_distance
 
+Tokens = Literal["13a", "zh", "char", "ja-mecab", "ko-mecab"]
+
 
 def set_f1(record: Record, answer: str, *, separator: str = ",", none: str = "none") -> Verdict:
     """F1 of the answer's items against the reference's: 2 hits / (predicted + gold), 1 where both are empty.
@@ -18,7 +20,7 @@ def set_f1(record: Record, answer: str, *, separator: str = ",", none: str = "no
     """
 
     def members(text: str) -> set[str]:
-        found = set(extract.items(text, separator))
+        found = set(extract.items(text, separator, reference=record.answer))
         return set() if found == {extract.normalise(none)} else found
 
     gold, found = members(record.answer), members(answer)
@@ -48,12 +50,12 @@ def chrf(record: Record, answer: str, *, word_order: int = 0, at_most: float = 0
     return graded(record, answer, at_most, lambda: metric.sentence_score(answer, [record.answer]).score / 100)
 
 
-def bleu(record: Record, answer: str, *, tokenize: Literal["13a", "zh"] = "13a", at_most: float = 0.0) -> Verdict:
-    """Sentence BLEU of sacrebleu with effective order, divided by 100; "zh" cuts Chinese into characters; 0 where it is
+def bleu(record: Record, answer: str, *, tokenize: Tokens = "13a", at_most: float = 0.0) -> Verdict:
+    """Sentence BLEU of sacrebleu with effective order, divided by 100, over the tokens of `words_of`; 0 where it is
     longer than `at_most` says.
 
     Blind to meaning and to inflection, and coarse on one sentence: a missing 4-gram is smoothed, not averaged out. To
-    "13a" a run of Chinese is one word.
+    "13a" a run of Chinese or Japanese is one word, and a Korean word with its particle.
     """
     metric = _bleu(tokenize)
     return graded(record, answer, at_most, lambda: metric.sentence_score(answer, [record.answer]).score / 100)
@@ -103,4 +105,27 @@ def _chrf(word_order: int) -> Any:
 def _bleu(tokenize: str) -> Any:
     from sacrebleu.metrics import BLEU
 
-    return BLEU(tokenize=tokenize, effective_order=True)
+    metric = BLEU(effective_order=True)
+    metric.tokenizer = words_of(tokenize)
+    return metric
+
+
+@cache
+def words_of(tokenize: str) -> Callable[[str], str]:
+    """sacrebleu's tokenizer of that name: a text with a space between its tokens.
+
+    "13a" for languages with spaces, "zh" cuts Chinese into characters, "char" everything; "ja-mecab" and "ko-mecab" are
+    the words of Japanese, and Korean words and particles, as WMT scores them. Raises ValueError where MeCab or its
+    dictionary is not installed.
+    """
+    from sacrebleu.metrics import BLEU
+
+    try:
+        tokenizer: Callable[[str], str] = BLEU(tokenize=tokenize).tokenizer
+    except RuntimeError:
+        raise ValueError(
+            f"the tokens {tokenize} need MeCab and its dictionary: pip install 'redone[mecab]'; char needs nothing"
+        ) from None
+    if tokenize.endswith("mecab"):
+        return lambda text: tokenizer(text.replace("\0", " "))  # at which it would end the text
+    return tokenizer

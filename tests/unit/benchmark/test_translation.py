@@ -81,6 +81,23 @@ def test_sentence_bleu_and_chrf_equal_sacrebleus(language, output):
         assert 100 * found[name] == pytest.approx(wanted, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("language", "gold", "output"),
+    [
+        ("ja", JA, JA[:10]),
+        ("ja", JA, "風が強い"),
+        ("ko", "새로 생긴 카페에 갔어요.", "새 카페에 갔다."),
+        ("zh", ZH, ZH[:8]),
+    ],
+)
+def test_a_reading_may_ask_for_the_words_of_japanese_and_korean(language, gold, output):
+    tokens = {"ja": "ja-mecab", "ko": "ko-mecab", "zh": "zh"}[language]
+    wanted = BLEU(tokenize=tokens, effective_order=True).sentence_score(output, [gold]).score
+    found = parts(gold, output, language, mecab=True)["bleu"]
+    assert 100 * found == pytest.approx(wanted, abs=1e-9)
+    assert (found == parts(gold, output, language)["bleu"]) == (language == "zh")
+
+
 @pytest.mark.parametrize(("language", "output"), CASES)
 def test_the_published_bleu_equals_nltks_over_jiebas_words_in_every_language(language, output):
     words, gold = list(jieba.cut(output)), list(jieba.cut(GOLDS[language]))

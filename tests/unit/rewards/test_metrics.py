@@ -1,12 +1,18 @@
 import random
+import tomllib
 from functools import cache
+from pathlib import Path
+from typing import get_args
 
 import pytest
 import sacrebleu
 
 from redone.records import Record
 from redone.rewards.distance import edit_distance
-from redone.rewards.metrics import anls, bleu, chrf, set_f1, token_f1
+from redone.rewards.exact import exact
+from redone.rewards.metrics import Tokens, anls, bleu, chrf, set_f1, token_f1, words_of
+
+CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "data.toml").read_text(encoding="utf-8"))
 
 
 def record(answer):
@@ -33,6 +39,17 @@ def test_set_f1_by_hand(gold, answer, score, hits, predicted, wanted):
     verdict = set_f1(record(gold), answer)
     assert verdict.score == pytest.approx(score)
     assert [verdict.parts[name] for name in ("hits", "predicted", "gold")] == [hits, predicted, wanted]
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["what"]) for case in CASES["lists"]])
+def test_lists_are_split_at_the_signs_of_every_script(case):
+    separator, counts = case.get("separator", ","), case["counts"]
+    parts = set_f1(record(case["gold"]), case["answer"], separator=separator).parts
+    assert [parts[name] for name in ("hits", "predicted", "gold")] == counts
+    right = len(set(counts)) == 1
+    assert exact(record(case["gold"]), case["answer"], kind="set", separator=separator).score == right
+    assert exact(record(case["gold"]), case["answer"], kind="set", separator=separator, width=True).score == right
+    assert set_f1(record(case["gold"]), case["gold"], separator=separator).score == 1
 
 
 def test_set_f1_takes_its_separator_and_its_word_for_nothing():
@@ -91,6 +108,8 @@ def test_the_edit_distance_is_that_of_the_plain_recursion():
 
 PAIRS = [
     ("the tea is not good today", "the tea is good"),
+    ("昨日は友達と新しい喫茶店へ行きました。", "昨日、友達と新しいカフェに行った。"),
+    ("어제 친구와 새로 생긴 카페에 갔어요.", "어제 친구랑 새 카페에 갔다."),
     ("the tea is not good today", "today the good tea, it is not"),
     ("this cafe is so cool", "it is a very nice place"),
     ("我爱很酷的咖啡", "我爱咖啡"),
@@ -105,9 +124,37 @@ def test_chrf_and_bleu_are_those_of_sacrebleu(gold, answer):
 
     assert chrf(record(gold), answer).score == theirs(sacrebleu.sentence_chrf)
     assert chrf(record(gold), answer, word_order=2).score == theirs(sacrebleu.sentence_chrf, word_order=2)
-    for tokenize in ("13a", "zh"):
+    for tokenize in get_args(Tokens):
         expected = theirs(sacrebleu.sentence_bleu, tokenize=tokenize, use_effective_order=True)
         assert bleu(record(gold), answer, tokenize=tokenize).score == expected
+
+
+def test_bleu_over_the_words_of_japanese_and_korean_by_hand():
+    # 私|は|猫|が|好き|です|。: of 7, 6, 5, 4 n-grams one, two, three, three hold the animal
+    ja = (6 / 7 * 4 / 6 * 2 / 5 * 1 / 4) ** (1 / 4)
+    assert bleu(record("私は犬が好きです。"), "私は猫が好きです。", tokenize="ja-mecab").score == pytest.approx(ja)
+    # 나|는|고양이|를|좋아한다|.: and no 4-gram, which counts half
+    ko = (5 / 6 * 3 / 5 * 1 / 4 * 1 / 6) ** (1 / 4)
+    assert bleu(
+        record("나는 강아지를 좋아한다."), "나는 고양이를 좋아한다.", tokenize="ko-mecab"
+    ).score == pytest.approx(ko)
+    # nine characters: of 9, 8, 7, 6 n-grams one, two, three, three hold it
+    char = (8 / 9 * 6 / 8 * 4 / 7 * 3 / 6) ** (1 / 4)
+    assert bleu(record("私は犬が好きです。"), "私は猫が好きです。", tokenize="char").score == pytest.approx(char)
+
+
+@pytest.mark.parametrize("tokenize", ["ja-mecab", "ko-mecab"])
+def test_a_nul_hides_nothing_from_the_words_of_a_language(tokenize):
+    gold = "私は犬が好き 나는 강아지를"
+    assert bleu(record(gold), gold, tokenize=tokenize).score == 1
+    assert bleu(record(gold), f"{gold}\0 {gold} {gold}", tokenize=tokenize).score < 0.6
+
+
+def test_words_without_their_dictionary_are_refused_with_what_to_install(monkeypatch):
+    for name in ("ja", "ko"):
+        monkeypatch.setattr(f"sacrebleu.tokenizers.tokenizer_{name}_mecab.MeCab", None)
+        with pytest.raises(ValueError, match=rf"the tokens {name}-mecab need MeCab .*: pip install 'redone\[mecab\]'"):
+            words_of.__wrapped__(f"{name}-mecab")
 
 
 def test_chrf_and_bleu_by_hand():
