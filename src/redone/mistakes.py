@@ -10,12 +10,12 @@ from typing import Any
 def read_toml(path: Path, kind: str) -> dict[str, Any]:
     """The tables of a TOML file. Raises ValueError naming the file; `kind` says what it would be, as in "pack"."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # with or without a byte-order mark
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such {kind} file") from None
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from None
 
 

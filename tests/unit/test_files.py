@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from redone.files import loads, numbered_jsonl, read_json
+from redone.mistakes import read_toml
 from redone.records import Record
 from redone.rewards import REWARDS
 
@@ -86,3 +87,24 @@ def test_numbers_are_read_as_json_reads_them():
     assert type(loads("1.0")) is float
     assert loads('{"a": true}')["a"] is True
     assert loads('"1\\u0032"') == "12"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b'\xef\xbb\xbfname = "a"\r\n', ""),
+        ('name = "a"\n'.encode("utf-16"), "not a TOML file: "),
+        (b"name = " + b"[" * 20_000, "not a TOML file: "),
+        (b"name = " + b"9" * 5_000, "not a TOML file: "),
+        (b'name = "a"\nname = "b"\n', "not a TOML file: Cannot overwrite a value"),
+        (b'name = "\\ud83d"\n', "not a TOML file: "),
+    ],
+)
+def test_a_file_of_settings_is_read_or_named(data, said, tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_bytes(data)
+    if not said:
+        assert read_toml(path, "pack") == {"name": "a"}
+        return
+    with pytest.raises(ValueError, match=rf"run\.toml: {said}"):
+        read_toml(path, "pack")

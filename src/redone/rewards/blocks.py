@@ -19,6 +19,8 @@ _LANGUAGE = re.compile(r"[\s{.]*([a-z]*)")
 _PYTHON = frozenset("python py pycon ipython".split())
 _PROMPT = re.compile(r"\s*(?:>>>|\.\.\.)(?: |$)")
 _MOST_CLOSINGS = 6  # fences that the strings of one block may hold
+_PARAGRAPH = re.compile(r"\n[ \t]*\n(?=\S)")
+_MOST_PARAGRAPHS = 10  # of prose behind code
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _BUILT_IN = frozenset(dir(builtins))
 _WRITES, _READS = frozenset({"print", "write", "writelines"}), frozenset({"input", "stdin", "open", "fileinput"})
@@ -191,7 +193,8 @@ def _blocks(text: str) -> list[Block]:
 
     As in Markdown, but a fence may be indented at will, one that says Python and one that closes may end a line, one
     with an info string opens a block even where one is open, and the last block needs no closing. A fence inside a
-    string of a block, such as an example in its docstring, closes nothing.
+    string of a block, such as an example in its docstring, closes nothing. A block that is left open ends before the
+    prose.
     """
     lines = _LINE_END.split(text)
     fences = [(place, fence) for place, line in enumerate(lines) if (fence := _FENCE.fullmatch(line))]
@@ -205,9 +208,17 @@ def _blocks(text: str) -> list[Block]:
         whole = (end for end in ends if not _breaks_a_string(_between(lines, place, opening, *end)))
         end, closing = next(whole, ends[0])
         code = _between(lines, place, opening, end, closing)
+        closed = closing is not None and not closing["info"].strip()
+        code = code if closed else _without_prose(code)
         blocks += [Block(code, _rank(opening["info"]))] if code.strip() else []
-        after = end + (closing is not None and not closing["info"].strip())
+        after = end + closed
     return blocks[-MOST_BLOCKS:]
+
+
+def _without_prose(code: str) -> str:
+    """The code without its last paragraphs, as many as are no Python and not indented; all, where none is Python."""
+    ends = [len(code), *(match.start() for match in reversed(list(_PARAGRAPH.finditer(code))))][:_MOST_PARAGRAPHS]
+    return next((code[:end] for end in ends if parsed(textwrap.dedent(code[:end]))), code)
 
 
 def _rank(info: str) -> int:

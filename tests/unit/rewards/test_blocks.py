@@ -98,6 +98,8 @@ MONSTERS = {
     "digits": "```python\nf = " + "9" * 5_000 + "\n```",
     "half a surrogate pair": "```python\nf = '\ud83d'\n```",
     "a NUL": "```python\nf = '\0'\n```",
+    "paragraphs": "```python\n" + "a b\n\n" * (LONGEST // 6),
+    "blank lines": "```python\n" + "\n" * (LONGEST - 12) + "a b",
     "margins": "> " * 9_000 + "```python\n1\n```",
     "numbers that open lists": "1" * LONGEST + "```",
 }
