@@ -4,8 +4,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 
-from redone.algo.dapo import overlong_cache
-from redone.data.encode import Encoder
 from redone.data.load import SPLITS, Dataset
 from redone.mistakes import nearest
 from redone.records import Record, Task, Verdict
@@ -33,7 +31,7 @@ def check_rewards(
             notes.append(f"{name}: a judge decides, so its reference answers were not checked")
             advance(1)
             continue
-        gold = _all(dataset, name)
+        gold = every(dataset, name)
         verdicts = score_all([Asked(record, [(record.gold_text, True)]) for record in gold])
         bad = {r.id: flaw for r, [verdict] in zip(gold, verdicts) if (flaw := _gold_flaw(r, verdict))}
         if bad and task.on_bad_gold == "drop":
@@ -47,7 +45,7 @@ def check_rewards(
     if refused:
         raise ValueError(
             f"{len(refused)} reference answers do not score 1 under their own reward; mend them, or set "
-            f'on_bad_gold = "drop" in their task:\n{_listed(refused)}'
+            f'on_bad_gold = "drop" in their task:\n{listed(refused)}'
         )
     return replace(dataset, records=records), notes
 
@@ -102,39 +100,12 @@ def _gold_flaw(record: Record, verdict: Verdict) -> str:
     return f"{record.source} ({record.id}): {record.answer!r} scores {verdict.score:g}: {why}"
 
 
-def check_lengths(
-    dataset: Dataset, encoder: Encoder, max_context: int, advance: Callable[[int], None] = lambda tasks: None
-) -> None:
-    """Raises ValueError naming records whose prompt does not fit the context, or whose reference answer does not
-    fit the budget or lies in the zone that the overlong penalty punishes."""
-    problems: list[str] = []
-    for name, task in dataset.tasks.items():
-        room = max_context - task.budget
-        most = task.budget - overlong_cache(task.budget)
-        records = _all(dataset, name)
-        targets = [encoder.target_text(r, task) for r in records]
-        answers = encoder.tokenizer(targets, add_special_tokens=False)["input_ids"]
-        advance(1)
-        for record, prompt, answer in zip(records, encoder.prompts(records, dataset.tasks), answers):
-            if len(prompt) > room:
-                problems.append(
-                    f"{record.source} ({record.id}): the prompt's {len(prompt)} tokens and the answer's budget of "
-                    f"{task.budget} exceed the context of {max_context}; shorten the record, or raise "
-                    "model.max_context as far as the model goes"
-                )
-            if len(answer) + 1 > most:
-                problems.append(
-                    f"{record.source} ({record.id}): the reference answer has {len(answer) + 1} tokens with its end, "
-                    f"but task {name} rewards at most {most} in full; raise its budget of {task.budget}"
-                )
-    if problems:
-        raise ValueError(f"{len(problems)} records do not fit:\n{_listed(problems)}")
-
-
-def _all(dataset: Dataset, task: str) -> list[Record]:
+def every(dataset: Dataset, task: str) -> list[Record]:
+    """The task's records of all splits."""
     return [record for split in SPLITS for record in dataset.records[task][split]]
 
 
-def _listed(lines: Sequence[str]) -> str:
+def listed(lines: Sequence[str]) -> str:
+    """The first of them, a line each, and how many more there are."""
     more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
     return "\n".join(f"  {line}" for line in [*lines[:_SHOWN], *more])

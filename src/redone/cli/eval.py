@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from redone.config import RunConfig
     from redone.data.encode import Encoder
     from redone.measure.ask import Answerer
+    from redone.measure.benchmarks import Prepared
     from redone.model.places import Place
     from redone.model.policy import Policy
     from redone.run.log import Log
@@ -119,8 +120,8 @@ def on_benchmarks(options: Options, log: Log) -> int:
     found = prepared(names, data, log, options.limit)
     suites = asked_for(names, data, log)[1]
     place = None if options.base_url else place_of(options)
-    load = loader(options, place)
     same_settings(options, place, options.seed or 0, {b.benchmark.name: fingerprint(b.records) for b in found})
+    load = loader(options, place, place and encoder_of(options, place, found, log))
     scores: dict[str, dict[str, Any]] = {}
     for one in found:
         ids = [record.id for mine in one.records.values() for record in mine]
@@ -157,7 +158,8 @@ def of_tasks(options: Options, log: Log) -> int:
     config = options.resolve()
     place = None if options.base_url else place_of(options)
     packs = prepare.read_packs(config)
-    reader = None if place is None else prepare.reader_of(config, options.model_folder, place.folder)
+    most = config.model.max_context
+    reader = None if place is None else prepare.reader_of(options.model_folder, place.folder, most)
     dataset, _ = prepare.read_dataset(config, packs, log, reader)
     split: Any = options.split or "eval"
     first = first_of_each_task(dataset, split, config.eval.records)
@@ -165,7 +167,7 @@ def of_tasks(options: Options, log: Log) -> int:
     records = [record for mine in subsets.values() for record in mine]
     same_settings(options, place, config.seed, {TASKS: fingerprint(subsets, dataset.tasks)})
     seed = derive_seed(config.seed, split)
-    load = loader(options, place, config)
+    load = loader(options, place, reader and reader[0], config)
     with prepare.scoring(config, dataset.tasks, prepare.judge_of(config, options.out, log)) as score_all:
         table = measure_tasks(
             answerer(options, load, seed, config.eval.rows, log),
@@ -192,25 +194,38 @@ def place_of(options: Options) -> Place:
     return model_place(options.model_folder)
 
 
-def loader(options: Options, place: Place | None, config: RunConfig | None = None) -> Callable[[], Loaded]:
+def encoder_of(options: Options, place: Place, benchmarks: Sequence[Prepared], log: Log) -> Encoder:
+    """How the model reads texts, which was tried on all that it will be asked."""
+    from redone.cli import prepare
+
+    encoder, _ = prepare.reader_of(options.model_folder, place.folder, 0)
+    if encoder.note:
+        log.line(encoder.note)
+    prepare.check_questions(benchmarks, encoder, log, options.think or 0, options.likelihood)
+    return encoder
+
+
+def loader(
+    options: Options, place: Place | None, encoder: Encoder | None, config: RunConfig | None = None
+) -> Callable[[], Loaded]:
     """Loads the model, once; of a configuration's tasks as the configuration says."""
 
     @cache
     def loaded() -> Loaded:
         import torch
 
-        from redone.data.encode import Encoder
         from redone.model.places import load, loading
         from redone.run.log import quiet_transformers
 
         assert place is not None
+        assert encoder is not None
         torch.set_num_threads((config and config.threads) or os.cpu_count() or 1)
         asked = config.device if config else "auto"
         device = "cuda" if asked == "auto" and torch.cuda.is_available() else "cpu" if asked == "auto" else asked
         dtype = config.model.dtype if config else "bfloat16" if device == "cuda" else "float32"
         quiet_transformers()
         with loading(options.model_folder):
-            return load(place, dtype, device), Encoder.load(place.folder)
+            return load(place, dtype, device), encoder
 
     return loaded
 

@@ -78,7 +78,7 @@ def check(config: RunConfig, log: Log) -> Checked:
 
     base = model_path(config.model.path)
     packs = read_packs(config)
-    reader = reader_of(config, config.model.path, base)
+    reader = reader_of(config.model.path, base, config.model.max_context)
     dataset, notes = read_dataset(config, packs, log, reader)
     benchmarks = []
     if config.eval.benchmarks:
@@ -86,26 +86,44 @@ def check(config: RunConfig, log: Log) -> Checked:
 
         root = Path(config.data.root) if config.data.root else None
         benchmarks = prepared(config.eval.benchmarks, root, log, config.eval.benchmark_items)
+        notes = [*notes, *check_questions(benchmarks, reader[0], log)]
     return Checked(dataset, notes, base, *reader, benchmarks)
+
+
+def check_questions(
+    benchmarks: Sequence[Prepared], encoder: Encoder, log: Log, think: int = 0, likelihood: bool = False
+) -> list[str]:
+    """What a person should know of the benchmarks' prompts, logged. Raises ValueError naming those that the model
+    cannot be asked."""
+    from redone.checks.texts import check_prompts
+    from redone.measure.benchmarks import questions
+
+    notes = []
+    for one in benchmarks:
+        notes += check_prompts(questions(one, think, likelihood), encoder, one.benchmark.name)
+    for note in notes:
+        log.line(note)
+    return notes
 
 
 Reader = tuple["Encoder", int]  # how a model reads texts, and tokens that it has room for
 
 
-def reader_of(config: RunConfig, name: str, folder: Path) -> Reader:
-    """Raises ValueError naming the model where its files are missing or broken."""
+def reader_of(name: str, folder: Path, most: int) -> Reader:
+    """most: tokens of context that are asked for. Raises ValueError naming the model where its files are missing or
+    broken, or where its chat template or end token is not what it can be asked or taught with."""
     from transformers import AutoConfig
 
-    from redone.data.encode import Encoder
+    from redone.data.encode import Encoder, read_tokenizer
     from redone.model.places import loading
     from redone.run.log import quiet_transformers
 
     quiet_transformers()
     with loading(name):
-        architecture = AutoConfig.from_pretrained(folder)
-        encoder = Encoder.load(folder)
-    own = getattr(architecture.get_text_config(), "max_position_embeddings", None) or config.model.max_context
-    return encoder, min(config.model.max_context, own)
+        size = AutoConfig.from_pretrained(folder).get_text_config()
+        read = read_tokenizer(folder)
+    own = getattr(size, "max_position_embeddings", None) or most
+    return Encoder(*read, size.vocab_size), min(most, own)
 
 
 def read_dataset(
@@ -114,6 +132,7 @@ def read_dataset(
     """The packs' tasks and records, checked, and what a person should know of them. reader: None where nothing here
     reads the texts, so that no lengths are known. Raises ValueError with what is wrong and what to do."""
     from redone.checks import check as checks
+    from redone.checks.texts import check_texts
     from redone.data.load import build
 
     passes = (2 if reader is None else 3) * sum(len(pack.tasks) for pack in packs)
@@ -127,8 +146,9 @@ def read_dataset(
         checks.check_judge(dataset.tasks, config.judge.base_url, config.judge.model)
         with scoring(config, dataset.tasks) as score_all:
             dataset, notes = checks.check_rewards(dataset, score_all, bar.advance)
-        if reader is not None:
-            checks.check_lengths(dataset, *reader, bar.advance)
+            if reader is not None:
+                spelled = check_texts(dataset, *reader, score_all, bar.advance)
+                notes = [*([reader[0].note] if reader[0].note else []), *notes, *spelled]
     if dataset.overlap:
         counts = ", ".join(f"{name} {count}" for name, count in dataset.overlap.items())
         notes = [f"train and probe records left out because a benchmark holds their text: {counts}", *notes]
@@ -263,6 +283,7 @@ def manifest(config: RunConfig, checked: Checked, policy: Any, device: str) -> d
         "packed_engine": policy.packed,
         "engine_note": policy.note,
         "max_context": checked.max_context,
+        "end": checked.encoder.tokenizer.convert_ids_to_tokens(checked.encoder.end),
         "judge": "embedded",
         "data": checked.dataset.fingerprint(),
         "data_notes": checked.notes,

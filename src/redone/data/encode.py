@@ -1,16 +1,26 @@
 """Between text and tokens: prompts through the model's own chat template, targets, decoded answers."""
 
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from redone.data.chat import ASK, Chat, Messages, frame_of
+from redone.data.ends import ends_of
 from redone.records import Prompt, Record, Task
-from redone.thinking import CLOSE, OPEN
+from redone.thinking import CLOSE, OPEN, split_thinking
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-_ASK = ({"role": "user", "content": "question"},)
+
+class Asked(NamedTuple):
+    """A prompt as the model is asked it."""
+
+    messages: Messages
+    think: bool
+    text: str
 
 
 class Encoder:
@@ -18,58 +28,89 @@ class Encoder:
 
     Thinking is switched per task by the template's `enable_thinking`, where it has one (Qwen3). A target decodes to a
     text of which rewards read exactly the reference answer, also where the prompt itself ends with the opening tag.
+    What a message or an answer spells stays text, also where it spells a control token.
+
+    eos_ids: end tokens that the generation config names. rows: of the model's embedding, where they are known. Raises
+    ValueError where the template or the end token is not what a model can be asked or taught with.
     """
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerBase", eos_ids: Sequence[int] = ()) -> None:
+    def __init__(
+        self, tokenizer: "PreTrainedTokenizerBase", eos_ids: Sequence[int] = (), rows: int | None = None
+    ) -> None:
         self.tokenizer: Any = tokenizer
-        if tokenizer.eos_token_id is None:
-            raise ValueError(f"{tokenizer.name_or_path}: the tokenizer has no end-of-sequence token")
-        self.eos_ids = frozenset((tokenizer.eos_token_id, *eos_ids))
-        added = tokenizer.added_tokens_decoder.items()
-        self.unseen = self.eos_ids | {i for i, token in added if token.special and token.content not in (OPEN, CLOSE)}
-        self.opened = {think: self._render(_ASK, think).rstrip().endswith(OPEN) for think in (False, True)}
-        self.frame = self._frame()
+        self.rows = rows
+        self.chat = Chat(tokenizer)
+        self.end, self.eos_ids, self.note = ends_of(tokenizer, self.chat.after_answer(), eos_ids)
+        self._within([*self.eos_ids, *([] if tokenizer.pad_token_id is None else [tokenizer.pad_token_id])])
+        added = tokenizer.added_tokens_decoder
+        special = {i for i, token in added.items() if token.special and token.content not in (OPEN, CLOSE)}
+        self.unseen = self.eos_ids | special
+        spelled = {added[i].content for i in self.unseen if i in added and added[i].content.strip()}
+        self.control = re.compile("|".join(map(re.escape, sorted(spelled, key=len, reverse=True))) or "(?!)")
+        self.opened = {think: self.chat.written(ASK, think).rstrip().endswith(OPEN) for think in (False, True)}
+        self.frame = frame_of(self.chat, self.opened[True], self.control)
+        own = sorted({OPEN, CLOSE, *self.frame} - {""}, key=len, reverse=True)
+        self.own = re.compile(f"({'|'.join(map(re.escape, own))})")  # what a target has around rationale and answer
 
     @classmethod
-    def load(cls, path: str | Path) -> "Encoder":
+    def load(cls, path: str | Path, rows: int | None = None) -> "Encoder":
         """The tokenizer of a model folder or hub id, with every end token its generation config names."""
-        from transformers import AutoTokenizer, GenerationConfig
-
-        tokenizer = AutoTokenizer.from_pretrained(path)
-        try:
-            named = GenerationConfig.from_pretrained(path).eos_token_id
-        except OSError:  # the folder has none
-            named = None
-        return cls(tokenizer, [named] if isinstance(named, int) else named or [])
+        return cls(*read_tokenizer(path), rows)
 
     @property
     def chats(self) -> bool:
-        return self.tokenizer.chat_template is not None
+        return self.chat.there
+
+    def save(self, folder: Path) -> None:
+        """Leave the tokenizer in a model's folder, whose generation config then names the end token that is taught."""
+        self.tokenizer.save_pretrained(folder)
+        path = folder / "generation_config.json"
+        settings = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        named = settings.get("eos_token_id")
+        named = [] if named is None else [named] if isinstance(named, int) else named
+        if self.end not in named:
+            settings["eos_token_id"] = [self.end, *named] if named else self.end
+            path.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
     def prompt_text(self, record: Record, task: Task) -> str:
-        return self._render(record.messages, task.think)
+        return self.chat.text(record.messages, task.think)
 
     def prompts(self, records: Sequence[Record], tasks: Mapping[str, Task]) -> list[tuple[int, ...]]:
         """Token ids of each record's prompt, ready for the answer."""
-        return self._ids([self.prompt_text(record, tasks[record.task]) for record in records])
+        return self.ids([self.asked(record.messages, tasks[record.task].think) for record in records])
 
-    def prompt(self, messages: Sequence[Mapping[str, Any]], think: bool) -> tuple[int, ...]:
-        [ids] = self._ids([self._render(messages, think)])
+    def prompt(self, messages: Messages, think: bool) -> tuple[int, ...]:
+        [ids] = self.ids([self.asked(messages, think)])
         return ids
 
     def encode(self, prompts: Sequence[Prompt]) -> list[tuple[int, ...]]:
-        """Token ids of each prompt, ready for the answer."""
-        texts = []
+        """Token ids of each prompt, ready for the answer. Raises ValueError naming one that a model cannot be asked."""
+        asked = []
         for prompt in prompts:
-            text = self._render(prompt.messages, prompt.think)
-            texts.append(text if self.chats or not prompt.go_on else text.removesuffix("\n"))
-        return self._ids(texts)
+            try:
+                one = self.asked(prompt.messages, prompt.think)
+            except ValueError as error:
+                raise ValueError(f"{prompt.key}: {error}") from None
+            goes_on = prompt.go_on and not self.chats
+            asked.append(one._replace(text=one.text.removesuffix("\n")) if goes_on else one)
+        return self.ids(asked)
 
-    def _ids(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
-        if not texts:
-            return []
-        special = not self.chats  # a template writes its own
-        return [tuple(ids) for ids in self.tokenizer(list(texts), add_special_tokens=special)["input_ids"]]
+    def asked(self, messages: Messages, think: bool) -> Asked:
+        """Raises ValueError where the template does not bring every message into the prompt."""
+        return Asked(messages, think, self.chat.text(messages, think))
+
+    def spells(self, messages: Messages) -> bool:
+        """Whether a message spells a control token."""
+        return any(self.control.search(message["content"]) for message in messages)
+
+    def ids(self, prompts: Sequence[Asked]) -> list[tuple[int, ...]]:
+        """Token ids of each prompt, ready for the answer."""
+        apart = [self.spells(one.messages) for one in prompts]
+        plain = iter(self._plain([one.text for one, alone in zip(prompts, apart) if not alone], special=not self.chats))
+        return [
+            tuple(self._within(self.chat.ids(one.messages, one.think, one.text))) if alone else next(plain)
+            for one, alone in zip(prompts, apart)
+        ]
 
     def target_text(self, record: Record, task: Task) -> str:
         """What the model should write after the prompt, without the end token: rationale and reference answer."""
@@ -80,41 +121,89 @@ class Encoder:
 
     def written(self, answer: str, rationale: str | None = None) -> str:
         """What the model writes after a prompt to give this answer, thinking this first where there is a rationale."""
-        before, between = self.frame
+        lead, before, between = self.frame
         if rationale is not None:
             return f"{before}{rationale}{between}{answer}"
-        return f"{between}{answer}" if self.opened[False] else answer  # a model that always thinks
+        return f"{between}{answer}" if self.opened[False] else f"{lead}{answer}"  # a model that always thinks
 
     def rewritten(self, text: str, think: bool) -> str:
         """What the model writes after a prompt so that it decodes to the text, which brings its own thinking part."""
+        if self.frame.lead and self.frame.lead not in text:
+            thinking, answer = split_thinking(text)
+            return self.written(answer or "", thinking if CLOSE in text else None)
         return text.removeprefix(OPEN) if self.opened[think] else text
 
     def ended(self, text: str) -> tuple[int, ...]:
         """Token ids of what the model writes, with the end token."""
-        return (*self.tokenizer(text, add_special_tokens=False)["input_ids"], self.tokenizer.eos_token_id)
+        [ids] = self.answers([text])
+        return ids
+
+    def answers(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """`ended` of each text."""
+        apart = [
+            any(self.control.search(part) for part in self.own.split(text)[::2]) if self.control.search(text) else False
+            for text in texts
+        ]
+        plain = iter(self._plain([text for text, alone in zip(texts, apart) if not alone], special=False))
+        return [(*(self._spelled(text) if alone else next(plain)), self.end) for text, alone in zip(texts, apart)]
 
     def decode(self, tokens: Sequence[int], think: bool) -> str:
-        """The answer's text, with a thinking tag that the prompt had opened put back."""
-        kept = [token for token in tokens if token not in self.unseen]
-        text = self.tokenizer.decode(kept, clean_up_tokenization_spaces=False)
+        """The answer's text, with a thinking tag that the prompt had opened put back. What a model writes before its
+        `lead` is its thinking."""
+        if self.frame.lead:
+            return self._decode_led(tuple(tokens))
+        text = self._text(tokens)
         return f"{OPEN}{text}" if self.opened[think] else text
 
-    def _render(self, messages: Sequence[Mapping[str, Any]], think: bool, ask: bool = True) -> str:
-        if not self.chats:
-            return "\n".join(message["content"] for message in messages) + "\n"
-        return self.tokenizer.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=ask, enable_thinking=think
-        )
+    def _decode_led(self, tokens: tuple[int, ...]) -> str:
+        lead, before, between = (self._plain([text], special=False)[0] for text in self.frame)
+        starts = [i for i in range(len(tokens) - len(lead) + 1) if tokens[i : i + len(lead)] == lead]
+        if not starts:
+            return f"{OPEN}{self._text(tokens)}"
+        thought, answer = tokens[: starts[-1] + len(lead)], self._text(tokens[starts[-1] + len(lead) :])
+        known = thought[: len(before)] == before and thought[-len(between) :] == between
+        thinking = self._text(thought[len(before) : -len(between)] if known else thought[: -len(lead)])
+        return f"{OPEN}{thinking}{CLOSE}{answer}" if known or thinking else answer
 
-    def _frame(self) -> tuple[str, str]:
-        """What the template writes before a rationale, after the prompt, and between it and the answer; plain tags
-        where it knows no rationale, or writes it in tags that rewards do not read."""
-        plain = ("" if self.opened[True] else OPEN, CLOSE)
-        if not self.chats:
-            return plain
-        reply = {"role": "assistant", "content": "[answer]", "reasoning_content": "[rationale]"}
-        prompt, whole = self._render(_ASK, True), self._render([*_ASK, reply], True, ask=False)
-        before, found, rest = whole.removeprefix(prompt).partition("[rationale]")
-        between, answered, _ = rest.partition("[answer]")
-        known = whole.startswith(prompt) and found and answered and CLOSE in between
-        return (before, between) if known else plain
+    def _text(self, tokens: Iterable[int]) -> str:
+        kept = [token for token in tokens if token not in self.unseen]
+        return self.tokenizer.decode(kept, clean_up_tokenization_spaces=False)
+
+    def _plain(self, texts: Sequence[str], special: bool) -> list[tuple[int, ...]]:
+        """Token ids of texts whose control tokens are meant; special: with those that begin a text, which a template
+        writes itself."""
+        if not texts:
+            return []
+        return [
+            tuple(self._within(ids)) for ids in self.tokenizer(list(texts), add_special_tokens=special)["input_ids"]
+        ]
+
+    def _spelled(self, text: str) -> list[int]:
+        """Token ids of a target in which only what stands around rationale and answer is control."""
+        ids: list[int] = []
+        for place, part in enumerate(self.own.split(text)):
+            literal = place % 2 == 0
+            ids += self.tokenizer(part, add_special_tokens=False, split_special_tokens=literal)["input_ids"]
+        return self._within(ids)
+
+    def _within(self, ids: list[int]) -> list[int]:
+        """The ids. Raises ValueError where one has no row in the model's embedding."""
+        if self.rows is not None and ids and max(ids) >= self.rows:
+            token = self.tokenizer.convert_ids_to_tokens(max(ids))
+            raise ValueError(
+                f"{self.chat.name}: the token {token!r} has number {max(ids)}, but the model's embedding has "
+                f"{self.rows} rows; take the tokenizer that belongs to the weights, or resize the embedding"
+            )
+        return ids
+
+
+def read_tokenizer(path: str | Path) -> "tuple[PreTrainedTokenizerBase, list[int]]":
+    """The tokenizer of a model folder or hub id, and the end tokens that its generation config names."""
+    from transformers import AutoTokenizer, GenerationConfig
+
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    try:
+        named = GenerationConfig.from_pretrained(path).eos_token_id
+    except OSError:  # the folder has none
+        named = None
+    return tokenizer, [named] if isinstance(named, int) else named or []

@@ -67,11 +67,7 @@ def measure_benchmark(
     that have choices are not generated.
     """
     benchmark = one.benchmark
-    prompts = [
-        question(subset, record, think, likelihood)
-        for name, subset in benchmark.subsets.items()
-        for record in one.records[name]
-    ]
+    prompts = questions(one, think, likelihood)
     lines = ask(answerer, prompts, folder / "predictions.jsonl", log=log, label=benchmark.title)
     outputs = {prompt.key: list(map(output_of, mine)) for prompt, mine in zip(prompts, lines)}
     [found], items = score_all([benchmark], {benchmark.name: one.records}, outputs, log)
@@ -79,6 +75,15 @@ def measure_benchmark(
     write_jsonl(folder / "items.jsonl", items)
     write_json(folder / "scores.json", scores)
     return scores
+
+
+def questions(one: Prepared, think: int = 0, likelihood: bool = False) -> list[Prompt]:
+    """What a model is asked, as `measure_benchmark` has it."""
+    return [
+        question(subset, record, think, likelihood)
+        for name, subset in one.benchmark.subsets.items()
+        for record in one.records[name]
+    ]
 
 
 def question(subset: Subset, record: Record, think: int, likelihood: bool) -> Prompt:

@@ -63,7 +63,7 @@ class Lab:
     def finish(self, store: Store, learner: Learner, seconds: float) -> None:
         """Leave the stage's model as a Hugging Face folder, and then mark the stage as done."""
         learner.save(store.folder / "model")
-        self.encoder.tokenizer.save_pretrained(store.folder / "model")
+        self.encoder.save(store.folder / "model")
         store.finish(seconds)
 
     @contextmanager

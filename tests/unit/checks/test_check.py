@@ -3,8 +3,7 @@ from dataclasses import replace
 import pytest
 
 from redone.checks import check
-from redone.checks.check import check_judge, check_lengths, check_options, check_sandbox
-from redone.data.encode import Encoder
+from redone.checks.check import check_judge, check_options, check_sandbox
 from redone.data.load import SPLITS, Dataset
 from redone.records import Record, Task
 from redone.run.scoring import Scorer, in_process
@@ -145,56 +144,6 @@ def test_a_regex_that_is_malformed_is_refused_by_name():
     rules = [{"rule": "regex", "pattern": "(a+"}]
     given = dataset((task, [record(task, 0, "a", fields={"rules": rules})]))
     assert "  title.train.jsonl:1: title/train/0: the regex '(a+' is malformed: " in refusal(check_rewards, given)
-
-
-# Lengths: every byte is a token, and so are <|user|>, <|assistant|>, <think>, </think> and the end
-
-
-@pytest.fixture(scope="module")
-def encoder(make_tokenizer):
-    return Encoder(make_tokenizer())
-
-
-def test_a_prompt_fits_where_it_leaves_room_for_the_answers_budget(encoder):
-    given = dataset((WORD, [record(WORD, 0, "tea", prompt="x" * 40)]))
-    check_lengths(given, encoder, 2 + 40 + 8)
-    message = refusal(check_lengths, given, encoder, 2 + 40 + 8 - 1)
-    assert message.splitlines()[0] == "1 records do not fit:"
-    assert "word.train.jsonl:1 (word/train/0): the prompt's 42 tokens and the answer's budget of 8 " in message
-    assert "context of 49" in message
-
-
-def test_an_answer_fits_where_its_budget_holds_its_end_too(encoder):
-    check_lengths(dataset((WORD, ["x" * 7])), encoder, 100)
-    message = refusal(check_lengths, dataset((WORD, ["x" * 8])), encoder, 100)
-    assert "has 9 tokens with its end" in message
-    assert "raise its budget of 8" in message
-
-
-def test_an_answer_may_not_lie_where_the_overlong_penalty_begins(encoder):
-    task = replace(WORD, budget=40)  # the last quarter is penalised
-    check_lengths(dataset((task, ["x" * 29])), encoder, 100)
-    message = refusal(check_lengths, dataset((task, ["x" * 30])), encoder, 100)
-    assert "rewards at most 30 in full" in message
-
-
-def test_the_rationale_counts_towards_the_answer(encoder):
-    task = replace(WORD, think=True, rationale="{why}")
-
-    def thinking(why):
-        records = {split: (record(task, 0, "ok", split, rationale=why),) for split in SPLITS}
-        return Dataset({"word": task}, {"word": records}, {"word": 0})
-
-    check_lengths(thinking("abcd"), encoder, 100)  # 4, the closing tag, 2 and the end
-    assert "has 9 tokens" in refusal(check_lengths, thinking("abcde"), encoder, 100)
-
-
-def test_everything_that_does_not_fit_is_listed(encoder):
-    given = dataset((WORD, [record(WORD, i, "x" * 9, prompt="x" * 60) for i in range(12)]))
-    lines = refusal(check_lengths, given, encoder, 50).splitlines()
-    assert lines[0] == "24 records do not fit:"
-    assert len(lines) == 1 + 20 + 1
-    assert lines[-1] == "  and 4 more"
 
 
 # The sandbox

@@ -214,7 +214,7 @@ def test_a_folder_brings_every_end_token_of_its_generation_config(make_tokenizer
 
 
 def test_a_tokenizer_without_an_end_token_is_refused(make_tokenizer):
-    tokenizer = make_tokenizer()
+    tokenizer = make_tokenizer(None)
     tokenizer.eos_token = None
     with pytest.raises(ValueError, match="no end-of-sequence token"):
         Encoder(tokenizer)

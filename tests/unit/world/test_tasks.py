@@ -10,8 +10,8 @@ import pytest
 from verdicts import settled
 
 import redone.world
-from redone.checks.check import check_lengths
 from redone.checks.stress import stress
+from redone.checks.texts import check_texts
 from redone.data.encode import Encoder
 from redone.data.load import Dataset, build
 from redone.measure.trivial import best, trivial_verdicts
@@ -126,7 +126,8 @@ def test_every_record_of_a_task_that_thinks_has_a_rationale(pack, task):
 
 @pytest.mark.parametrize("pack", [*PACKS, "social@2"])
 def test_every_answer_with_its_rationale_fits_the_budget_under_the_bases_tokenizer(pack):
-    check_lengths(dataset(pack), Encoder.load(HOME / "base"), 1024)
+    given = dataset(pack)
+    assert check_texts(given, Encoder.load(HOME / "base"), 1024, in_process(given.tasks)) == []
 
 
 @pytest.mark.parametrize("pack", PACKS)

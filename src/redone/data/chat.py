@@ -1,0 +1,142 @@
+"""A model's chat template: messages to a prompt's text, whole or refused, and what ends an answer."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from redone.thinking import CLOSE, OPEN, split_thinking
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Messages = Sequence[Mapping[str, Any]]
+
+# a question and an answer that no template writes itself; what would be escaped is in them
+QUESTION, ANSWER, RATIONALE = "[question] 1 < 2 & 'so' ?", "[answer]", "[rationale]"
+ASK = ({"role": "user", "content": QUESTION},)
+_REPLY = {"role": "assistant", "content": ANSWER, "reasoning_content": ""}
+_BREAKS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what a template's own code may raise
+_MEND = "mend chat_template.jinja in its folder, or remove it, so that prompts are plain text"
+
+
+class Chat:
+    """The template of a tokenizer; without one, the messages' plain text.
+
+    It is tried with a question: a template that goes through a message's parts, as those of models that see do, would
+    find none in a text, so such a one is given parts from then on. Raises ValueError where the question arrives in
+    neither form.
+    """
+
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
+        self.tokenizer: Any = tokenizer
+        self.name = tokenizer.name_or_path or "the model"
+        self.there = tokenizer.chat_template is not None
+        self.parts = self.there and self._takes_parts()
+
+    def text(self, messages: Messages, think: bool) -> str:
+        """The text of a prompt, ready for the answer. Raises ValueError where a message is not in it, whole."""
+        text = self.written(messages, think)
+        for message in messages:
+            said = message["content"]
+            if message["role"] == "assistant":  # templates drop the thinking of earlier turns
+                said = split_thinking(said)[1] or ""
+            if said.strip() not in text:
+                raise ValueError(
+                    f"the chat template of {self.name} leaves out the {message['role']} message, or changes it; "
+                    "say it in the user's message, or mend the template"
+                )
+        return text
+
+    def ids(self, messages: Messages, think: bool, text: str) -> list[int]:
+        """Token ids of a prompt's text, in which what the messages spell stays text, special tokens too.
+
+        Raises ValueError where the tokenizer makes a special token of plain text.
+        """
+        if self.there:
+            return self._apply(messages, think, self.parts, True, tokenize=True, sanitize_control_tokens=True)
+        return self.tokenizer(text, split_special_tokens=True)["input_ids"]
+
+    def written(self, messages: Messages, think: bool, ask: bool = True) -> str:
+        """What the template makes of the messages; with `ask`, up to where an answer begins."""
+        if not self.there:
+            return "\n".join(message["content"] for message in messages) + "\n"
+        return self._apply(messages, think, self.parts, ask, tokenize=False)
+
+    def after_answer(self) -> str:
+        """What the template writes after an answer, or, where that is nothing, before the next question."""
+        if not self.there:
+            return ""
+        dialogue = [*ASK, _REPLY]
+        for whole in (dialogue, [*dialogue, *ASK]):
+            try:
+                _, _, after = self.written(whole, False, ask=False).partition(ANSWER)
+            except ValueError:  # it knows no answers
+                return ""
+            if after.strip():
+                return after.strip()
+        return ""
+
+    def _takes_parts(self) -> bool:
+        flaws = []
+        for parts in (False, True):
+            try:
+                if all(QUESTION in self._apply(ASK, think, parts, True, tokenize=False) for think in (False, True)):
+                    return parts
+                flaws.append("leaves the question out of the prompt, or changes it")
+            except ValueError as error:
+                flaws.append(str(error))
+        given = dict.fromkeys(flaws)
+        raise ValueError(f"{self.name}: its chat template {'; given as a list of parts, it '.join(given)}; {_MEND}")
+
+    def _apply(self, messages: Messages, think: bool, parts: bool, ask: bool, **how: Any) -> Any:
+        from jinja2 import TemplateError
+
+        given = [dict(message) for message in messages]
+        if parts:
+            given = [{**one, "content": [{"type": "text", "text": one["content"]}]} for one in given]
+        try:
+            return self.tokenizer.apply_chat_template(
+                given, add_generation_prompt=ask, enable_thinking=think, return_dict=False, **how
+            )
+        except (TemplateError, *_BREAKS) as error:
+            roles = " and ".join(dict.fromkeys(message["role"] for message in messages))
+            raise ValueError(f"cannot write {roles} messages: {type(error).__name__}: {error!s:.300}") from None
+
+
+class Frame(NamedTuple):
+    """What a model writes around its answer, after the prompt.
+
+    lead: before an answer, where that takes control tokens (`<|channel|>final<|message|>`); before such a one the model
+    thinks. before, between: around a rationale that goes before the answer.
+    """
+
+    lead: str
+    before: str
+    between: str
+
+
+def frame_of(chat: Chat, opened: bool, control: re.Pattern[str]) -> Frame:
+    """As the template writes it; plain tags where it knows no rationale, or writes it in tags that rewards do not read.
+
+    opened: whether the prompt of a task that thinks ends with the opening tag. control: finds control tokens.
+    """
+    plain = Frame("", "" if opened else OPEN, CLOSE)
+    if not chat.there:
+        return plain
+    thought = {**_REPLY, "reasoning_content": RATIONALE, "thinking": RATIONALE}
+    try:
+        lead, _ = _around(chat, _REPLY, False, "")
+        before, between = _around(chat, thought, True, RATIONALE)
+    except ValueError:  # it knows no answers
+        return plain
+    lead = lead if control.search(lead) else ""
+    known = CLOSE in between or (lead and between.endswith(lead))
+    return Frame(lead, before, between) if known else plain._replace(lead=lead)
+
+
+def _around(chat: Chat, reply: Mapping[str, str], think: bool, rationale: str) -> tuple[str, str]:
+    """What stands after the prompt before the rationale, and from there to the answer; nothing where that is not so."""
+    prompt, whole = chat.written(ASK, think), chat.written([*ASK, reply], think, ask=False)
+    before, found, rest = whole.removeprefix(prompt).partition(rationale or ANSWER)
+    between, answered, _ = rest.partition(ANSWER) if rationale else ("", found, "")
+    return (before, between) if whole.startswith(prompt) and found and answered else ("", "")
