@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 Messages = Sequence[Mapping[str, Any]]
 
 # a question and an answer that no template writes itself; what would be escaped is in them
-QUESTION, ANSWER, RATIONALE = "[question] 1 < 2 & 'so' ?", "[answer]", "[rationale]"
+QUESTION, ANSWER, RATIONALE = "[question] is <b>1 < 2</b> & 'so' ?", "[answer]", "[rationale]"
 ASK = ({"role": "user", "content": QUESTION},)
 _REPLY = {"role": "assistant", "content": ANSWER, "reasoning_content": ""}
 _BREAKS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what a template's own code may raise
@@ -80,7 +80,9 @@ class Chat:
         flaws = []
         for parts in (False, True):
             try:
-                if all(QUESTION in self._apply(ASK, think, parts, True, tokenize=False) for think in (False, True)):
+                texts = [self._apply(ASK, think, parts, True, tokenize=False) for think in (False, True)]
+                shown = any("'type': 'text'" in text for text in texts)  # the list, as Python shows it
+                if all(QUESTION in text for text in texts) and not shown:
                     return parts
                 flaws.append("leaves the question out of the prompt, or changes it")
             except ValueError as error:
