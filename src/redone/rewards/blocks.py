@@ -14,6 +14,7 @@ LONGEST = 20_000  # characters of code
 MOST_BLOCKS = 50  # of an answer, the last of them
 _LINE_END = re.compile(r"\r\n?|\n")
 _FENCE = re.compile(r"(?P<before>.*?)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)")
+_LONG_FENCE = re.compile(r"(?m)^[ \t]*`{4,}")
 _MARGIN = re.compile(r"[\s>]*(?:[-*+]|[0-9]{1,9}[.)])?\s*")  # of a quotation, or of an item of a list
 _LANGUAGE = re.compile(r"[\s{.]*([a-z]*)")
 _PYTHON = frozenset("python py pycon ipython".split())
@@ -140,13 +141,13 @@ def _tree(code: str) -> ast.Module | str:
 
 
 def _chosen(text: str, choose: Callable[[Sequence[Block]], str | None]) -> str:
-    """What is chosen of the blocks, or of those that there are if the prompt had opened the first; else the last that
-    is Python, or the last; and all of the text where it is Python or there is no fence."""
+    """What is chosen of the blocks, or of those that there are if the prompt had opened the first, or if all fences had
+    one length; else the last that is Python, or the last; and the whole text where it is Python or has no fence."""
     if parsed(text) or not ("```" in text or "~~~" in text):
         return text
     found = _blocks(text)
-    for some in (found, _blocks(f"```\n{text}")):
-        if (code := choose(some)) is not None:
+    for other in (text, f"```\n{text}", _LONG_FENCE.sub("```", text)):
+        if (code := choose(found if other is text else _blocks(other))) is not None:
             return code
     python = [block for block in found if block.rank and block.tree.body] or found
     return python[-1].text if python else text
