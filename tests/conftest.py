@@ -94,6 +94,10 @@ rows = 16
 """
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--values", type=int, default=200, help="random values of each kind that property tests draw")
+
+
 @pytest.fixture(scope="session")
 def make_tokenizer() -> Callable[..., Any]:
     """A function that makes a byte-level tokenizer, one token a byte, with the given chat template."""
