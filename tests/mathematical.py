@@ -73,7 +73,8 @@ def unevaluated(random: Random) -> Drawn:
     opening, closing = random.choice([("(", ")"), (r"\{", r"\}"), ("[", ")"), ("[", "]")])
     below = value - random.randint(1, 9)
     return tuple(
-        lambda random, last=last: f"{opening}{below},{random.choice(['', ' '])}{last}{closing}" for last in (str(value), question)
+        lambda random, last=last: f"{opening}{below},{random.choice(['', ' '])}{last}{closing}"
+        for last in (str(value), question)
     )  # type: ignore[return-value]
 
 
@@ -226,7 +227,12 @@ def _spelt(value: Fraction, alone: bool = True) -> Spell:
             if abs(value) >= 10_000 and alone:
                 forms += [f"{sign}{_grouped(random, whole)}"] * 4
             if alone:
-                forms += [f"{value} \\text{{ apples}}", rf"{value}\text{{ cm}}", f"{value} apples", rf"{value}\,\mathrm{{cm}}"]
+                forms += [
+                    f"{value} \\text{{ apples}}",
+                    rf"{value}\text{{ cm}}",
+                    f"{value} apples",
+                    rf"{value}\,\mathrm{{cm}}",
+                ]
             if value > 0 and value % 1000 == 0:
                 forms += [rf"{value / 1000}\times 10^3", rf"{value / 1000} \cdot 10^{{3}}"]
         else:
@@ -266,7 +272,9 @@ def _joined(random: Random, members: Sequence[Fraction]) -> str:
 
 
 def _brackets(random: Random, opening: str, closing: str) -> tuple[str, str]:
-    return random.choice([(opening, closing), (rf"\left{opening}", rf"\right{closing}"), (f"{opening} ", f" {closing}")])
+    return random.choice(
+        [(opening, closing), (rf"\left{opening}", rf"\right{closing}"), (f"{opening} ", f" {closing}")]
+    )
 
 
 def _interval(opening: str, low: Fraction | None, high: Fraction | None, closing: str) -> Spell:

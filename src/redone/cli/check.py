@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from redone.run.scoring import ScoreAll
 
 
+_SHOWN = 20
+
+
 @dataclass(frozen=True)
 class Options(Configured):
     sandbox: bool = False
@@ -65,6 +68,7 @@ def check(options: Options) -> None:
         print(f"{name:<28} {task.family:<24} {sizes}" + (f"  {removed} repeated ones removed" if removed else ""))
     print(f"{len(checked.dataset.tasks)} tasks, all reference answers score 1, everything fits.")
     with prepare.scoring(config, checked.dataset.tasks) as score_all:
+        _print_misread(checked.dataset, score_all, log)
         if options.rewards:
             _print_stress(checked.dataset, score_all, log)
         if options.judge:
@@ -77,6 +81,25 @@ def _print_protections() -> None:
 
     for layer in protections():
         print(f"{'yes' if layer.active else 'NO ' if layer.needed else 'no '}  {layer.name:<22} {layer.detail}")
+
+
+def _print_misread(dataset: Dataset, score_all: ScoreAll, log: Log) -> None:
+    """The reference answers that are wrong in another spelling, where there are any."""
+    from redone.checks.spellings import misread
+
+    with log.bar("other spellings of the reference answers", len(dataset.tasks)) as bar:
+        found = []
+        for task in dataset.tasks.values():
+            found += misread(dataset, task, score_all)
+            bar.advance(1)
+    if not found:
+        return
+    print(f"{len(found)} reference answers are right as they stand and wrong in another spelling; mend them:")
+    for one in found[:_SHOWN]:
+        where = f"{one.record.source} ({one.record.id}): {one.record.answer!r:.200}"
+        print(f"  {where}, written {one.spelling!r:.200}, scores less than 1{one.note and ': '}{one.note}")
+    if len(found) > _SHOWN:
+        print(f"  and {len(found) - _SHOWN} more")
 
 
 def _print_stress(dataset: Dataset, score_all: ScoreAll, log: Log) -> None:
