@@ -139,7 +139,7 @@ def said(random: Random, spell: Spell) -> str:
 
 
 def _integer(random: Random) -> Fraction:
-    size = random.choice([10, 100, 10_000, 10_000_000])
+    size = random.choice([10, 100, 10_000, 10**7, 10**15, 10**30])
     return Fraction(random.randint(-size, size))
 
 

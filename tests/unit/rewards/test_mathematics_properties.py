@@ -26,3 +26,11 @@ def test_a_value_is_right_in_every_spelling_and_another_value_in_none(kind, requ
             if verdict(gold, answer).score != wanted:
                 false.append((number, gold, answer, wanted))
     assert not false, f"{len(false)} false verdicts, first {false[:10]}"
+
+
+@pytest.mark.parametrize("form", ["{}", "x = {}", "x < {}", "y = {}x", "x + {}", "({}, 1)", "{}.5", r"\sqrt{{2}} + {}"])
+def test_values_that_differ_in_their_last_digit_are_two_however_many_digits_they_have(form):
+    for digits in range(2, 41):
+        value = int("123456789" * 5) // 10 ** (45 - digits)
+        gold, other = form.format(value), form.format(value + 1)
+        assert (verdict(gold, gold).score, verdict(gold, other).score) == (1.0, 0.0), gold

@@ -10,8 +10,9 @@ from redone.rewards.formula.form import left_over
 
 POINTS = (0.7310585786, -1.3132616875, 5.1269280110)  # where the letters of an expression stand in turn
 FAR = (1234.5678901, -1234.5678901)  # and of one that bends, as |x - 100| does
-SAME = 1e-12  # of the larger value: how far two values that are one may lie apart
-DECIMAL_PLACES, DECIMAL_DIGITS = 5e-7, 1e-5  # and where a decimal is written, absolutely and of the larger value
+DIGITS = 130  # that values are computed with: x - a and x - b are one to twice the digits of a and b
+SAME = 1e-110  # of the larger value: how far two values that are one may lie apart
+DECIMAL_PLACES, DECIMAL_DIGITS = 5e-7, 1e-5  # or, where a decimal is written, absolutely and of the larger value
 
 
 _BASE = re.compile(r"(-?[0-9][0-9A-Fa-f]*)_\{?(\d{1,2})\}?")
@@ -152,14 +153,17 @@ def _ends(expression: Any) -> Any:
 
 def _proportional(gold: Any, found: Any) -> bool:
     """Whether one relation is the other times a number: 2x < 6 for x < 3, -x > -3 for it too."""
+    from mpmath import workdps
     from sympy import Expr
 
-    if not all(isinstance(side, Expr) for side in (gold.lhs, gold.rhs, found.lhs, found.rhs)):
+    sides = (gold.lhs, gold.rhs, found.lhs, found.rhs)
+    if not all(isinstance(side, Expr) for side in sides):
         return False
     ours, theirs = _values(gold.lhs - gold.rhs, found.lhs - found.rhs)
     if any(value in (None, 0) for value in (*ours, *theirs)):
         return False
-    ratios = [one / other for one, other in zip(ours, theirs)]
+    with workdps(DIGITS):
+        ratios = [one / other for one, other in zip(ours, theirs)]
     turned = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
     ops = gold.rel_op, found.rel_op
     fits = ops[0] == ops[1] if ops[0] in ("==", "!=") or ratios[0].real > 0 else turned.get(ops[0]) == ops[1]
@@ -169,12 +173,13 @@ def _proportional(gold: Any, found: Any) -> bool:
 def _values(*expressions: Any) -> list[list[Any]]:
     """For each expression its values (mpf or mpc) at every turn of POINTS among the letters of all, None for none;
     where one bends also at FAR."""
-    from mpmath import mpmathify
-    from sympy import Abs, Derivative, Float, I, Max, Min, Symbol, UnevaluatedExpr, ceiling, floor, oo
+    from mpmath import mpmathify, workdps
+    from sympy import Abs, Derivative, Float, I, Max, Min, Rational, Symbol, UnevaluatedExpr, ceiling, floor, oo
     from sympy.core.function import AppliedUndef
 
     def named(expression: Any) -> Any:
-        """With f(x) as a letter of its own, i as the number, and percentages free to be evaluated."""
+        """With f(x) as a letter of its own, i as the number, decimals exact and percentages free to be evaluated."""
+        expression = expression.xreplace({decimal: Rational(str(decimal)) for decimal in expression.atoms(Float)})
         letters = {call: Symbol(str(call)) for call in expression.atoms(AppliedUndef, Derivative)}
         letters |= {letter: I for letter in expression.free_symbols if letter.name == "i"}
         return expression.xreplace({**letters, **{held: held.args[0] for held in expression.atoms(UnevaluatedExpr)}})
@@ -186,8 +191,9 @@ def _values(*expressions: Any) -> list[list[Any]]:
         else:
             at = {letter: FAR[turn - 3] * (place + 1) for letter, place in places.items()}
         try:
-            value = expression.xreplace({letter: Float(point, 30) for letter, point in at.items()})
-            return mpmathify(float(value.doit()) if value.has(oo, -oo) else value.evalf(25))
+            value = expression.xreplace({letter: Float(point, DIGITS) for letter, point in at.items()})
+            with workdps(DIGITS):
+                return mpmathify(float(value.doit()) if value.has(oo, -oo) else value.evalf(DIGITS))
         except (ArithmeticError, AttributeError, NotImplementedError, RecursionError, TypeError, ValueError):
             return None  # what sympy and mpmath raise where there is no number
 
@@ -199,12 +205,15 @@ def _values(*expressions: Any) -> list[list[Any]]:
 
 
 def _close(one: Any, other: Any, decimal: bool) -> bool:
-    """Whether two values are one: to 12 digits, and where a decimal is written to six places and five digits."""
+    """Whether two values are one: to 110 digits, and where a decimal is written to six places and five digits."""
+    from mpmath import workdps
+
     if one is None or other is None or one == other:
         return one is not None and one == other
-    difference, size = abs(one - other), max(abs(one), abs(other))
-    near = decimal and difference <= DECIMAL_PLACES and difference <= DECIMAL_DIGITS * size
-    return bool(near or difference < SAME * size)
+    with workdps(DIGITS):
+        difference, size = abs(one - other), max(abs(one), abs(other))
+        near = decimal and difference <= DECIMAL_PLACES and difference <= DECIMAL_DIGITS * size
+        return bool(near or difference < SAME * size)
 
 
 def _tame(expression: Any) -> bool:
