@@ -51,6 +51,8 @@ class Task:
     rationale: str = ""  # template of the reference rationale, for tasks that think
     candidates: str = ""  # name of the field that lists the candidates, for the trivial baseline
     source: str = ""  # name of the field that "source echoed" repeats, for the trivial baseline
+    accepted: str = ""  # name of the field that lists further answers that are right
+    train: bool = True  # False: it is only evaluated
     on_bad_gold: Literal["refuse", "drop"] = "refuse"
     rare: float = 1.0  # share of the usual number of train rows the generator makes
 
@@ -67,6 +69,7 @@ class Record:
     source: str  # where it came from: "world" or "<file>:<line>"
     rationale: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)  # the row: what rewards and baselines need besides
+    accepted: tuple[str, ...] = ()  # further answers that are right
 
     @property
     def prompt_text(self) -> str:
@@ -179,7 +182,7 @@ def group_to_json(group: Group) -> dict[str, Any]:
 def group_from_json(row: Mapping[str, Any]) -> Group:
     old = row["old_logprobs"]
     return Group(
-        record=Record(**{**row["record"], "messages": tuple(row["record"]["messages"])}),
+        record=Record(**{**row["record"], **{key: tuple(row["record"][key]) for key in ("messages", "accepted")}}),
         prompt=tuple(row["prompt"]),
         rollouts=tuple(
             Rollout(**{**r, "tokens": tuple(r["tokens"]), "sampler_logprobs": tuple(r["sampler_logprobs"])})

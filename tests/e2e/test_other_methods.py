@@ -72,6 +72,46 @@ def test_a_task_that_is_held_out_is_measured_and_never_trained(tiny_run, tmp_pat
         assert drawn == {"size"}
 
 
+def only_evaluated(folder, *tasks):
+    """The pack with these tasks only evaluated, of eval rows alone."""
+    text = (folder / "pack.toml").read_text()
+    for task in tasks:
+        text = text.replace(f"[tasks.{task}]\n", f"[tasks.{task}]\ntrain = false\n")
+        text = text.replace(f'train = "{task}.train.jsonl", probe = "{task}.probe.jsonl", ', "")
+    (folder / "pack.toml").write_text(text)
+
+
+def test_a_task_that_is_only_evaluated_is_measured_and_never_trained_diagnosed_or_needed(tiny_run, tmp_path, capsys):
+    only_evaluated(tmp_path, "german", "next")
+    assert main(["check", str(tiny_run)]) == 0
+    printed = capsys.readouterr().out
+    assert "train 0  probe 0  eval 4  only evaluated" in printed
+    out = tmp_path / "out"
+    results = run(tiny_run, out)
+    assert results["models"]["refine"]["tasks"].keys() == {"size", "german", "next"}
+    assert {row["task"] for row in read_jsonl(out / "target" / "data.jsonl.gz")} == {"size"}
+    assert [row["task"] for row in json.loads((out / "target" / "findings.json").read_text())] == ["size"]
+    assert (out / "report.html").exists()
+
+
+def test_a_pack_of_tasks_that_are_only_evaluated_is_measured_and_not_run(tiny_run, tmp_path, capsys):
+    only_evaluated(tmp_path, "size", "german", "next")
+    assert main(["run", str(tiny_run), "--out", str(tmp_path / "out")]) == 2
+    assert "nothing is trained: every task is held out (data.held_out) or only evaluated" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+    assert main(["check", str(tiny_run), "--rewards"]) == 0
+    command = ["eval", "base", "--config", str(tiny_run), "--out", str(tmp_path / "scores")]
+    assert main(command) == 0
+    tasks = json.loads((tmp_path / "scores" / "results.json").read_text())["models"]["model"]["tasks"]
+    assert {name: (row["n"], row["baseline_answer"]) for name, row in tasks.items()} == {
+        "size": (4, "empty"), "german": (4, "empty"), "next": (4, "empty")
+    }  # fmt: skip
+    probe = ["eval", "base", "--config", str(tiny_run), "--split", "probe", "--out", str(tmp_path / "probe")]
+    capsys.readouterr()
+    assert main(probe) == 2
+    assert "no task has records in probe" in capsys.readouterr().err
+
+
 BENCHMARK = """
 title = "Sizes"
 folder = "sizes"

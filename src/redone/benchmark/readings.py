@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from redone.benchmark import aggregate, sns, sns_clean, translation
 from redone.benchmark.harness import choice, contest
 from redone.records import Record, Task, Verdict
-from redone.rewards import REWARDS, SANDBOXED
+from redone.rewards import COMPARING, REWARDS, SANDBOXED, compared
 from redone.rewards.blocks import defining
 from redone.rewards.extract import extracted
 from redone.rewards.outside import Found
@@ -87,6 +87,7 @@ READINGS: Mapping[str, Callable[..., Found]] = {
     **sns.READINGS,
     **sns_clean.READINGS,
 }
+ACCEPTING = (*COMPARING, "exact_match", "choice")  # that compare with the reference answer alone
 RUN_CODE = (*SANDBOXED, "completed", "contest")
 # reading -> what of an output is embedded, where the score has such a half
 EMBEDDED: Mapping[str, Callable[[str], str]] = {"sns_query": sns.embedded_text, "sns_clean_query": sns_clean.line_of}
@@ -102,4 +103,4 @@ AGGREGATES: Mapping[str, aggregate.Aggregate] = {
 
 def read(task: Task, record: Record, output: str, finished: bool) -> Found:
     """What `redone.rewards.score` gives for a training task, of a reading's task on an output."""
-    return READINGS[task.reward](record, extracted(output, task.extract), **task.options)
+    return compared(READINGS[task.reward], record, extracted(output, task.extract), task.options)

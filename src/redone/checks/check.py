@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 
-from redone.data.load import SPLITS, Dataset
+from redone.data.load import SPLITS, Dataset, needed
 from redone.mistakes import nearest
 from redone.records import Record, Task, Verdict
 from redone.rewards import JUDGED, SANDBOXED, uses, validate_options
@@ -32,12 +32,17 @@ def check_rewards(
             advance(1)
             continue
         gold = every(dataset, name)
-        verdicts = score_all([Asked(record, [(record.gold_text, True)]) for record in gold])
-        bad = {r.id: flaw for r, [verdict] in zip(gold, verdicts) if (flaw := _gold_flaw(r, verdict))}
+        written = [[record, *(replace(record, answer=one) for one in record.accepted)] for record in gold]
+        verdicts = score_all([Asked(r, [(one.gold_text, True) for one in each]) for r, each in zip(gold, written)])
+        pairs = [pair for each, found in zip(written, verdicts) for pair in zip(each, found)]
+        bad: dict[str, str] = {}
+        for record, verdict in pairs:
+            if flaw := _gold_flaw(record, verdict):
+                bad.setdefault(record.id, flaw)
         if bad and task.on_bad_gold == "drop":
             records[name] = {s: tuple(r for r in dataset.records[name][s] if r.id not in bad) for s in SPLITS}
             notes.append(f"{name}: {len(bad)} records left out, whose reference answer their reward does not score 1")
-            if empty := [split for split in SPLITS if not records[name][split]]:
+            if empty := [split for split in needed(task) if not records[name][split]]:
                 raise ValueError(f"{notes[-1]}; that leaves no data in {' and '.join(empty)}: mend its answers")
         else:
             refused += bad.values()
@@ -51,12 +56,19 @@ def check_rewards(
 
 
 def check_held_out(tasks: Mapping[str, Task], held_out: Collection[str]) -> None:
-    """Raises ValueError where a task that is to be held out does not exist, or where none is left to train."""
+    """Raises ValueError where a task that is to be held out does not exist."""
     for name in held_out:
         if name not in tasks:
             raise ValueError(f"data.held_out: there is no task {name}{nearest(name, tasks)}")
-    if tasks.keys() <= set(held_out):
-        raise ValueError("data.held_out: every task is held out, so there is nothing to train")
+
+
+def check_trained(tasks: Mapping[str, Task], held_out: Collection[str]) -> None:
+    """Raises ValueError where no task is trained."""
+    if not any(task.train and name not in held_out for name, task in tasks.items()):
+        raise ValueError(
+            "nothing is trained: every task is held out (data.held_out) or only evaluated (train = false); "
+            "`redone eval MODEL --config` measures them"
+        )
 
 
 def check_options(tasks: Mapping[str, Task]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,11 @@ def check(options: Options) -> None:
         records = checked.dataset.records[name]
         sizes = "  ".join(f"{split} {len(records[split])}" for split in ("train", "probe", "eval"))
         removed = checked.dataset.removed[name]
-        print(f"{name:<28} {task.family:<24} {sizes}" + (f"  {removed} repeated ones removed" if removed else ""))
+        print(
+            f"{name:<28} {task.family:<24} {sizes}"
+            + (f"  {removed} repeated ones removed{_most(checked.dataset.shared.get(name, ()))}" if removed else "")
+            + ("" if task.train else "  only evaluated")
+        )
     print(f"{len(checked.dataset.tasks)} tasks, all reference answers score 1, everything fits.")
     with prepare.scoring(config, checked.dataset.tasks) as score_all:
         _print_misread(checked.dataset, score_all, log)
@@ -73,6 +78,11 @@ def check(options: Options) -> None:
             _print_stress(checked.dataset, score_all, log)
         if options.judge:
             _print_agreement(checked.dataset, score_all, config, options.judge, log)
+
+
+def _most(shared: Sequence[str]) -> str:
+    """What most of the removed records share with which others."""
+    return f": {shared[0]}{'; ...' if len(shared) > 1 else ''}" if shared else ""
 
 
 def _print_protections() -> None:

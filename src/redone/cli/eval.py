@@ -165,6 +165,8 @@ def of_tasks(options: Options, log: Log) -> int:
     first = first_of_each_task(dataset, split, config.eval.records)
     subsets = limited({name: [r for r in first if r.task == name] for name in dataset.tasks}, options.limit)
     records = [record for mine in subsets.values() for record in mine]
+    if not records:
+        raise ValueError(f"no task has records in {split}; leave out --split")
     same_settings(options, place, config.seed, {TASKS: fingerprint(subsets, dataset.tasks)})
     seed = derive_seed(config.seed, split)
     load = loader(options, place, reader and reader[0], config)

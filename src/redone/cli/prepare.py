@@ -208,8 +208,11 @@ def prepare(config: RunConfig, out: Path, log: Log) -> Iterator[Lab]:
     """Everything read and checked, and the run's config.json and manifest.json written if they are not there."""
     import torch
 
+    from redone.checks.check import check_trained
+
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     checked = check(config, log)
+    check_trained(checked.dataset.tasks, config.data.held_out)
     from redone.files import write_json
     from redone.model.places import loading
     from redone.model.policy import Policy

@@ -1,7 +1,8 @@
 """From pack files and rows to records in three splits.
 
 A pack is a TOML file of task definitions over JSON Lines files (docs/data.md). An official test split is eval and an
-official validation split probe; what is missing is hashed out of train by the normalised prompt. Train records whose
+official validation split probe; what is missing is hashed out of train by the normalised prompt. A task that is only
+evaluated needs eval alone, and has no train records. Train records whose
 prompt is also in probe or eval, of any task, are removed and counted, and so are probe records whose prompt is in eval.
 Of a task that names its own `texts` this holds of the texts as well, and of those of published benchmarks.
 """
@@ -10,8 +11,9 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 from redone.data.convert import FIELD, filled_at
 from redone.data.dedupe import normalised_prompt
@@ -42,6 +44,9 @@ class Dataset:
     records: Mapping[str, Mapping[Split, tuple[Record, ...]]]  # task -> split -> records
     removed: Mapping[str, int]  # task -> train and probe records left out: a later split has their prompt or text
     overlap: Mapping[str, int] = field(default_factory=dict)  # benchmark -> train and probe records that shared a text
+    shared: Mapping[str, Sequence[str]] = field(
+        default_factory=dict
+    )  # task -> what those that it lost shared with which
 
     def split(self, split: Split) -> list[Record]:
         return [record for task in self.tasks for record in self.records[task][split]]
@@ -53,7 +58,8 @@ class Dataset:
             digest = hashlib.sha256()
             for split in SPLITS:
                 for record in self.records[name][split]:
-                    digest.update(json.dumps([record.id, record.messages, record.answer], sort_keys=True).encode())
+                    told = [record.id, record.messages, record.answer, *record.accepted]
+                    digest.update(json.dumps(told, sort_keys=True).encode())
             counts = {str(split): len(self.records[name][split]) for split in SPLITS}
             prints[name] = {**counts, "removed": self.removed[name], "sha256": digest.hexdigest()}
         return prints
@@ -136,21 +142,29 @@ def build(
             if name in tasks:
                 raise ValueError(f"pack {pack.name}: task {name} is already defined by pack {home[name]}; rename one")
             tasks[name], home[name], texts[name] = task, pack.name, pack.texts.get(name, ())
-            own = {
-                s: [make_record(task, s, i, *r) for i, r in enumerate(pack.rows(name, s))] for s in pack.splits[name]
-            }
+            if not task.train and "eval" not in pack.splits[name]:
+                raise ValueError(f"pack {pack.name}: task {name} is only evaluated, and names no rows for eval")
+            read = [split for split in pack.splits[name] if task.train or split != "train"]
+            own = {s: [make_record(task, s, i, *r) for i, r in enumerate(pack.rows(name, s))] for s in read}
             parts[name] = _hash_out(own, {"probe": probe, "eval": evaluation}, texts[name])
             advance(1)
-    parts, removed, overlap = _disjoint(parts, texts, evaluated_keys(evaluated or {}))
-    for name in tasks:
-        if empty := [split for split in SPLITS if not parts[name][split]]:
-            raise ValueError(
-                f"pack {home[name]}: task {name} has no data in {' and '.join(empty)}"
-                + (f" ({removed[name]} records repeat prompts of probe or eval)" if removed[name] else "")
-                + "; add rows, or take the task out"
-            )
+    parts, lost = _disjoint(parts, texts, evaluated_keys(evaluated or {}))
+    for name, task in tasks.items():
+        if empty := [split for split in needed(task) if not parts[name][split]]:
+            raise ValueError(f"pack {home[name]}: task {name} {_without_data(empty, lost[name])}")
     records = {name: {split: _first(parts[name][split], limit) for split in SPLITS} for name in tasks}
-    return Dataset(tasks, records, removed, overlap)
+    repeats = {name: [one for one in mine if one.other] for name, mine in lost.items()}
+    removed = {name: len(mine) for name, mine in repeats.items()}
+    overlap = {
+        where: sum(one.benchmark == where for mine in lost.values() for one in mine) for where in evaluated or {}
+    }
+    shared = {name: _shared(mine) for name, mine in repeats.items() if mine}
+    return Dataset(tasks, records, removed, overlap, shared)
+
+
+def needed(task: Task) -> tuple[Split, ...]:
+    """The splits that the task cannot be without."""
+    return SPLITS if task.train else ("eval",)
 
 
 def make_record(task: Task, split: Split, number: int, source: str, row: Mapping[str, Any]) -> Record:
@@ -168,16 +182,29 @@ def make_record(task: Task, split: Split, number: int, source: str, row: Mapping
         raise ValueError(f"{source}: field {task.candidates} of task {task.name} is not a list of candidates")
     if task.source:
         value(task.source, "source")
+    answer = fill(task.answer, "answer")
+    listed = value(task.accepted, "accepted answers") if task.accepted else []
     return Record(
         id=f"{task.name}/{split}/{number}",
         task=task.name,
         messages=({"role": "user", "content": fill(task.prompt, "prompt")},),
-        answer=fill(task.answer, "answer"),
+        answer=answer,
         split=split,
         source=source,
         rationale=fill(task.rationale, "rationale") if task.think else None,
         fields=row,
+        accepted=_accepted(listed, answer, f"{source}: field {task.accepted} of task {task.name}"),
     )
+
+
+def _accepted(listed: Any, answer: str, where: str) -> tuple[str, ...]:
+    """The texts of a list of texts and numbers, each once, without the answer itself."""
+    if not isinstance(listed, (list, tuple)):
+        raise ValueError(f"{where} is {listed!r:.40}, not a list of accepted answers")
+    for one in listed:
+        if type(one) not in (str, int, float) or (type(one) is float and not isfinite(one)):
+            raise ValueError(f"{where} lists {one!r:.40}, which is no text and no number")
+    return tuple(text for text in dict.fromkeys(map(str, listed)) if text != answer)
 
 
 def _hash_out(
@@ -207,32 +234,69 @@ def _moved(record: Record, split: Split) -> Record:
     return replace(record, id=f"{record.task}/{split}/{number}", split=split)
 
 
+class Lost(NamedTuple):
+    """A train or probe record that was left out, what it shares (its prompt, or a field), and with what."""
+
+    record: Record
+    what: str
+    other: Record | None  # of a later split
+    benchmark: str = ""
+
+
 def _disjoint(
     parts: Mapping[str, Mapping[Split, list[Record]]],
     texts: Mapping[str, Sequence[str]],
     evaluated: Mapping[str, Collection[str]],
-) -> tuple[dict[str, dict[Split, list[Record]]], dict[str, int], dict[str, int]]:
-    """Splits that share no prompt, and none of the texts named, whatever the task, later splits first; how many records
-    each task lost; and how many of the rest share a text with a benchmark, those in several counted for the first, and
-    stay out of train and probe too."""
-    seen: set[str] = set()
+) -> tuple[dict[str, dict[Split, list[Record]]], dict[str, list[Lost]]]:
+    """Splits that share no prompt, and none of the texts named, whatever the task, later splits first; and what each
+    task lost. Records that share a text with a benchmark, those in several counted for the first, stay out of train and
+    probe too."""
+    seen: dict[str, Record] = {}
     out: dict[str, dict[Split, list[Record]]] = {name: {} for name in parts}
-    removed, overlap = dict.fromkeys(parts, 0), dict.fromkeys(evaluated, 0)
+    lost: dict[str, list[Lost]] = {name: [] for name in parts}
     for split in ("eval", "probe", "train"):
-        here: set[str] = set()
+        here: dict[str, Record] = {}
         for name, mine in parts.items():
             kept = out[name][split] = []
             for record in mine[split]:
-                prompt, own = normalised_prompt(record), keys_of(record, texts[name])
-                here.update((prompt, *own))
-                if prompt in seen or not seen.isdisjoint(own):
-                    removed[name] += 1
+                prompt = normalised_prompt(record)
+                own = {key: f"field `{one}`" for one in texts[name] for key in keys_of(record, [one])}
+                keys = {prompt: "the prompt", **{key: what for key, what in own.items() if key != prompt}}
+                here |= {key: record for key in keys if key not in here}
+                if (key := next((key for key in keys if key in seen), None)) is not None:
+                    lost[name].append(Lost(record, keys[key], seen[key]))
                 elif split != "eval" and (where := first_sharing(own, evaluated)):
-                    overlap[where] += 1
+                    lost[name].append(Lost(record, "a text", None, where))
                 else:
                     kept.append(record)
-        seen |= here
-    return out, removed, overlap
+        seen = {**here, **seen}
+    return out, lost
+
+
+def _without_data(empty: Sequence[Split], lost: Sequence[Lost]) -> str:
+    """That the splits have no data; where all their records were left out, what these share with which."""
+    said = f"has no data in {' and '.join(empty)}"
+    why = _shared([one for one in lost if one.record.split in empty], whole=True)
+    return said + (f": {' and '.join(why)}" if why else "") + "; add rows, or take the task out"
+
+
+def _shared(lost: Sequence[Lost], whole: bool = False) -> list[str]:
+    """Such as "40 train records share field `text` with eval of task cups (first: a.jsonl:3 with b.jsonl:7)", the most
+    first; where they are the whole of a split, "all 40" or "30 of 40"."""
+    groups: dict[tuple[str, str, str], list[Lost]] = {}
+    for one in lost:
+        place = f"{one.other.split} of task {one.other.task}" if one.other else f"benchmark {one.benchmark}"
+        groups.setdefault((one.record.split, one.what, place), []).append(one)
+    said = []
+    for (split, what, place), mine in sorted(groups.items(), key=lambda group: -len(group[1])):
+        count, total = len(mine), sum(one.record.split == split for one in lost)
+        number = f"{count} of {total}" if whole else str(count)
+        if whole and count == total:
+            number = "the only" if count == 1 else f"all {count}"
+        records = "record shares" if number in ("1", "the only") else "records share"
+        first = mine[0].record.source + (f" with {mine[0].other.source}" if mine[0].other else "")
+        said.append(f"{number} {split} {records} {what} with {place} (first: {first})")
+    return said
 
 
 def _first(records: Sequence[Record], limit: int | None) -> tuple[Record, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from redone.benchmark.readings import ACCEPTING
 from redone.data.convert import check_rules, converted, filled_at
 from redone.data.hub import hub_rows
 from redone.data.load import make_record, make_task
@@ -140,7 +141,7 @@ def read_benchmark(path: Path) -> Benchmark:
     return replace(benchmark, subsets=made)
 
 
-_ASKED = ("prompt", "answer", "budget", "think")
+_ASKED = ("prompt", "answer", "accepted", "budget", "think")
 _READ = ("extract", "reward", "options", "aggregate")
 
 
@@ -157,6 +158,8 @@ def _subset(path: Path, name: str, mine: dict[str, Any], shared: Mapping[str, An
             raise ValueError(f"{where}: reading {reading}: unknown key {min(unknown)}{nearest(min(unknown), _READ)}")
         told = {key: keys[key] for key in ("extract", "reward", "options") if key in keys}
         task = make_task(f"{name}:{reading}", {**asked, **told}, str(path))
+        if task.accepted and (task.reward not in ACCEPTING or task.options.get("reference")):
+            raise ValueError(f"{where}: reading {reading}: {task.reward} reads no accepted answers")
         readings.append(Reading(reading, task, keys.get("aggregate", "mean")))
     shots = mine.pop("shots", None)
     if shots is not None:

@@ -34,9 +34,11 @@ def most_frequent(records: Sequence[Record]) -> str:
 
 
 def of_task(task: Task, train: Sequence[Record]) -> dict[str, Callable[[Record], str]]:
-    """A task's: the majority label of train, empty, the first candidate, all of them, the source echoed."""
+    """A task's: the majority label of train, where it has records there, empty, the first candidate, all of them, the
+    source echoed."""
     majority = most_frequent(train)
-    kinds: dict[str, Callable[[Record], str]] = {"majority": lambda r: majority, "empty": lambda r: ""}
+    kinds: dict[str, Callable[[Record], str]] = {"majority": lambda r: majority} if train else {}
+    kinds["empty"] = lambda r: ""
     if task.candidates:
         kinds["first candidate"] = lambda r: str(r.fields[task.candidates][0])
         kinds["all candidates"] = lambda r: task.options.get("separator", ",").join(map(str, r.fields[task.candidates]))

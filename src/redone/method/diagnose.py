@@ -38,6 +38,7 @@ def diagnose(lab: Lab, stage: Stage) -> TargetPlan:
         findings = [
             examine(lab, name, probed[BASE][name], probed[stage.start][name], trivial[name])
             for name in lab.dataset.tasks
+            if lab.dataset.records[name]["probe"]  # a task that is only evaluated may have none
         ]
         plan = make_plan(
             [finding for finding in findings if finding.task in lab.trained],

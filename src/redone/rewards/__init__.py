@@ -63,6 +63,9 @@ COMPOSED: Mapping[str, Callable[..., Found]] = {  # of any of REWARDS, themselve
 REWARDS |= {name: partial(reward, REWARDS) for name, reward in COMPOSED.items()}
 JUDGED = ("judge", "judge_pair")
 SANDBOXED = ("expression", "program", "calls", "asserts")
+COMPARING = (  # the rewards that compare with the reference answer, and nothing else decides
+    "exact", "set_f1", "chrf", "bleu", "anls", "token_f1", "mathematics", "rouge_1", "rouge_2", "rouge_l"
+)  # fmt: skip
 METRICS = ("mean", "micro_f1")  # what a task's verdicts can be summed up by: keys of benchmark.readings.AGGREGATES
 COUNTING = ("set_f1", "token_f1")  # the rewards whose parts micro_f1 can add up
 LONGEST = 20_000  # characters of an answer: Unicode normalisation can take time quadratic in them
@@ -93,7 +96,14 @@ def score(task: Task, record: Record, text: str, finished: bool = True) -> Found
             return replace(verdict, reason="right")
         return verdict if finished else replace(verdict, reason="truncated")
 
-    return together([REWARDS[task.reward](record, found, **task.options)], finish)
+    return together([compared(REWARDS[task.reward], record, found, task.options)], finish)
+
+
+def compared(reward: Callable[..., Found], record: Record, answer: str, options: Mapping[str, Any]) -> Found:
+    """The best verdict, by score, over the reference answer and the accepted ones; of equals the first."""
+    references = [record, *(replace(record, answer=one) for one in record.accepted)]
+    found = [reward(one, answer, **options) for one in references]
+    return found[0] if len(found) == 1 else together(found, lambda verdicts: max(verdicts, key=lambda v: v.score))
 
 
 def validate_options(task: Task) -> None:
@@ -108,6 +118,11 @@ def validate_options(task: Task) -> None:
         extracted("", task.extract)
     except (ValueError, TypeError, AttributeError, re.error) as error:
         raise ValueError(f"task {task.name}: {error}") from None
+    if task.accepted and (uses(task, JUDGED) or not uses(task, COMPARING)):
+        raise ValueError(
+            f"task {task.name}: accepted lists further answers, and its reward {task.reward} does not compare with the "
+            f"answer alone; that do {', '.join(COMPARING)}"
+        )
     if task.metric == "micro_f1" and task.reward not in COUNTING:
         raise ValueError(f"task {task.name}: metric micro_f1 needs the counts of {' or '.join(COUNTING)}")
 

@@ -49,6 +49,28 @@ def refusal(action, *arguments):
 # Rewards
 
 
+def test_every_accepted_answer_is_checked_and_named_with_its_file_and_line():
+    task = replace(NUMBER, accepted="also")
+    given = dataset((task, [record(task, 0, "7", accepted=("8", "nine")), record(task, 1, "7", accepted=("8",))]))
+    message = refusal(check_rewards, given)
+    assert message.startswith("1 reference answers do not score 1")
+    assert "price.train.jsonl:1: price/train/0: the reference answer 'nine' is not one number" in message
+
+
+def test_an_accepted_answer_that_its_extraction_does_not_find_is_named_with_its_text():
+    task = replace(WORD, accepted="also", extract=({"first": "[a-z]+"},))
+    given = dataset((task, [record(task, 0, "tea", accepted=("cha", "green tea"))]))
+    assert "word.train.jsonl:1 (word/train/0): 'green tea' scores 0" in refusal(check_rewards, given)
+
+
+def test_a_task_that_is_only_evaluated_may_lose_all_but_eval():
+    task = replace(NUMBER, train=False, on_bad_gold="drop")
+    mine = {"train": (), "probe": (record(task, 0, "x", "probe"),), "eval": (record(task, 0, "7", "eval"),)}
+    kept, notes = check_rewards(Dataset({"price": task}, {"price": mine}, {"price": 0}))
+    assert [len(kept.records["price"][split]) for split in SPLITS] == [0, 0, 1]
+    assert notes == ["price: 1 records left out, whose reference answer their reward does not score 1"]
+
+
 def test_a_dataset_whose_gold_answers_score_1_is_left_as_it_is():
     given = dataset((NUMBER, ["7", "8 $"]), (WORD, ["tea"]))
     assert check_rewards(given) == (given, [])
@@ -179,10 +201,21 @@ def test_a_task_that_asks_a_judge_needs_one_and_its_reference_answers_are_not_ch
     assert check_judge({"word": WORD}, None, "") is None
 
 
-def test_a_task_to_be_held_out_has_to_exist_and_one_has_to_be_left():
-    tasks = {"irony": None, "topic": None}
-    check.check_held_out(tasks, ["irony"])
+def test_a_task_to_be_held_out_has_to_exist():
+    tasks = {"irony": WORD, "topic": WORD}
+    check.check_held_out(tasks, ["irony", "topic"])
     with pytest.raises(ValueError, match=r"data\.held_out: there is no task irnoy; did you mean irony\?"):
         check.check_held_out(tasks, ["irnoy"])
-    with pytest.raises(ValueError, match="every task is held out"):
-        check.check_held_out(tasks, ["irony", "topic"])
+
+
+@pytest.mark.parametrize(
+    ("trained", "held_out", "good"),
+    [("ab", "", True), ("ab", "a", True), ("a", "", True), ("ab", "ab", False), ("a", "a", False), ("", "", False)],
+)
+def test_a_run_needs_a_task_that_is_trained(trained, held_out, good):
+    tasks = {name: replace(WORD, name=name, train=name in trained) for name in "ab"}
+    if good:
+        check.check_trained(tasks, held_out)
+    else:
+        with pytest.raises(ValueError, match="nothing is trained: every task is held out"):
+            check.check_trained(tasks, held_out)

@@ -287,7 +287,161 @@ def test_a_task_without_data_in_a_split_is_named(empty):
 
 def test_a_task_all_of_whose_train_prompts_are_repeated_says_so():
     message = refusal(built, memory_pack({"ask": {"train": ["a", "b"], "probe": ["a"], "eval": ["b"]}}))
-    assert "no data in train (2 records repeat prompts of probe or eval)" in message
+    assert message == (
+        "pack made: task ask has no data in train: 1 of 2 train records share the prompt with probe of task ask "
+        "(first: ask:1 with ask:1) and 1 of 2 train records share the prompt with eval of task ask "
+        "(first: ask:2 with ask:1); add rows, or take the task out"
+    )
+
+
+def two_tasks(one, other, texts=("note",)):
+    """Two tasks over files of notes, {split: notes}; the first names its texts."""
+
+    def rows(task, split):
+        return [(f"{task}.{split}.jsonl:{i}", {"q": f"{task} {n}", "a": "yes", "note": n})
+                for i, n in enumerate({"one": one, "other": other}[task][split], 1)]  # fmt: skip
+
+    tasks = {name: replace(TASK, name=name) for name in ("one", "other")}
+    return Pack("made", tasks, rows, dict.fromkeys(tasks, SPLITS), {"one": texts, "other": texts})
+
+
+def test_a_task_all_of_whose_texts_are_evaluated_by_another_is_said_to_be_that():
+    rest = {"probe": ["p"], "eval": ["e"]}
+    pack = two_tasks({**rest, "train": ["Tea!", "cake"]}, {"train": ["t"], "probe": ["x"], "eval": ["cake", "tea"]})
+    assert refusal(built, pack) == (
+        "pack made: task one has no data in train: all 2 train records share field `note` with eval of task other "
+        "(first: one.train.jsonl:1 with other.eval.jsonl:2); add rows, or take the task out"
+    )
+
+
+def test_a_probe_split_that_another_task_evaluates_is_said_to_be_that():
+    pack = two_tasks(
+        {"train": ["t"], "probe": ["tea"], "eval": ["e"]}, {"train": ["u"], "probe": ["x"], "eval": ["tea"]}
+    )
+    assert "no data in probe: the only probe record shares field `note` with eval of task other" in refusal(built, pack)
+
+
+def test_a_task_that_benchmarks_hold_whole_is_said_to_be_that():
+    pack = two_tasks({"train": ["tea"], "probe": ["p"], "eval": ["e"]}, {"train": ["t"], "probe": ["x"], "eval": ["y"]})
+    with pytest.raises(ValueError) as error:
+        build([pack], limit=None, probe=0.1, evaluation=0.1, evaluated={"cups": ["Tea"]})
+    assert (
+        "no data in train: the only train record shares a text with benchmark cups (first: one.train.jsonl:1)"
+        in str(error.value)
+    )
+
+
+def test_what_a_task_lost_is_named_with_what_it_shares_and_the_most_first():
+    train = ["a", "b", "c", "d"]
+    pack = two_tasks(
+        {"train": train, "probe": ["b"], "eval": ["e"]}, {"train": ["x"], "probe": ["y"], "eval": ["c", "d"]}
+    )
+    dataset = built(pack)
+    assert (dataset.removed, prompts(dataset, "one", "train")) == ({"one": 3, "other": 0}, ["one a"])
+    assert dataset.shared == {"one": [
+        "2 train records share field `note` with eval of task other (first: one.train.jsonl:3 with other.eval.jsonl:1)",
+        "1 train record shares the prompt with probe of task one (first: one.train.jsonl:2 with one.probe.jsonl:1)",
+    ]}  # fmt: skip
+
+
+# Only evaluated
+
+
+def only_evaluated(rows):
+    return memory_pack({"ask": rows}, replace(TASK, train=False))
+
+
+def test_a_task_that_is_only_evaluated_needs_eval_alone():
+    dataset = built(only_evaluated({"eval": ["a", "b"]}))
+    assert {split: prompts(dataset, "ask", split) for split in SPLITS} == {"train": [], "probe": [], "eval": ["a", "b"]}
+    assert dataset.fingerprint()["ask"]["eval"] == 2
+
+
+def test_the_train_rows_of_a_task_that_is_only_evaluated_are_not_read():
+    dataset = built(only_evaluated({"train": ["t"], "probe": ["p"], "eval": ["a"]}))
+    assert {split: prompts(dataset, "ask", split) for split in SPLITS} == {"train": [], "probe": ["p"], "eval": ["a"]}
+
+
+def test_a_task_that_is_only_evaluated_and_has_no_eval_is_named():
+    message = refusal(built, only_evaluated({"train": ["t"]}))
+    assert message == "pack made: task ask is only evaluated, and names no rows for eval"
+
+
+def test_no_other_task_is_trained_on_what_is_only_evaluated():
+    rows = {"ask": {"train": ["a", "b"], "probe": ["c"], "eval": ["d"]}, "only": {"eval": ["a", "c"]}}
+    pack = memory_pack(rows, TASK, replace(TASK, name="only", train=False))
+    message = refusal(built, pack)
+    assert "task ask has no data in probe: the only probe record shares the prompt with eval of task only" in message
+    rows["ask"]["probe"] = ["e"]
+    dataset = built(memory_pack(rows, TASK, replace(TASK, name="only", train=False)))
+    assert prompts(dataset, "ask", "train") == ["b"]
+
+
+# Accepted answers
+
+
+ACCEPTED = 'accepted = "also"'
+
+
+def accepted(tmp_path, also, **more):
+    rows = [{"note": "tea", "topic": "drinks"} | ({} if also is ... else {"also": also})]
+    good = [{"note": word, "topic": "x", "also": []} for word in ("cake", "film")]
+    pack = topic_pack(tmp_path, ACCEPTED, train=rows, probe=good[:1], eval=good[1:])
+    [record] = built(pack).split("train")
+    return record.accepted
+
+
+@pytest.mark.parametrize(
+    ("also", "expected"),
+    [
+        ([], ()),
+        (["tea time", "about drinks"], ("tea time", "about drinks")),
+        (["tea", "about tea", "tea"], ("tea", "about tea")),  # each once
+        (["drinks", "tea"], ("tea",)),  # not the answer itself
+        ([4, 2.5], ("4", "2.5")),
+    ],
+)
+def test_accepted_answers_are_a_list_of_texts_and_numbers(tmp_path, also, expected):
+    assert accepted(tmp_path, also) == expected
+
+
+@pytest.mark.parametrize(
+    ("also", "said"),
+    [
+        ("tea", "train.jsonl:1: field also of task topic is 'tea', not a list of accepted answers"),
+        (3, "train.jsonl:1: field also of task topic is 3, not a list of accepted answers"),
+        ({"text": ["tea"]}, "not a list of accepted answers"),
+        (["tea", None], "train.jsonl:1: field also of task topic lists None, which is no text and no number"),
+        ([["tea"]], "lists ['tea'], which is no text and no number"),
+        ([True], "lists True, which is no text and no number"),
+        (None, "train.jsonl:1: no field also, which the accepted answers of task topic needs"),
+        (..., "train.jsonl:1: no field also, which the accepted answers of task topic needs"),
+    ],
+)
+def test_what_is_no_list_of_answers_is_named_with_file_and_line(tmp_path, also, said):
+    assert said in refusal(accepted, tmp_path, also)
+
+
+def test_accepted_answers_may_lie_inside_a_field_as_squads_do(tmp_path):
+    row = {"note": "tea", "answers": {"text": ["green tea", "tea"], "answer_start": [0, 6]}}
+    convert = '[tasks.topic.convert]\ntopic = {at = ["answers", "text", 0]}\nalso = {at = ["answers", "text"]}'
+    rows = {split: [row | {"note": split}] for split in SPLITS}
+    [record] = built(topic_pack(tmp_path, f"{ACCEPTED}\n{convert}", **rows)).split("train")
+    assert (record.answer, record.accepted) == ("green tea", ("tea",))
+
+
+def test_the_fingerprint_knows_accepted_answers_and_is_the_old_one_without_them(tmp_path):
+    def fingerprint(*also):
+        pack = memory_pack({"ask": {s: [s] for s in SPLITS}}, replace(TASK, accepted="also" if also else ""))
+        rows = {
+            (task, s): [(w, {**r, "also": list(also)}) for w, r in pack.rows(task, s)]
+            for task in ("ask",)
+            for s in SPLITS
+        }
+        return built(replace(pack, rows=lambda task, split: rows[task, split])).fingerprint()["ask"]["sha256"]
+
+    assert fingerprint() == fingerprint("yes")  # the answer itself, which adds nothing
+    assert len({fingerprint(), fingerprint("aye"), fingerprint("aye", "ja")}) == 3
 
 
 def test_two_tasks_of_one_name_are_refused():

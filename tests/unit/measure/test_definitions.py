@@ -6,6 +6,7 @@ import json
 import pytest
 
 from redone.measure.definitions import SUITES, definition, members, names, read_benchmark, read_records
+from redone.measure.outputs import here, items_on
 
 GOOD = """
 title = "Made up"
@@ -184,3 +185,43 @@ def test_an_unknown_benchmark_and_an_empty_suite_are_said(tmp_path):
         definition("gsm8")
     with pytest.raises(ValueError, match="no folder of general's benchmarks"):
         members("general", tmp_path)
+
+
+ACCEPTING = """
+title = "Made up"
+[readings.strict]
+reward = "exact_match"
+[readings.f1]
+reward = "token_f1"
+[subsets.one]
+file = "one.jsonl"
+prompt = "{q}"
+answer = "{first}"
+accepted = "answers"
+convert = {first = {at = ["answers", 0]}}
+"""
+
+
+def test_an_answer_is_read_against_every_accepted_one_and_the_best_counts(tmp_path):
+    """Word F1 against "Denver Broncos" is 2 * 1 / (1 + 2), against "the Broncos" as much, against "Broncos" 1."""
+    rows = [{"q": "Who?", "answers": ["Denver Broncos", "Broncos", "the Broncos"]}, {"q": "When?", "answers": ["2016"]}]
+    benchmark = write(tmp_path, ACCEPTING, one=rows)
+    records = read_records(benchmark, tmp_path)
+    assert [record.accepted for record in records["one"]] == [("Broncos", "the Broncos"), ()]
+    subset = benchmark.subsets["one"]
+
+    def scores(*outputs):
+        found = items_on(subset, records["one"], [[one] for one in outputs], here(subset), lambda *_: None)
+        return [(item.score("strict"), round(item.score("f1"), 3)) for item in found]
+
+    assert scores("Broncos", "2016") == [(1.0, 1.0), (1.0, 1.0)]
+    assert scores("Denver", "Broncos") == [(0.0, 0.667), (0.0, 0.0)]
+
+
+@pytest.mark.parametrize(
+    "reading", ['reward = "json_schema"', 'reward = "exact_match"\noptions = {reference = "label"}']
+)
+def test_a_reading_that_does_not_compare_with_the_answer_takes_no_accepted_ones(tmp_path, reading):
+    text = ACCEPTING.replace('reward = "token_f1"', reading)
+    with pytest.raises(ValueError, match=r"made\.toml: subset one: reading f1: .* reads no accepted answers"):
+        write(tmp_path, text)

@@ -86,6 +86,15 @@ def summary(given, scores):
     return summary_of(given, {name: verdicts(*mine) for name, mine in scores.items()})
 
 
+def test_a_task_without_train_records_has_no_majority_to_be_measured_by():
+    given = dataset(sns("only", train=False), only=["a", "a", "b"])
+    bare = replace(given, records={"only": {**given.records["only"], "train": ()}})
+    asked = bare.records["only"]["eval"]
+    found = trivial_verdicts(bare, asked, in_process(bare.tasks))
+    assert list(found["only"]) == ["empty"]
+    assert "majority" in trivial_verdicts(given, asked, in_process(given.tasks))["only"]
+
+
 # The three averages
 
 

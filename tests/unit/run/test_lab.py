@@ -1,6 +1,7 @@
 """Where a run's models are, how they are loaded, and what of the data is trained on."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from transformers import AutoTokenizer
@@ -50,6 +51,13 @@ def test_stages_have_the_kind_start_and_settings_of_their_own_tables(lab):
 def test_what_is_trained_on_is_the_train_split_of_tasks_that_are_not_held_out(lab):
     assert list(lab.trained) == ["tone"]
     assert {task: [r.id for r in mine] for task, mine in lab.train_records().items()} == {"tone": ["tone/train/0"]}
+
+
+def test_what_is_only_evaluated_is_not_trained(lab):
+    tasks = {name: replace(task, train=name != "tone") for name, task in lab.dataset.tasks.items()}
+    only = replace(lab, dataset=replace(lab.dataset, tasks=tasks))
+    assert list(only.trained) == []
+    assert only.train_records() == {}
 
 
 def test_a_stage_is_done_when_its_model_and_tokenizer_are_there(lab):
