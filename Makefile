@@ -6,7 +6,7 @@ DONE := .venv/.setup-done
 # The harness that the tests compare with, and NLTK's data, without the forty packages that both would bring.
 PARITY := lm-eval==0.4.13 immutabledict==4.3.1 llama-index-core==0.14.25
 
-.PHONY: setup demo test test-all check
+.PHONY: setup demo test test-all check smollm2
 
 setup: $(DONE)
 
@@ -18,6 +18,10 @@ $(DONE): pyproject.toml constraints.txt
 
 demo: $(DONE)
 	.venv/bin/redone demo $(ARGS)
+
+# A real language model of 135 M parameters, which tests use where it is there: a folder in the cache REDONE_MODELS.
+smollm2: $(DONE)
+	.venv/bin/python examples/smollm2.py
 
 # One thread in each of the two processes; a file's tests stay together as far as that keeps both at work.
 PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist worksteal

@@ -22,7 +22,7 @@ class Table(BaseModel):
 
 
 class Model(Table):
-    path: str = Field("base", description='Hugging Face folder or hub id; "base" is the embedded base model')
+    path: str = Field("base", description='Hugging Face folder, hub id or GGUF file; "base" is the embedded base model')
     dtype: Literal["float32", "bfloat16"] = Field("float32", description="dtype of the weights")
     max_context: int = Field(1024, ge=16, description="longest prompt and answer together, tokens")
 

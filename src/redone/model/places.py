@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from redone.model import gguf
+
 if TYPE_CHECKING:
     from redone.model.policy import Policy
 
@@ -20,10 +22,13 @@ class Place(NamedTuple):
 
 
 def model_path(name: str) -> Path:
-    """The folder of a base model, or its hub id. Raises ValueError where a folder is named that is not there."""
+    """The folder of a base model, or its hub id; of a GGUF file the folder that it is converted to. Raises ValueError
+    where a folder is named that is not there."""
     if name == "base":
         return EMBEDDED
     path = Path(name).expanduser()
+    if path.suffix == ".gguf" and path.is_file():
+        return gguf.folder_of(path)
     if path.is_dir():
         if not (path / "config.json").is_file():
             raise ValueError(f"{name}: no model lies there (config.json is missing)")
