@@ -216,6 +216,7 @@ def loader(
     def loaded() -> Loaded:
         import torch
 
+        from redone.model import products
         from redone.model.places import load, loading
         from redone.run.log import quiet_transformers
 
@@ -225,6 +226,7 @@ def loader(
         asked = config.device if config else "auto"
         device = "cuda" if asked == "auto" and torch.cuda.is_available() else "cpu" if asked == "auto" else asked
         dtype = config.model.dtype if config else "bfloat16" if device == "cuda" else "float32"
+        products.settle(device)
         quiet_transformers()
         with loading(options.model_folder):
             return load(place, dtype, device), encoder

@@ -214,6 +214,7 @@ def prepare(config: RunConfig, out: Path, log: Log) -> Iterator[Lab]:
     checked = check(config, log)
     check_trained(checked.dataset.tasks, config.data.held_out)
     from redone.files import write_json
+    from redone.model import gguf, products
     from redone.model.places import loading
     from redone.model.policy import Policy
     from redone.run.lab import Lab
@@ -223,13 +224,17 @@ def prepare(config: RunConfig, out: Path, log: Log) -> Iterator[Lab]:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     elif device == "cuda" and not torch.cuda.is_available():
         raise ValueError('device = "cuda", but torch sees no such device; set device = "cpu"')
+    multiplied = products.settle(device)
     with loading(config.model.path):
         policy = Policy.load(checked.base, config.model.dtype, device, checked.max_context)
     log.line(policy.note or "Every prompt is computed once for all of its answers.")
+    if origin := gguf.note(checked.base):
+        log.line(origin)
     if (out / "manifest.json").exists():
         same_data(out, checked.dataset)
     if not (out / "config.json").exists():
-        write_json(out / "manifest.json", manifest(config, checked, policy, device))
+        machine = {"device": device, "threads": torch.get_num_threads(), "products": multiplied}
+        write_json(out / "manifest.json", manifest(config, checked, policy, machine, origin))
         write_json(out / "config.json", config.model_dump(mode="json"))
     dataset = checked.dataset
     with scoring(config, dataset.tasks, judge_of(config, out, log)) as score_all:
@@ -267,22 +272,22 @@ def judge_of(config: RunConfig, out: Path, log: Log) -> Judge | None:
     return Judge(service, out / "judge", log.line)
 
 
-def manifest(config: RunConfig, checked: Checked, policy: Any, device: str) -> dict[str, Any]:
-    """What the run was made with: versions, data, seed, device."""
+def manifest(
+    config: RunConfig, checked: Checked, policy: Any, machine: Mapping[str, Any], origin: str
+) -> dict[str, Any]:
+    """What the run was made with: versions, data, seed, machine."""
     import datetime
     import platform
     from importlib.metadata import version
-
-    import torch
 
     packages = ("redone", "torch", "transformers", "tokenizers", "numpy", "sacrebleu")
     return {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
         "seed": config.seed,
-        "device": device,
-        "threads": torch.get_num_threads(),
+        **machine,
         "parameters": policy.num_parameters,
         "model": policy.architecture,
+        "origin": origin,
         "packed_engine": policy.packed,
         "engine_note": policy.note,
         "max_context": checked.max_context,
