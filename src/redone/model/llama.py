@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from redone.model.adapter import increment
 from redone.model.attention import attend
 
 
@@ -55,9 +56,9 @@ def _layer_fits(layer: Any) -> bool:
     inputs = [attention.q_proj, attention.k_proj, attention.v_proj]
     others = [attention.o_proj, mlp.gate_proj, mlp.up_proj, mlp.down_proj]
     return (
-        all(type(part) is nn.Linear for part in [*inputs, *others])
-        and all(part.bias is None for part in others)
-        and len({part.bias is None for part in inputs}) == 1
+        all(type(_plain(part)) is nn.Linear for part in [*inputs, *others])
+        and all(_plain(part).bias is None for part in others)
+        and len({_plain(part).bias is None for part in inputs}) == 1
         and all(_is_norm(getattr(attention, name)) for name in norms)
         and _is_norm(layer.input_layernorm)
     )
@@ -65,6 +66,17 @@ def _layer_fits(layer: Any) -> bool:
 
 def _parts(module: nn.Module) -> set[str]:
     return {name for name, _ in module.named_children()}
+
+
+def _plain(part: Any) -> Any:
+    """The linear layer itself, without the adapter beside it."""
+    return part.base_layer if hasattr(part, "lora_A") else part
+
+
+def _weight(part: Any) -> Tensor:
+    """What a linear layer multiplies by, its adapter's increment included. -> [out, in]"""
+    weight: Tensor = _plain(part).weight
+    return weight + increment(part) if hasattr(part, "lora_A") else weight
 
 
 def _is_norm(module: Any) -> bool:
@@ -81,15 +93,15 @@ def layers(model: Any) -> list[Layer]:
         found.append(
             Layer(
                 norm=layer.input_layernorm.weight,
-                qkv=torch.cat([part.weight for part in inputs]).t().contiguous(),
-                qkv_bias=None if inputs[0].bias is None else torch.cat([part.bias for part in inputs]),
+                qkv=torch.cat([_weight(part) for part in inputs]).t().contiguous(),
+                qkv_bias=None if _plain(inputs[0]).bias is None else torch.cat([_plain(part).bias for part in inputs]),
                 heads=tuple(part.out_features for part in inputs),
                 query_norm=norms[0],
                 key_norm=norms[1],
-                out=attention.o_proj.weight.t().contiguous(),
+                out=_weight(attention.o_proj).t().contiguous(),
                 mlp_norm=layer.post_attention_layernorm.weight,
-                gate_up=torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight]).t().contiguous(),
-                down=mlp.down_proj.weight.t().contiguous(),
+                gate_up=torch.cat([_weight(mlp.gate_proj), _weight(mlp.up_proj)]).t().contiguous(),
+                down=_weight(mlp.down_proj).t().contiguous(),
             )
         )
     return found

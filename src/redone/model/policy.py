@@ -26,7 +26,7 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from redone.model import attention, llama
+from redone.model import adapter, attention, llama
 from redone.model.trees import PackedBatch, Tokens, pack
 
 _AGREE = {torch.float32: 1e-4, torch.bfloat16: 0.15}  # largest gap of a log-probability between the two paths
@@ -119,8 +119,34 @@ class Policy:
             for name, parameter in mine.items():
                 parameter.copy_(weights[name])
 
+    def attach(
+        self, rank: int, alpha: float, targets: Sequence[str], seed: int, base: str, start: Path | None = None
+    ) -> None:
+        """Freeze the weights and train an adapter beside them (`model.adapter.attach`); start: a folder that
+        `save_adapter` left, from which it goes on."""
+        adapter.attach(self.model, rank=rank, alpha=alpha, targets=targets, seed=seed, base=base)
+        if start is not None:
+            adapter.load(self.model, start)
+
+    def save_adapter(self, folder: Path) -> None:
+        """Leave the adapter alone, as PEFT and vLLM read it."""
+        self.model.save_pretrained(folder)
+
+    @property
+    def adapted(self) -> bool:
+        """Whether an adapter stands beside its weights (`model.adapter`)."""
+        return bool(getattr(self.model, "_hf_peft_config_loaded", False))
+
     def save(self, folder: Path, dtype: str | None = None) -> None:
-        """Leave a Hugging Face folder; in another number format than the policy's if one is given."""
+        """Leave a Hugging Face folder, an adapter merged into it; in another number format than the policy's if one is
+        given."""
+        if self.adapted:
+            self.model._hf_peft_config_loaded = False  # or else transformers saves the adapter alone
+            try:
+                self.model.save_pretrained(folder, state_dict=adapter.merged(self.model))
+            finally:
+                self.model._hf_peft_config_loaded = True
+            return
         model = self.model if dtype is None else copy.deepcopy(self.model).to(getattr(torch, dtype))
         model.save_pretrained(folder)
 
