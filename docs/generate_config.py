@@ -38,7 +38,7 @@ kind. Without a word of it they are RedOne 2.0's: explore, target, refine. Other
     steps = 50
 
 Where a stage chooses what to teach by findings, the model that it starts from is diagnosed first. `updates` must divide
-`prompts`.
+`prompts`. Without a table `[lora]` the model's own weights are trained.
 """
 SHARED = "It has the keys of {twin}; these defaults differ:"
 TYPES = {int: "integer", float: "number", str: "text", bool: "true or false"}
@@ -49,7 +49,7 @@ def render() -> str:
     """The whole of docs/config.md."""
     parts = [HEAD]
     shown: dict[type[BaseModel], tuple[str, BaseModel]] = {}
-    for title, table in tables(load_config([])):
+    for title, table in tables(load_config([], ["lora.rank=32"])):
         twin, defaults = shown.setdefault(type(table), (title, table))
         names = [name for name in type(table).model_fields if not isinstance(getattr(table, name), BaseModel)]
         lines = [f"## {title}", ""]

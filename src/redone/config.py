@@ -27,6 +27,24 @@ class Model(Table):
     max_context: int = Field(1024, ge=16, description="longest prompt and answer together, tokens")
 
 
+class Lora(Table):
+    """An adapter of low rank is trained beside frozen weights (Hu et al. 2022); every stage leaves it, and a model that
+    it is merged into."""
+
+    rank: int = Field(32, ge=1, description="of the adapter; those that vLLM serves are 8, 16, 32, 64, 128, 256")
+    alpha: float = Field(32.0, gt=0, description="what the adapter adds is multiplied by alpha / rank")
+    targets: tuple[str, ...] = Field(
+        ("all-linear",),
+        min_length=1,
+        strict=False,
+        description='names of the linear layers that it stands beside; "all-linear": all but the head',
+    )
+    times: float = Field(10.0, gt=0, description="the stages' learning rates are multiplied by this")
+    each_stage: bool = Field(
+        False, description="every stage merges the adapter before it and begins another, rather than going on with it"
+    )
+
+
 class Data(Table):
     packs: tuple[str, ...] = Field(
         ("social", "general"),
@@ -184,6 +202,7 @@ class RunConfig(Table):
         min_length=1, strict=False, description="the stages in order, each the name of a table of its own"
     )
     model: Model = Model()
+    lora: Lora | None = Field(None, description="train an adapter rather than the model's own weights")
     data: Data = Data()
     diagnose: Diagnose = Diagnose()
     scoring: Scoring = Scoring()
@@ -191,7 +210,11 @@ class RunConfig(Table):
     eval: Eval = Eval()
 
     def stage(self, name: str) -> Reinforce | Teach:
-        return self.__pydantic_extra__[name]
+        """A stage's settings, its learning rate that of the adapter where there is one."""
+        settings = self.__pydantic_extra__[name]
+        if self.lora is None:
+            return settings
+        return settings.model_copy(update={"learning_rate": settings.learning_rate * self.lora.times})
 
 
 def load_config(paths: Iterable[Path], sets: Iterable[str] = ()) -> RunConfig:

@@ -76,6 +76,11 @@ def check(config: RunConfig, log: Log) -> Checked:
     """Read and check everything a run needs. Raises ValueError with what is wrong and what to do."""
     from redone.model.places import model_path
 
+    if config.model.dtype == "bfloat16" and config.lora is None:
+        raise ValueError(
+            'model.dtype = "bfloat16": steps at these learning rates are smaller than the distance between two such '
+            'numbers, so that most weights would never move; set "float32", or train an adapter beside them, [lora]'
+        )
     base = model_path(config.model.path)
     packs = read_packs(config)
     reader = reader_of(config.model.path, base, config.model.max_context)
@@ -230,6 +235,11 @@ def prepare(config: RunConfig, out: Path, log: Log) -> Iterator[Lab]:
     log.line(policy.note or "Every prompt is computed once for all of its answers.")
     if origin := gguf.note(checked.base):
         log.line(origin)
+    if config.lora is not None:
+        rates = ", ".join(f"{name} {config.stage(name).learning_rate:.2g}" for name in config.stages)
+        log.line(
+            f"An adapter of rank {config.lora.rank} is trained, at {config.lora.times:g} times the rates: {rates}."
+        )
     if (out / "manifest.json").exists():
         same_data(out, checked.dataset)
     if not (out / "config.json").exists():

@@ -26,7 +26,7 @@ def reinforce(lab: Lab, stage: Stage) -> None:
     weights = difficulty(lab, stage) if settings.difficulty else {}
     means = {name: fmean(weights.get(r.id, 1.0) for r in records[name]) for name in records}
     mix = Mix(strata(lab.trained, settings, means), records, derive_seed(lab.config.seed, stage.name, "mix"), weights)
-    policy = lab.load(stage.start)
+    policy = lab.policy(stage)
     trainer = rl.Trainer(
         stage=stage.name,
         learner=Learner(policy, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay),

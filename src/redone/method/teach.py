@@ -30,7 +30,7 @@ def teach(lab: Lab, stage: Stage, plan: TargetPlan) -> None:
             targeted.refuse_eval(taught, lab.dataset)
             write_jsonl(path, targeted.rows(taught))
     rows = list(read_jsonl(path))
-    policy = lab.load(stage.start)
+    policy = lab.policy(stage)
     examples = encoded(lab, rows)
     if settings.soft_labels == "distribution":
         examples = with_distributions(lab, settings, policy, store, rows, examples)

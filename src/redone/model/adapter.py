@@ -28,10 +28,12 @@ def attach(model: Any, *, rank: int, alpha: float, targets: Sequence[str], seed:
         raise ValueError(f"[lora] needs PEFT: {INSTALL}") from None
     every = "all-linear" in targets
     if not every and (unknown := [name for name in targets if not _named(model, name)]):
-        raise ValueError(f"lora.targets: no linear layer of the model is called {unknown[0]}; there are {_linear(model)}")
+        raise ValueError(
+            f"lora.targets: no linear layer of the model is called {unknown[0]}; there are {_linear(model)}"
+        )
     config = LoraConfig(
         r=rank,
-        lora_alpha=alpha,
+        lora_alpha=alpha,  # type: ignore[arg-type]  # a float will do
         target_modules="all-linear" if every else list(targets),
         task_type="CAUSAL_LM",
         base_model_name_or_path=base,

@@ -58,5 +58,7 @@ class Learner:
         self.optimizer.load_state_dict(state["optimizer"])
 
     def save(self, folder: Path) -> None:
-        """Leave the model as a Hugging Face folder."""
+        """Leave the model as a Hugging Face folder, and where it has an adapter that alone in `adapter` beside it."""
         self.policy.save(folder)
+        if self.policy.adapted:
+            self.policy.save_adapter(folder.with_name("adapter"))

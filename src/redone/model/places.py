@@ -2,10 +2,10 @@
 
 import hashlib
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redone.model import gguf
 
@@ -19,6 +19,7 @@ EMBEDDED = Path(__file__).parents[1] / "world" / "base"
 class Place(NamedTuple):
     folder: Path  # config, tokenizer and weights; or a hub id
     checkpoint: Path | None = None  # of a stage that is not done, whose weights take their place
+    adapter: Mapping[str, Any] | None = None  # rank, alpha and targets, where the checkpoint is an adapter's
 
 
 def model_path(name: str) -> Path:
@@ -30,6 +31,10 @@ def model_path(name: str) -> Path:
     if path.suffix == ".gguf" and path.is_file():
         return gguf.folder_of(path)
     if path.is_dir():
+        if (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
+            raise ValueError(
+                f"{name}: an adapter lies there and no model; give the `model` folder beside it, or merge it"
+            )
         if not (path / "config.json").is_file():
             raise ValueError(f"{name}: no model lies there (config.json is missing)")
         return path
@@ -72,6 +77,8 @@ def load(place: Place, dtype: str = "float32", device: str = "cpu") -> "Policy":
 
     policy = Policy.load(place.folder, dtype, device)
     if place.checkpoint is not None:
+        if place.adapter is not None:
+            policy.attach(**place.adapter, seed=0, base=str(place.folder))
         try:
             saved = torch.load(place.checkpoint, weights_only=True, map_location=device)
             policy.load_weights(saved["model"])

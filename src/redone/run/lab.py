@@ -11,6 +11,7 @@ from typing import Any
 from redone.config import RunConfig
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
+from redone.data.mix import derive_seed
 from redone.files import write_json
 from redone.model.learner import Learner
 from redone.model.policy import Policy
@@ -50,6 +51,25 @@ class Lab:
 
     def load(self, model: str) -> Policy:
         return Policy.load(self.folder(model), self.config.model.dtype, self.device, self.max_context)
+
+    def policy(self, stage: Stage) -> Policy:
+        """What the stage trains: the model that it starts from; with `lora` a new adapter beside it, or beside the base
+        the adapter of the stage that it goes on from."""
+        lora = self.config.lora
+        if lora is None:
+            return self.load(stage.start)
+        goes_on = stage.start != BASE and not lora.each_stage
+        under = BASE if goes_on else stage.start
+        policy = self.load(under)
+        policy.attach(
+            lora.rank,
+            lora.alpha,
+            lora.targets,
+            derive_seed(self.config.seed, stage.name, "adapter"),
+            base=str(self.folder(under)),
+            start=self.out / stage.start / "adapter" if goes_on else None,
+        )
+        return policy
 
     @property
     def trained(self) -> dict[str, Task]:

@@ -56,14 +56,20 @@ def _place(folder: Path) -> Place | None:
     if (folder / "DONE").is_file():
         return Place(model_path(str(folder / "model")))
     checkpoints = sorted((folder / "checkpoints").glob("step-*.pt"))
-    return Place(_start(folder), checkpoints[-1]) if checkpoints else None
+    if not checkpoints:
+        return None
+    lora = _config(folder.parent).get("lora")
+    adapter = {key: lora[key] for key in ("rank", "alpha", "targets")} if lora else None
+    whole = lora is not None and not lora["each_stage"]
+    return Place(_start(folder, whole), checkpoints[-1], adapter)
 
 
-def _start(folder: Path) -> Path:
-    """The folder of the model that a stage starts from, whose weights its checkpoints change."""
+def _start(folder: Path, whole: bool) -> Path:
+    """The folder of the model whose weights a stage's checkpoints change, or stand beside: the one that it starts from,
+    or the run's base where one adapter holds the `whole` way from there."""
     run = folder.parent
     start = next(stage.start for stage in stages_in(run) if stage.name == folder.name)
-    return model_path(_base(run) if start == BASE else str(run / start / "model"))
+    return model_path(_base(run) if whole or start == BASE else str(run / start / "model"))
 
 
 def _base(run: Path) -> str:

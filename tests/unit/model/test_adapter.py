@@ -104,7 +104,9 @@ def test_a_seed_makes_the_same_adapter(tiny_model):
 
 
 def test_targets_that_match_nothing_and_adapters_of_other_shapes_are_sentences(tiny_model, tmp_path):
-    with pytest.raises(ValueError, match=r"lora.targets: no linear layer of the model is called q_prj; there are down_"):
+    with pytest.raises(
+        ValueError, match=r"lora.targets: no linear layer of the model is called q_prj; there are down_"
+    ):
         adapted(tiny_model, targets=("q_proj", "q_prj"))
     adapted(tiny_model).save_adapter(tmp_path / "adapter")
     for changes, words in (({"rank": 2}, "another rank"), ({"targets": ("q_proj",)}, "other targets")):
