@@ -5,7 +5,7 @@ import re
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])\s*|\\boxed(?=[A-Z0-9])")
 _SAID = re.compile(
     r"(?:answer\s+is|答案是|答案为|答案\**(?=[:：]))[*_\s]*[:：]?"
-    r"|^[\s>#*_-]*(?:(?:so|thus|hence|therefore),?\s+)?(?:(?:the|my)\s+)?(?:final\s+)?answer[*_ ]*(?:[:：=][*_]*|$)",
+    r"|^[ \t>#*_-]*(?:(?:so|thus|hence|therefore),?\s+)?(?:(?:the|my)\s+)?(?:final\s+)?answer[*_ ]*(?:[:：=][*_]*|$)",
     re.IGNORECASE | re.MULTILINE,
 )
 _DISPLAYED = re.compile(r"[*_\s]*(?:\$\$(.*?)\$\$|\\\[(.*?)\\\])", re.DOTALL)

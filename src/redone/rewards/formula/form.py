@@ -1,6 +1,7 @@
-"""Which numbers of a formula are written out, and which are left to compute."""
+"""What a formula is made of: which numbers are written out and which are left to compute, and which name has which."""
 
 import re
+from string import ascii_lowercase
 
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.")
 _OPENING, _CLOSING = {"(", "[", "{", r"\{", r"\begin"}, {")", "]", "}", r"\}", r"\end"}
@@ -11,6 +12,7 @@ _MATRIX = re.compile(r"\\begin\{\w+\}(.*)\\end\{\w+\}")
 _LOOKS = re.compile(r"\s+(?![A-Za-z])|(?<![A-Za-z])\s+|\\(?:left|right)(?![A-Za-z])|\\q?quad(?![A-Za-z])")
 _AND = re.compile(r"(?<=[\d)}\]%i])(?:\\text\{,?(and|or)\}|(and|or))(?=[-+.\d\\({\[i])")
 _NAMES = r"\([A-Za-z](?:,[A-Za-z])*\)"
+_PAIR = re.compile(_NAMES)
 _NAME = re.compile(rf"(?!\\(?:pi|infty|emptyset)|[ei]$)\\?[A-Za-z]+(?:_\{{?\w+\}}?)?'?(?:{_NAMES})?|{_NAMES}")
 
 _NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+)"
@@ -44,13 +46,14 @@ def unfinished(text: str) -> list[bool]:
 
 
 def _unfinished(text: str) -> list[bool]:
+    text = text.strip()
     matrix = _MATRIX.fullmatch(text)
     parts = _split(matrix[1], {"&", r"\\"}) if matrix else _split(text, _BETWEEN)
     if len(parts) > 1 or matrix:
         return [left for part in parts if part for left in _unfinished(part)]
     sides = _split(text, _RELATIONS)
     if len(sides) > 1:
-        return [any(any(_unfinished(side)) for side in (sides[0], sides[-1]) if not _NAME.fullmatch(side))]
+        return [any(any(_unfinished(side)) for side in (sides[0], sides[-1]) if not _NAME.fullmatch(side.strip()))]
     inside = _inside(text)
     return _unfinished(inside) if inside else [not written_out(text)] * (2 if r"\pm" in text else 1)
 
@@ -66,6 +69,29 @@ def _whole(*ratio: str | None) -> bool:
     above, below = (text for text in ratio if text is not None)
     numbers = [int(found or 1) for found in re.findall(r"(\d+)|i", re.sub(r"(\d)i", r"\1", above))]
     return int(below) == 0 or all(number % int(below) == 0 for number in numbers)
+
+
+def assigned(text: str) -> dict[str, str]:
+    """The value of each name in `x=1, y=2` or `(x,y)=(1,2)`, in the order in which a pair would have them: that of
+    neighbours in the alphabet, or else as written. Empty where it is no such list, or one of several values of a name.
+    """
+    text = _AND.sub(",", _LOOKS.sub("", text))
+    sides = [_split(part, {"="}) for part in _split(text, {",", ";"})]
+    if len(sides) == 1 and len(sides[0]) == 2 and _PAIR.fullmatch(sides[0][0]):
+        return dict(zip(members(sides[0][0]), members(sides[0][1])))
+    if len(sides) < 2 or any(len(side) != 2 or not _NAME.fullmatch(side[0]) for side in sides):
+        return {}
+    values: dict[str, str] = dict(sides)
+    letters = "".join(sorted(values))
+    if len({name[0] for name in values}) < len(sides):
+        return {}
+    return {name: values[name] for name in letters} if letters in ascii_lowercase else values
+
+
+def members(text: str) -> list[str]:
+    """The members of a tuple or a list, as written."""
+    text = _AND.sub(",", _LOOKS.sub("", text))
+    return _split(_inside(text) or text, {",", ";"})
 
 
 def _split(text: str, separators: set[str]) -> list[str]:

@@ -29,6 +29,7 @@ _GREATS = r"((?:(?:hundred|thousand|million|billion|trillion|dozen)s?(?![A-Za-z]
 _PERCENT = r"(?:per\s?cent|percentage|pct)(?![A-Za-z])\.?"
 _BEFORE = r"\s*(?:\^\s*\{?\d\}?)?\s*[({]?\s*"
 _CIRCLE = r"\s*\^\s*(?:\\circ|\{\s*\\circ\s*\})"
+_ARRAY = r"\\left\s*[(\[]\s*\\begin\{array\}\s*\{[^{}]*\}(.*)\\end\{array\}\s*\\right\s*[)\]]"
 _LETTER = rf"\\text(?:rm|bf|it|normal)?\s*\{{\s*([^\W\d_{SYMBOLS}])\s*\}}"
 
 
@@ -51,9 +52,15 @@ def _repeating(found: re.Match[str]) -> str:
 _REWRITES = tuple(
     (re.compile(pattern), written)
     for pattern, written in (
-        (r"(?<!\\)\\[\[\](),;:!~ ]|\\?\$|[€£¥₹~]|^\*+|\*+$|\\displaystyle|\\q?quad(?![A-Za-z])", " "),
+        (r"(?<!\\)\\[\[\](),;:!~ ]|\\?\$|[€£¥₹~]|^\*+|\*+$|\\displaystyle|\\q?quad", " "),
         (r"^(\s*-?\s*)(?:Rs\.?|USD|US|EUR|GBP)\s*(?=\d)", r"\1"),
         (r"\*\*", "^"),
+        (r"!=", r"\\ne "),
+        (r"<=", r"\\le "),
+        (r">=", r"\\ge "),
+        (_ARRAY, r"\\begin{pmatrix}\1\\end{pmatrix}"),
+        (r"\\\\\s*(?=\\end)", ""),
+        (r"(\\sqrt\s*\[[^\[\]]*\])\s*(\w)", r"\1{\2}"),
         (r"\\[dtc]frac", r"\\frac"),
         (r"\\[dt]binom", r"\\binom"),
         (r"\\varnothing|^\\\{\s*\\\}$|^\{\s*\}$", r"\\emptyset "),
@@ -73,7 +80,7 @@ _REWRITES = tuple(
         (r"(?<!\d)(\d{0,9})\.(\d{0,9})\\(?:overline|bar|dot)\s*\{?(\d{1,9})\}?", _repeating),
         (r"(?<=\d)\.(?!\d)", ""),
         (r"\\\{\s*[a-z]\s*(?:\||:|\\mid)\s*([^{}]*[<>=][^{}]*|[^{}]*\\[lg]e[^{}]*)\\\}", r"\1"),  # {x | x < 3}
-        (r"^\\text\s*\{\s*\(?(-?[\d.,]+)\)?\s*\}$", r"\1"),
+        (r"^\\text\s*\{\s*([ie]|(?:[-+\d.,(){}\s/]|\\[a-z]+)+)\s*\}$", r"\1"),
         (r"\\text\s*\{([^{}]*[^{},\s][^{}]*?)\b(and|or)\s*\}", r"\\text{\1}\\text{ \2 }"),
         # words that are values
         (rf"(?i){_DECIMAL}\s*\\text\s*\{{\s*{_GREATS}([^{{}}]*)\}}", _scaled),
@@ -87,21 +94,28 @@ _REWRITES = tuple(
         (rf"(?<=[\w)}}]){_CIRCLE}(?:\s*[CF](?![A-Za-z]))?", ""),
     )
 )  # fmt: skip
+_PLAIN = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")  # most answers are
+_STOP = re.compile(r"(?<!\.)\.$")
 _COUNTED = re.compile(r"(?<=\d)\s+\([A-Za-z]{2}[A-Za-z .'-]*\)$")  # 12 (apples)
 _LONE = re.compile(r"(?<=[^\s,;({\[])\s*\\text\s*\{\s*([A-Za-z])\s*\}")
 _GROUPED = re.compile(r"((?:.*=)?\s*-?\s*\d{1,3})((?:,\d{3})+|(?: \d{3})+)(\.\d+)?\s*(?:\\?%)?")
 _WORD = re.compile(r"\(?\\text\s*\{\s*\(?([A-Za-z][A-Za-z .,'-]*)\)?\s*\}\)?|([A-Za-z][A-Za-z .,'-]{2,})")
-_TIME = re.compile(r"(?i)(?:\\text\s*\{)?\s*(\d{1,2}(?::\d\d){0,2})\s*(?:\\text\s*\{)?\s*([ap])\.?\s?m\.?\s*\}?")
+_TIME = re.compile(
+    r"(?i)(?:\\text\s*\{)?\s*(\d{1,2}(?::\d\d){0,2})\s*(?:\\text\s*\{)?\s*([ap])\.?\s?m\.?\s*\}?|(?:\\text\s*\{)?(\d{1,2}:0\d)\s*\}?"
+)
 
 
 def latex(text: str) -> str:
     """The text in one spelling: signs as commands, no dollars, no spaces for looks, thousands closed up, no unit."""
+    if _PLAIN.fullmatch(text):
+        return text
     plain = not re.search(r"[$\\]", text)
     text = _THOUSANDS.sub("", text.translate(_SIGNS))
-    text = unicodedata.normalize("NFKC", text).strip(" \n\t,;:*").rstrip(".")
+    text = unicodedata.normalize("NFKC", text).strip(" \n\t,;:*")
+    text = _STOP.sub("", text)
     for pattern, written in _REWRITES:
         text = pattern.sub(written, text).strip()
-    text = " ".join(text.strip(" ,;:").rstrip(".").split())
+    text = " ".join(_STOP.sub("", text.strip(" ,;:")).split())
     if word(text):
         return text
     text = without_units(_COUNTED.sub("", text), plain).strip(" ,;:")
@@ -112,6 +126,6 @@ def latex(text: str) -> str:
 def word(text: str) -> str:
     """The text where it is words or a time of day, folded, else ""; two letters are a product unless in \\text{}."""
     if time := _TIME.fullmatch(text):
-        return f"{time[1]} {time[2].lower()}m"
+        return time[3] or f"{time[1]} {time[2].lower()}m"
     found = _WORD.fullmatch(text)
     return " ".join((found[1] or found[2]).casefold().split()).rstrip(".") if found else ""

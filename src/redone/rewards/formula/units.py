@@ -3,14 +3,16 @@
 import re
 from itertools import pairwise
 
-SYMBOLS = "mghsLlNJWVAKCF"  # what one letter in \text{} or \mathrm{} may be a unit of; every other letter is a value
+SYMBOLS = (
+    "mghsLlNJWVACF"  # what one letter in \text{} or \mathrm{} may be a unit of; every other letter is a value, K too
+)
 PLAIN_SYMBOLS = "mghsLl"
 _SHORT = "cm|mm|km|dm|nm|kg|mg|gm|ml|mL|ft|yd|in|lbs?|oz|hrs?|mins?|secs?|mph|kph|km/h|m/s|Hz|eV|pts?|qts?"
 _CARRIES = re.compile(
     r"(?i)\b(?:not|no|nor|or|never|wrong|incorrect|per\s?cent|percentage|pct|base|mod|modulo|plus|minus|over|point"
     r"|factorial|hundreds?|thousands?|(?:m|b|tr)illions?|dozens?|half|halves|thirds|fourths|fifths|sixths|sevenths|eighths"
     r"|ninths|tenths|hundredths|thousandths|[ap]\.?m|and\s+(?:an?|one|two|three|four|five|six|seven|eight|nine|ten))\b"
-    r"|^\s*(?:squared|cubed)\b"
+    r"|^\s*(?:squared|cubed)\b|[半多成折余几不非]|分之|以上|以下|左右"
 )
 _POWER = r"(?:\s*\^\s*(?:\{-?\d\}|-?\d))?"
 _TEXT = rf"\\text\s*\{{(?:[^{{}}\d]|(?<=[A-Za-z^-])\d)*\}}{_POWER}"
@@ -22,8 +24,8 @@ _MARKED = re.compile(
 _CONTENT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _VARIABLE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]$")
 _PLAIN = re.compile(
-    rf"(.*[\d}})%])(?:\s*(?:{_SHORT})|\s([A-Za-z]{{2,}}(?:[ /-][A-Za-z]+)*|[{PLAIN_SYMBOLS}])"
-    r"|\s*(?![十百千万亿](?!米|克|瓦))[\u3400-\u9fff]{1,6})(?:\s*\^\s*\{?[23]\}?)?"
+    rf"(.*(?:[\d}})%]|\\pi))(?:\s*(?:{_SHORT})|\s([A-Za-z]{{2,}}(?:[ /-][A-Za-z]+)*|[{PLAIN_SYMBOLS}])"
+    r"|\s*(?![十百千万亿](?!米|克|瓦))([\u3400-\u9fff]{1,6}))(?:\s*\^\s*\{?[23]\}?)?"
 )
 _LISTED = re.compile(rf"(?<=\d)\s*(?:{_SHORT})(?=\s*[,;)\]])")
 _LETTERS = re.compile(rf"(.*[\d}})])\s*[{PLAIN_SYMBOLS}]")
@@ -44,8 +46,8 @@ def without_units(text: str, plain: bool) -> str:
     found = _PLAIN.fullmatch(text)
     if not found:
         return text
-    words = found[2] or ""
-    keeps = _CARRIES.search(words) or product(words) or (len(words) == 1 and not plain)
+    words = found[2] or found[3] or ""
+    keeps = _CARRIES.search(words) or product(words) or (words in PLAIN_SYMBOLS and words and not plain)
     return text if keeps else found[1].strip()
 
 
@@ -65,4 +67,4 @@ def product(word: str) -> bool:
     """Whether plain letters are rather a product than a word: xy, abc, in alphabetical order without e, i, o, u."""
     small = word.lower()
     ordered = len(small) < 5 and all(one < other for one, other in pairwise(small))
-    return len(word) == 2 or (len(word) > 2 and ordered and not set(small) & set("eiou"))
+    return (len(word) == 2 and word.isascii()) or (len(word) > 2 and ordered and not set(small) & set("eiou"))
