@@ -254,6 +254,7 @@ def test_an_answer_of_another_value_scores_nothing(gold, answer):
     [
         (r"Thus \boxed{1}, or rather \boxed{\frac{1}{2}}. The answer is 3.", r"\frac{1}{2}"),  # a box goes first
         (r"The answer is 3. \fbox {4}", "4"),
+        (r"\boxed{\left\{ 1, 2 \right.} indeed", r"\left\{ 1, 2 \right."),
         (r"So \boxed{\frac{1}{2", ""),
         ("2 + 2 = 4\n#### 4\nThe answer is 5", "4"),
         ("The answer is 3. No, the answer is 4.5. Done.", "4.5"),
