@@ -260,16 +260,18 @@ def _disjoint(
             kept = out[name][split] = []
             for record in mine[split]:
                 prompt = normalised_prompt(record)
-                own = {key: f"field `{one}`" for one in texts[name] for key in keys_of(record, [one])}
-                keys = {prompt: "the prompt", **{key: what for key, what in own.items() if key != prompt}}
-                here |= {key: record for key in keys if key not in here}
-                if (key := next((key for key in keys if key in seen), None)) is not None:
-                    lost[name].append(Lost(record, keys[key], seen[key]))
+                own = {key: one for one in texts[name] for key in keys_of(record, [one])}
+                for key in (prompt, *own):
+                    here.setdefault(key, record)
+                if (common := next((key for key in (prompt, *own) if key in seen), None)) is not None:
+                    what = "the prompt" if common == prompt else f"field `{own[common]}`"
+                    lost[name].append(Lost(record, what, seen[common]))
                 elif split != "eval" and (where := first_sharing(own, evaluated)):
                     lost[name].append(Lost(record, "a text", None, where))
                 else:
                     kept.append(record)
-        seen = {**here, **seen}
+        for key, record in here.items():
+            seen.setdefault(key, record)
     return out, lost
 
 
