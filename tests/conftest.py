@@ -151,6 +151,17 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory, make_tokenizer: Callabl
     return folder
 
 
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """The folder of SmolLM2-135M-Instruct that `make smollm2` leaves."""
+    from redone.model import gguf
+
+    folder = gguf.cache() / "SmolLM2-135M-Instruct"
+    if not (folder / gguf.ORIGIN).is_file():
+        pytest.skip(f"no SmolLM2 in {gguf.cache()}: make smollm2")
+    return folder
+
+
 @pytest.fixture
 def tiny_run(tmp_path: Path, tiny_model: Path) -> Path:
     """A configuration of a whole run, seconds long, over pack.toml and its JSON Lines files beside it: a task outside

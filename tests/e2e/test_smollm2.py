@@ -1,0 +1,58 @@
+"""A real language model, where `make smollm2` has left it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from redone.data.encode import Encoder
+from redone.model.policy import Policy
+from redone.records import Prompt
+from redone.sample.local import make_sampler
+
+STEPS = (
+    "explore.steps=1",
+    "explore.save_every=1",
+    "target.epochs=1",
+    "target.records=4",
+    "refine.steps=1",
+    "eval.records=2",
+)
+
+
+def test_it_is_packed_and_answers_as_it_was_trained_to(smollm2: Path) -> None:
+    policy, encoder = Policy.load(smollm2, context=256), Encoder.load(smollm2)
+    assert policy.packed
+    sampler = make_sampler(policy, encoder, group=1, temperature=0.0, seeds=lambda version: 0)
+    question = {"role": "user", "content": "What is the capital of France?"}
+    texts = [text for some in sampler.ask([Prompt("a", (question,), 30)]) for text in some]
+    assert [(text.text, text.finished) for text in texts] == [("The capital of France is Paris.", True)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sets", [("lora.rank=16",), ()], ids=["lora", "full"])
+def test_it_goes_through_all_stages_in_8_gigabytes(
+    smollm2: Path, tiny_run: Path, tmp_path: Path, sets: tuple[str, ...]
+) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", _PEAK, "run", str(tiny_run), "--model", str(smollm2), "--out", str(out)]
+    for assignment in (*STEPS, *sets):
+        command += ["--set", assignment]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(done.stdout.splitlines()[-1]) < 8 * 2**20  # KiB
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert list(results["models"]) == ["base", "explore", "target", "refine"]
+    assert (out / "refine" / "adapter").exists() == bool(sets)
+
+
+_PEAK = """
+import resource, sys
+from redone.cli import main
+code = main(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+sys.exit(code)
+"""
