@@ -68,9 +68,9 @@ class Service:
 class Line:
     """What the threads that ask one service for one caller share.
 
-    name: of the service, in messages. say: told of every outage once, from any thread. wait: whether an outage is
-    waited for however long it is; else Down is raised where nothing gets through in `_TRIES` tries, about ten seconds.
-    kept: a JSON file whose key "request" holds what the model does not take, for this line and those to come.
+    name: of the service, in messages. say: told of every outage once, and once of broken replies, from any thread.
+    wait: whether an outage is waited for however long it is; else Down is raised where nothing gets through in `_TRIES`
+    tries, about ten seconds. kept: a JSON file whose key "request" holds what the model does not take, for this line and those to come.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class Line:
         self.closed = threading.Event()
         self.arrived = 0
         self.said = -1  # how many replies had arrived when an outage was last told of
+        self.broken = False  # whether broken replies were told of
         self.instead: dict[str, str | None] = _read(kept).get("request", {})
 
     def each(self, make: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[tuple[Item, Made] | None]:
@@ -166,7 +167,7 @@ class Line:
                 raise Refused(trouble, "broken reply", trouble.removeprefix(f"{where} "))
             if pause is None:
                 raise Down(trouble)
-            self._tell(f"{trouble}; waiting, nothing is lost")
+            self._tell(f"{trouble}; waiting, nothing is lost", broken > 0)
             time.sleep(pause)
 
     def _told(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,9 +203,11 @@ class Line:
             yield pause * random.uniform(0.5, 1.0)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _tell(self, note: str) -> None:
+    def _tell(self, note: str, broken: bool) -> None:
+        """Say it, of an outage once, and of broken replies the first time alone: they may come between good ones."""
         with self.lock:
-            first, self.said = self.said != self.arrived, self.arrived
+            first = not self.broken if broken else self.said != self.arrived
+            self.broken, self.said = self.broken or broken, self.said if broken else self.arrived
         if first:
             self.say(note)
 

@@ -95,6 +95,13 @@ def test_one_prompt_whose_replies_stay_broken_does_not_block_the_others(served):
     assert len(asked) == 4 + 2 * 5
 
 
+def test_broken_replies_between_good_ones_are_said_once_and_an_outage_besides(served):
+    ask, _ = served(lambda number, text: b"{}" if number % 3 == 0 else 503 if number == 7 else f"cup {text}")
+    said = []
+    assert len(ask(12, said.append)) == 12
+    assert ["no chat completion" in note for note in said] == [True, False]
+
+
 def test_replies_that_break_from_some_prompt_on_stop_the_asking_with_what_came_before(served):
     ask, asked = served(lambda number, text: b"<html>We are moving</html>" if int(text) > 2 else f"cup {text}")
     with pytest.raises(ValueError, match="tea/3, replies with what is no chat completion"):
