@@ -70,7 +70,8 @@ class Line:
 
     name: of the service, in messages. say: told of every outage once, and once of broken replies, from any thread.
     wait: whether an outage is waited for however long it is; else Down is raised where nothing gets through in `_TRIES`
-    tries, about ten seconds. kept: a JSON file whose key "request" holds what the model does not take, for this line and those to come.
+    tries, about ten seconds. kept: a JSON file whose key "request" holds what the model does not take, for this line
+    and those to come.
     """
 
     def __init__(
