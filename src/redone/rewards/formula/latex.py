@@ -9,7 +9,7 @@ from decimal import Decimal
 from fractions import Fraction
 from math import prod
 
-from redone.rewards.formula.units import SYMBOLS, without_units
+from redone.rewards.formula.units import SYMBOLS, unit, without_units
 
 _SIGNS = str.maketrans(
     {
@@ -96,7 +96,7 @@ _REWRITES = tuple(
 )  # fmt: skip
 _PLAIN = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")  # most answers are
 _STOP = re.compile(r"(?<!\.)\.$")
-_COUNTED = re.compile(r"(?<=\d)\s+\([A-Za-z]{2}[A-Za-z .'-]*\)$")  # 12 (apples)
+_COUNTED = re.compile(r"(?<=\d)\s+\(([A-Za-z]{2}[A-Za-z .'-]*)\)$")  # 12 (apples)
 _LONE = re.compile(r"(?<=[^\s,;({\[])\s*\\text\s*\{\s*([A-Za-z])\s*\}")
 _GROUPED = re.compile(r"((?:.*=)?\s*-?\s*\d{1,3})((?:,\d{3})+|(?: \d{3})+)(\.\d+)?\s*(?:\\?%)?")
 _WORD = re.compile(r"\(?\\text\s*\{\s*\(?([A-Za-z][A-Za-z .,'-]*)\)?\s*\}\)?|([A-Za-z][A-Za-z .,'-]{2,})")
@@ -118,7 +118,7 @@ def latex(text: str) -> str:
     text = " ".join(_STOP.sub("", text.strip(" ,;:")).split())
     if word(text):
         return text
-    text = without_units(_COUNTED.sub("", text), plain).strip(" ,;:")
+    text = without_units(_COUNTED.sub(lambda found: "" if unit(found[1]) else found[0], text), plain).strip(" ,;:")
     text = _LONE.sub(r" \1", text)
     return re.sub("[, ]", "", text) if _GROUPED.fullmatch(text) else text
 

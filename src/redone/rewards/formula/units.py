@@ -10,7 +10,7 @@ PLAIN_SYMBOLS = "mghsLl"
 _SHORT = "cm|mm|km|dm|nm|kg|mg|gm|ml|mL|ft|yd|in|lbs?|oz|hrs?|mins?|secs?|mph|kph|km/h|m/s|Hz|eV|pts?|qts?"
 _CARRIES = re.compile(
     r"(?i)\b(?:not|no|nor|or|never|wrong|incorrect|per\s?cent|percentage|pct|base|mod|modulo|plus|minus|over|point"
-    r"|factorial|hundreds?|thousands?|(?:m|b|tr)illions?|dozens?|half|halves|thirds|fourths|fifths|sixths|sevenths|eighths"
+    r"|factorial|negative|below\s+zero|mil|bn|mn|crores?|lakhs?|tens|hundreds?|thousands?|(?:m|b|tr)illions?|dozens?|half|halves|thirds|fourths|fifths|sixths|sevenths|eighths"
     r"|ninths|tenths|hundredths|thousandths|[ap]\.?m|and\s+(?:an?|one|two|three|four|five|six|seven|eight|nine|ten))\b"
     r"|^\s*(?:squared|cubed)\b|[半多成折余几不非]|分之|以上|以下|左右"
 )
