@@ -37,12 +37,12 @@ class Chat:
         """The text of a prompt, ready for the answer. Raises ValueError where a message is not in it, whole."""
         text = self.written(messages, think)
         for message in messages:
-            said = message["content"]
-            if message["role"] == "assistant":  # templates drop the thinking of earlier turns
+            role, said = message.get("role"), message["content"]
+            if role == "assistant":  # templates drop the thinking of earlier turns
                 said = split_thinking(said)[1] or ""
             if said.strip() not in text:
                 raise ValueError(
-                    f"the chat template of {self.name} leaves out the {message['role']} message, or changes it; "
+                    f"the chat template of {self.name} leaves out the {role} message, or changes it; "
                     "say it in the user's message, or mend the template"
                 )
         return text
@@ -54,6 +54,12 @@ class Chat:
         """
         if self.there:
             return self._apply(messages, think, self.parts, True, tokenize=True, sanitize_control_tokens=True)
+        alone = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        if made := set(alone) & (set(self.tokenizer.all_special_ids) - {self.tokenizer.unk_token_id}):
+            tokens = self.tokenizer.convert_ids_to_tokens(sorted(made))
+            raise ValueError(
+                f"the tokenizer of {self.name} makes {' and '.join(tokens)} of plain text; write it otherwise"
+            )
         return self.tokenizer(text, split_special_tokens=True)["input_ids"]
 
     def written(self, messages: Messages, think: bool, ask: bool = True) -> str:
@@ -101,7 +107,7 @@ class Chat:
                 given, add_generation_prompt=ask, enable_thinking=think, return_dict=False, **how
             )
         except (TemplateError, *_BREAKS) as error:
-            roles = " and ".join(dict.fromkeys(message["role"] for message in messages))
+            roles = " and ".join(dict.fromkeys(message.get("role", "unnamed") for message in messages))
             raise ValueError(f"cannot write {roles} messages: {type(error).__name__}: {error!s:.300}") from None
 
 

@@ -202,8 +202,15 @@ def read_tokenizer(path: str | Path) -> "tuple[PreTrainedTokenizerBase, list[int
     from transformers import AutoTokenizer, GenerationConfig
 
     tokenizer = AutoTokenizer.from_pretrained(path)
+    if tokenizer.chat_template is None:  # of a model that sees it may lie beside its processor
+        tokenizer.chat_template = _of_processor(path)
     try:
         named = GenerationConfig.from_pretrained(path).eos_token_id
     except OSError:  # the folder has none
         named = None
     return tokenizer, [named] if isinstance(named, int) else named or []
+
+
+def _of_processor(path: str | Path) -> str | None:
+    file = Path(path) / "chat_template.json"
+    return json.loads(file.read_text(encoding="utf-8")).get("chat_template") if file.is_file() else None

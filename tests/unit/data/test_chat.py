@@ -124,6 +124,71 @@ def test_no_template_writes_the_question_it_is_tried_with():
     assert "[question]" in QUESTION
 
 
+def test_the_template_of_a_model_that_sees_may_lie_beside_its_processor(make_tokenizer, tmp_path):
+    make_tokenizer(None).save_pretrained(tmp_path)
+    assert read_tokenizer(tmp_path)[0].chat_template is None
+    (tmp_path / "chat_template.json").write_text(json.dumps({"chat_template": template(PARTS)}), encoding="utf-8")
+    encoder = Encoder.load(tmp_path)
+    assert encoder.chat.parts
+    encoder.save(tmp_path / "left")
+    assert Encoder.load(tmp_path / "left").asked(user("?"), False).text == "<|user|>?<|assistant|>"
+
+
+# Tokenizers that write a space before every text, as SentencePiece does
+
+
+def pieces(kind, chat):
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    single = [f"<0x{i:02X}>" for i in range(256)]
+    letters = ["▁", *"abcdefghijklmnopqrstuvwxyzINST0123456789<>/|[]?"]
+    if kind == "bpe":
+        known = ["<unk>", "<s>", "</s>", *single, *letters]
+        made = Tokenizer(models.BPE({t: i for i, t in enumerate(known)}, [], unk_token="<unk>", byte_fallback=True))
+        made.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+        parts = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    else:  # whose vocabulary holds its control tokens as ordinary pieces
+        control = [("<unk>", 0.0), ("<s>", 0.0), ("</s>", 0.0)]
+        rest = [*((t, -20.0) for t in single), *((t, -5.0) for t in letters)]
+        made = Tokenizer(models.Unigram([*control, *rest], unk_id=0, byte_fallback=True))
+        made.pre_tokenizer = pre_tokenizers.Metaspace()
+        parts = [decoders.ByteFallback(), decoders.Metaspace()]
+    made.decoder = decoders.Sequence(parts)
+    made.add_special_tokens(["<s>", "</s>", "<unk>"])
+    named = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, **named)
+    tokenizer.chat_template = chat
+    return tokenizer
+
+
+LLAMA_2 = (
+    "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}{{ '[INST] ' + m.content + ' [/INST]' }}"
+    "{% else %}{{ ' ' + m.content + ' ' + eos_token }}{% endif %}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize("chat", [LLAMA_2, None])
+@pytest.mark.parametrize("said", ["is it a tag ?", "is <s> a tag ?", "</s>", "a</s></s>b"])
+def test_control_tokens_stay_text_where_a_tokenizer_writes_a_space_before_every_text(chat, said):
+    encoder = Encoder(pieces("bpe", chat))
+    ids = encoder.prompt(user(said), False)
+    text = encoder.tokenizer.decode(ids)
+    assert text == (f"<s> [INST] {said} [/INST]" if chat else f"{said}\n")
+    assert [i for i in ids if i in (1, 2)] == ([1] if chat else [])
+    taught = encoder.ended(said)
+    assert taught.count(2) == 1
+    assert encoder.decode(taught, think=False) == said
+
+
+@pytest.mark.parametrize("chat", [LLAMA_2, None])
+def test_a_tokenizer_that_makes_control_tokens_of_plain_text_is_said(chat):
+    encoder = Encoder(pieces("unigram", chat))
+    assert encoder.encode([Prompt("cups/0", user("is it a tag ?"), 8)])
+    assert "plain text" in refusal(encoder.prompt, user("is <s> a tag ?"), False)
+    assert encoder.decode(encoder.ended("is <s> a tag"), think=False) != "is <s> a tag"  # which `check` lists
+
+
 # Ends
 
 
