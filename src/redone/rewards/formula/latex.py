@@ -49,6 +49,14 @@ def _repeating(found: re.Match[str]) -> str:
     return rf"\frac{{{value.numerator}}}{{{value.denominator}}}"
 
 
+def _both(found: re.Match[str]) -> str:
+    """A \\pm inside a fraction as two values: math-verify reads one that stands outside."""
+    name, before, after = found[1] or "", found[2], found[3]
+    if before.count("{") == before.count("}"):
+        return found[0]
+    return f"{name}{before}+{after}, {name}{before}-{after}"
+
+
 _REWRITES = tuple(
     (re.compile(pattern), written)
     for pattern, written in (
@@ -61,7 +69,12 @@ _REWRITES = tuple(
         (_ARRAY, r"\\begin{pmatrix}\1\\end{pmatrix}"),
         (r"\\\\\s*(?=\\end)", ""),
         (r"(\\sqrt\s*\[[^\[\]]*\])\s*(\w)", r"\1{\2}"),
-        (r"\\[dtc]frac", r"\\frac"),
+        (r"\\(?:text)?color\s*\{[a-z]+\}|\\(?:bf|rm|it)(?![A-Za-z])", " "),
+        (r"\\underline\s*\{([^{}]*)\}", r"\1"),
+        (r"\\langle(?![A-Za-z])", "("),
+        (r"\\rangle(?![A-Za-z])", ")"),
+        (r"\\(?:[dtc]|nice|s)frac", r"\\frac"),
+        (r"\{([^{}]*)\\over(?![A-Za-z])([^{}]*)\}", r"\\frac{\1}{\2}"),
         (r"\\[dt]binom", r"\\binom"),
         (r"\\varnothing|^\\\{\s*\\\}$|^\{\s*\}$", r"\\emptyset "),
         (r"\\degrees?(?![A-Za-z])", r"^\\circ "),
@@ -82,6 +95,8 @@ _REWRITES = tuple(
         (r"\\\{\s*[a-z]\s*(?:\||:|\\mid)\s*([^{}]*[<>=][^{}]*|[^{}]*\\[lg]e[^{}]*)\\\}", r"\1"),  # {x | x < 3}
         (r"^\\text\s*\{\s*([ie]|(?:[-+\d.,(){}\s/]|\\[a-z]+)+)\s*\}$", r"\1"),
         (r"\\text\s*\{([^{}]*[^{},\s][^{}]*?)\b(and|or)\s*\}", r"\\text{\1}\\text{ \2 }"),
+        (r"^\\text\s*\{\s*(-?\d[\d.,]*\s+[A-Za-z][A-Za-z .]*)\}$", r"\1"),
+        (r"^([a-z]\s*=)?([^,;]*)\\pm((?!.*\\pm)[^,;]*)$", _both),
         # words that are values
         (rf"(?i){_DECIMAL}\s*\\text\s*\{{\s*{_GREATS}([^{{}}]*)\}}", _scaled),
         (rf"(?i){_DECIMAL}\s*{_GREATS}", _scaled),
@@ -95,10 +110,13 @@ _REWRITES = tuple(
     )
 )  # fmt: skip
 _PLAIN = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")  # most answers are
+_EDGES = " \n\t,;:*"
 _STOP = re.compile(r"(?<!\.)\.$")
 _COUNTED = re.compile(r"(?<=\d)\s+\(([A-Za-z]{2}[A-Za-z .'-]*)\)$")  # 12 (apples)
 _LONE = re.compile(r"(?<=[^\s,;({\[])\s*\\text\s*\{\s*([A-Za-z])\s*\}")
 _GROUPED = re.compile(r"((?:.*=)?\s*-?\s*\d{1,3})((?:,\d{3})+|(?: \d{3})+)(\.\d+)?\s*(?:\\?%)?")
+_OR = re.compile(r"\s*(?:\\text\s*\{\s*or\s*\}|\\lor(?![a-z])|\\vee(?![a-z])|(?<=[\d} ])or(?=[ \\]))\s*")
+_SIDE = re.compile(r"([a-z])\s*(<|>|\\leq?(?:slant)?(?![a-z])|\\geq?(?:slant)?(?![a-z]))\s*([^<>=,;()\[\]]*[\d}])")
 _WORD = re.compile(r"\(?\\text\s*\{\s*\(?([A-Za-z][A-Za-z .,'-]*)\)?\s*\}\)?|([A-Za-z][A-Za-z .,'-]{2,})")
 _TIME = re.compile(
     r"(?i)(?:\\text\s*\{)?\s*(\d{1,2}(?::\d\d){0,2})\s*(?:\\text\s*\{)?\s*([ap])\.?\s?m\.?\s*\}?|(?:\\text\s*\{)?(\d{1,2}:0\d)\s*\}?"
@@ -111,7 +129,9 @@ def latex(text: str) -> str:
         return text
     plain = not re.search(r"[$\\]", text)
     text = _THOUSANDS.sub("", text.translate(_SIGNS))
-    text = unicodedata.normalize("NFKC", text).strip(" \n\t,;:*")
+    text = unicodedata.normalize("NFKC", text).strip(_EDGES)
+    while text.endswith("\\"):  # of a space for looks
+        text = text[:-1].strip(_EDGES)
     text = _STOP.sub("", text)
     for pattern, written in _REWRITES:
         text = pattern.sub(written, text).strip()
@@ -119,8 +139,21 @@ def latex(text: str) -> str:
     if word(text):
         return text
     text = without_units(_COUNTED.sub(lambda found: "" if unit(found[1]) else found[0], text), plain).strip(" ,;:")
-    text = _LONE.sub(r" \1", text)
+    text = _either(_LONE.sub(r" \1", text))
     return re.sub("[, ]", "", text) if _GROUPED.fullmatch(text) else text
+
+
+def _either(text: str) -> str:
+    """x < 2 or x > 3 as the union of the intervals."""
+    sides = [_SIDE.fullmatch(side) for side in _OR.split(text)]
+    if len(sides) < 2 or len({side and side[1] for side in sides}) > 1 or None in sides:
+        return text
+    intervals = []
+    for _, relation, bound in (side.groups() for side in sides if side):
+        closed = relation not in "<>"
+        below = relation[0] == "<" or relation.startswith(r"\l")
+        intervals.append(rf"(-\infty,{bound}{')]'[closed]}" if below else rf"{'(['[closed]}{bound},\infty)")
+    return r"\cup ".join(intervals)
 
 
 def word(text: str) -> str:

@@ -24,7 +24,7 @@ _MARKED = re.compile(
 _CONTENT = re.compile(r"\\text\s*\{([^{}]*)\}")
 _VARIABLE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]$")
 _PLAIN = re.compile(
-    rf"(.*(?:[\d}})%]|\\pi))(?:\s*(?:{_SHORT})|\s([A-Za-z]{{2,}}(?:[ /-][A-Za-z]+)*|[{PLAIN_SYMBOLS}])"
+    rf"(.*(?:[\d}})%]|\\pi))(?:\s*(?:{_SHORT})|\s([A-Za-z]{{2,}}\.?(?:[ /-][A-Za-z]+\.?)*|[{PLAIN_SYMBOLS}])"
     r"|\s*(?![十百千万亿](?!米|克|瓦))([\u3400-\u9fff]{1,6}))(?:\s*\^\s*\{?[23]\}?)?"
 )
 _LISTED = re.compile(rf"(?<=\d)\s*(?:{_SHORT})(?=\s*[,;)\]])")
