@@ -24,8 +24,9 @@ TEXTS = [
     ("\n</think>\n\n42", "", "42"),
     ("<think></think>42", "", "42"),
     ("<think>42</think>", "42", ""),  # nothing is said
-    ("<think>a</think>no</think>42", "a</think>no", "42"),
-    ("<think>a</think><think>b</think>42", "a</think><think>b", "42"),
+    ("<think>a</think>no</think>42", "a</think>no</think>42", None),  # a tag in the answer
+    ("<think>a</think>42</think>", "a</think>42</think>", None),
+    ("<think>a</think><think>b</think>42", "a</think><think>b</think>42", None),
     ("<think>a <think> b</think>42", "a <think> b", "42"),
     ("Well. <think>6 * 7</think>42", "Well. <think>6 * 7", "42"),
     ("<think>42", "42", None),
@@ -107,4 +108,5 @@ def test_a_stop_text_is_looked_for_in_the_answer_alone(text, thinking, answer):
 
 def test_a_text_of_a_million_tags_is_split_at_once():
     assert split_thinking("<think>" * 1_000_000) == ("<think>" * 999_999, None)
-    assert split_thinking("</think>" * 1_000_000 + "42")[1] == "42"
+    assert split_thinking("</think>" * 1_000_000 + "42")[1] is None
+    assert split_thinking("<think>" * 1_000_000 + "</think>42")[1] == "42"

@@ -196,10 +196,12 @@ def line_of(text: Text) -> Line:
 
 
 def text_of(line: Line) -> Text:
-    """The text of a line, as a model writes it; of its log-probabilities there is the mean alone."""
+    """The text of a line, as a model writes it, with what an endpoint gave apart before its own thinking; of its
+    log-probabilities there is the mean alone."""
     text: str = line["text"] if "text" in line else line["output"]
-    if "thinking" in line:
-        text = f"{OPEN}{line['thinking']}{CLOSE}{text}"
+    own, answer = split_thinking(text)
+    if "thinking" in line and answer is not None:
+        text = f"{OPEN}{line['thinking'].replace(CLOSE, '')}{own}{CLOSE}{answer}"
     logprobs = (line["logprob"],) if "logprob" in line else ()
     return Text(line["id"], line["sample"], text, line["finished"], logprobs, missing=line.get("missing", ""))
 
