@@ -258,7 +258,7 @@ def graded(gold="tea, milk", **fields):
         ("tea, milk", True, 1, "right"),  # it did not think
         ("<think>tea, milk</think>", True, 0, "unparsable"),  # all thought, nothing said
         ("<think>a</think>tea, water", False, 0.5, "truncated"),
-        ("<think>a</think>tea, milk</think>tea", True, 0.0, "unparsable"),  # the last, not the better of two answers
+        ("<think>a</think>tea, milk</think>tea", True, 0.0, "unparsable"),  # a tag in the answer
     ],
 )
 def test_a_thinking_task_is_scored_on_what_follows_the_closed_thinking(text, finished, value, reason):
