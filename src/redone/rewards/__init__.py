@@ -101,9 +101,11 @@ def score(task: Task, record: Record, text: str, finished: bool = True) -> Found
 
 def compared(reward: Callable[..., Found], record: Record, answer: str, options: Mapping[str, Any]) -> Found:
     """The best verdict, by score, over the reference answer and the accepted ones; of equals the first."""
-    references = [record, *(replace(record, answer=one) for one in record.accepted)]
-    found = [reward(one, answer, **options) for one in references]
-    return found[0] if len(found) == 1 else together(found, lambda verdicts: max(verdicts, key=lambda v: v.score))
+    first = reward(record, answer, **options)
+    if not record.accepted:
+        return first
+    found = [first, *(reward(replace(record, answer=one), answer, **options) for one in record.accepted)]
+    return together(found, lambda verdicts: max(verdicts, key=lambda v: v.score))
 
 
 def validate_options(task: Task) -> None:

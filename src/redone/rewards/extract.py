@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Literal
 
 from redone.files import depth, loads
@@ -68,19 +69,26 @@ def items(text: str, separator: str = ",", case: bool = False, reference: str = 
     A separator may be written full-width, with no space around it, and a comma or semicolon as the list sign of Chinese
     (、) or Arabic, unless the reference has that sign inside its items: beside the separator itself.
     """
-    narrow = unicodedata.normalize("NFKC", separator)
-    signs = narrow.strip().translate(_WIDE) + _LIST_SIGNS.get(narrow.strip(), "")
-    if len(_split(reference, {separator, narrow}, rules)) > 1:
-        signs = "".join(sign for sign in signs if sign not in reference)
-    parts = re.split(f"[{re.escape(signs)}]", text) if len(narrow.strip()) == 1 and signs else [text]
-    plain = {separator, narrow, narrow.translate(_WIDE)}
-    pieces = (piece for part in parts for piece in _split(part, plain, rules))
+    width = rules.get("width", False)
+    signs, plain = _separators(separator, reference, width)
+    parts = signs.split(text) if signs else [text]
+    pieces = (piece for part in parts for piece in plain.split(_narrow(part, width)))
     return [item for piece in pieces if (item := normalise(piece, case, **rules))]
 
 
-def _split(text: str, separators: Collection[str], rules: Mapping[str, bool]) -> list[str]:
-    text = text if rules.get("width") else unicodedata.normalize("NFKC", text)
-    return re.split("|".join(map(re.escape, separators)), text)
+@lru_cache(maxsize=4096)
+def _separators(separator: str, reference: str, width: bool) -> tuple[re.Pattern[str] | None, re.Pattern[str]]:
+    """(the signs that stand for the separator, if there are any; the separator itself)."""
+    narrow = unicodedata.normalize("NFKC", separator)
+    signs = narrow.strip().translate(_WIDE) + _LIST_SIGNS.get(narrow.strip(), "")
+    if len(re.split(f"{re.escape(separator)}|{re.escape(narrow)}", _narrow(reference, width))) > 1:
+        signs = "".join(sign for sign in signs if sign not in reference)
+    listed = re.compile(f"[{re.escape(signs)}]") if len(narrow.strip()) == 1 and signs else None
+    return listed, re.compile("|".join(map(re.escape, {separator, narrow, narrow.translate(_WIDE)})))
+
+
+def _narrow(text: str, width: bool) -> str:
+    return text if width else unicodedata.normalize("NFKC", text)
 
 
 def number(text: str) -> tuple[Fraction, str] | None:
