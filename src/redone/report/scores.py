@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from redone.measure.missing import many
+from redone.measure.missing import many, summed
 from redone.measure.missing import said as answers_said
 from redone.report.numbers import Change, Score, count, num, read_change
 from redone.report.read import Run
@@ -156,13 +156,17 @@ def headline(run: Run) -> list[str]:
 
 
 def _absent(run: Run, first: bool) -> Iterator[str]:
-    """The answers that are missing, of every model and what it was measured on: where they are many, or are not."""
-    measured = [(model, "tasks", run.results["models"][model]["tasks"].values()) for model in run.models]
+    """The answers that are missing: of each model where they are many, of the others together."""
+    measured = {"tasks": {model: list(run.results["models"][model]["tasks"].values()) for model in run.models}}
     for name, by_model in run.results.get("benchmarks", {}).items():
-        measured += [(model, name, [by_model[model]]) for model in run.models if model in by_model]
-    for model, name, entries in measured:
-        if (note := answers_said(entries)) and many(entries) == first:
-            yield f"{model}, {name}: {note}."
+        measured[name] = {model: [by_model[model]] for model in run.models if model in by_model}
+    for name, entries_of in measured.items():
+        some = {model: entries for model, entries in entries_of.items() if many(entries) == first}
+        if first:
+            yield from (f"{model}, {name}: {answers_said(entries)}." for model, entries in some.items())
+        elif note := answers_said([entry for entries in some.values() for entry in entries]):
+            counts = {model: sum(summed(entries)["missing"].values()) for model, entries in some.items()}
+            yield f"{name}: {note}: {', '.join(f'{model} {number:,}' for model, number in counts.items())}."
 
 
 def moved(change: Change | None, before: Score, after: Score) -> str:
