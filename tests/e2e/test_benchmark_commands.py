@@ -221,7 +221,7 @@ def test_texts_with_thinking_score_alike_whether_they_come_from_an_endpoint_or_a
     raw = write(tmp_path / "p", {f"cups/{i}": text for i, text in enumerate(texts)})
     path, items = tmp_path / "scores.json", tmp_path / "items.jsonl"
     assert score(data, str(data / "cups.toml"), raw, "--json", str(path), "--items", str(items)) == 0
-    assert [line["score"] for line in lines(items)] == [0.0, 1.0, 1.0, 0.0, 1.0, 1.0]
+    assert [line["score"] for line in lines(items)] == [0.0, 1.0, 1.0, 0.0, 0.0, 1.0]
     assert lines(items) == lines(tmp_path / "out" / "cups" / "items.jsonl")
     scores = json.loads((tmp_path / "out" / "cups" / "scores.json").read_text(encoding="utf-8"))
     assert json.loads(path.read_text(encoding="utf-8")) | {"prompts": "ours"} == scores
