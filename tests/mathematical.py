@@ -88,9 +88,9 @@ _QUESTIONS: Sequence[Callable[[Random, int], str]] = (
     lambda random, n: rf"{n * (k := random.randint(2, 9))} \div {k}",
     lambda random, n: rf"\sqrt{{{n * n}}}",
     lambda random, n: rf"\sqrt[3]{{{n**3}}}",
-    lambda random, n: f"{n}^1",
+    lambda random, n: f"{n}^1" if n not in (10, 100) else f"{n} + 0",  # a power of ten is written out
     lambda random, n: rf"\binom{{{n}}}{{1}}",
-    lambda random, n: rf"\binom{{{n}}}{{{n - 1}}}" if n < 60 else rf"{n}^{{1}}",
+    lambda random, n: rf"\binom{{{n}}}{{{n - 1}}}" if n < 60 else rf"{n + 1}^{{1}} - 1",
     lambda random, n: f"|{-n}|",
     lambda random, n: rf"\left|{-n}\right|",
     lambda random, n: rf"{n} e^0",
