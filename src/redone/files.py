@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any
 
 MOST_NESTED = 200  # levels of lists and objects
+_END = 1 << 20  # bytes
 _MARK = b"\xef\xbb\xbf"  # of UTF-8, which some editors write before all else
 _OTHERS = {  # how a file begins -> what it is
     b"\xff\xfe": "UTF-16; save it as UTF-8",
@@ -30,7 +31,7 @@ _FIRST_LINES = (  # what a first line that is no object looks like -> what the f
     (re.compile(r"[^{]*\t"), "a table with tabs, where JSON Lines are wanted: one object a line, its keys the columns"),
     (re.compile(r"[^{]*[,;]"), "a table, where JSON Lines are wanted: one object a line, its keys the columns"),
 )
-_HALF = re.compile("[\ud800-\udfff]")
+HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair: no text
 _MANY_DIGITS = re.compile(r"\d{4301,}")  # of a whole number: Python reads no more
 
 
@@ -99,10 +100,10 @@ def _flaw(value: Any) -> str:
         where = f"the field {place.removeprefix('.'):.80}" if place else "the value"
         if isinstance(value, float) and not isfinite(value):
             return f"{where} is {value}, no number of JSON; leave it out or write null"
-        if isinstance(value, str) and (half := _HALF.search(value)):
+        if isinstance(value, str) and (half := HALF.search(value)):
             return f"{where} holds half of a surrogate pair, \\u{ord(half[0]):x}, which is no text; write \\ufffd"
         if isinstance(value, dict):
-            if half := next((half for key in value if (half := _HALF.search(key))), None):
+            if half := next((half for key in value if (half := HALF.search(key))), None):
                 return f"{where} has a key with half of a surrogate pair, \\u{ord(half[0]):x}, which is no text"
             left += [(f"{place}.{key}", inner) for key, inner in reversed(value.items())]
         elif isinstance(value, list):
@@ -132,6 +133,15 @@ def read_json(path: Path) -> Any:
             raise ValueError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
         except ValueError as error:
             raise ValueError(f"{path}: not JSON ({error})") from None
+
+
+def ends(path: Path) -> tuple[int, bytes]:
+    """The file's size, and its first and last mebibytes: what tells two large files apart without reading them."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        first = file.read(_END)
+        file.seek(max(0, size - _END))
+        return size, first + file.read()
 
 
 def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:

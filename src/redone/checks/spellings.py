@@ -107,7 +107,8 @@ def _set(task: Task, record: Record) -> list[str]:
 
 
 def _json(task: Task, record: Record) -> list[str]:
-    return [json.dumps(json.loads(record.answer), indent=2, ensure_ascii=False), json.dumps(json.loads(record.answer))]
+    value = extract.json_of(extract.unfence(record.answer))
+    return [json.dumps(value, indent=2, ensure_ascii=False), json.dumps(value)]
 
 
 def _expression(task: Task, record: Record) -> list[str]:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from redone.run.scoring import ScoreAll
 
 
-_SHOWN = 20
-
-
 @dataclass(frozen=True)
 class Options(Configured):
     sandbox: bool = False
@@ -95,6 +92,7 @@ def _print_protections() -> None:
 
 def _print_misread(dataset: Dataset, score_all: ScoreAll, log: Log) -> None:
     """The reference answers that are wrong in another spelling, where there are any."""
+    from redone.checks.check import listed
     from redone.checks.spellings import misread
 
     with log.bar("other spellings of the reference answers", len(dataset.tasks)) as bar:
@@ -105,11 +103,15 @@ def _print_misread(dataset: Dataset, score_all: ScoreAll, log: Log) -> None:
     if not found:
         return
     print(f"{len(found)} reference answers are right as they stand and wrong in another spelling; mend them:")
-    for one in found[:_SHOWN]:
-        where = f"{one.record.source} ({one.record.id}): {one.record.answer!r:.200}"
-        print(f"  {where}, written {one.spelling!r:.200}, scores less than 1{one.note and ': '}{one.note}")
-    if len(found) > _SHOWN:
-        print(f"  and {len(found) - _SHOWN} more")
+    print(
+        listed(
+            [
+                f"{one.record.source} ({one.record.id}): {one.record.answer!r:.200}, written {one.spelling!r:.200}, "
+                f"scores less than 1{one.note and ': '}{one.note}"
+                for one in found
+            ]
+        )
+    )
 
 
 def _print_stress(dataset: Dataset, score_all: ScoreAll, log: Log) -> None:

@@ -10,10 +10,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from redone.files import ends
+
 CACHE = "REDONE_MODELS"  # the environment variable that names the cache
 ORIGIN = "origin.json"
 INSTALL = "pip install 'redone[gguf]'"
-_ENDS = 1 << 20  # bytes
 
 
 def cache() -> Path:
@@ -25,12 +26,9 @@ def cache() -> Path:
 
 def folder_of(path: Path) -> Path:
     """The folder in the cache that holds the file's model; made if it is not there."""
-    digest = hashlib.sha256(str(path.stat().st_size).encode())
-    with path.open("rb") as file:
-        digest.update(file.read(_ENDS))
-        file.seek(max(0, path.stat().st_size - _ENDS))
-        digest.update(file.read())
-    folder = cache() / f"{path.stem}-{digest.hexdigest()[:12]}"
+    size, both = ends(path)
+    digest = hashlib.sha256(f"{size}".encode() + both).hexdigest()
+    folder = cache() / f"{path.stem}-{digest[:12]}"
     if not (folder / ORIGIN).is_file():
         convert(path, folder)
     return folder

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from redone.files import ends
 from redone.model import gguf
 
 if TYPE_CHECKING:
     from redone.model.policy import Policy
 
-_ENDS = 1 << 20  # bytes
 EMBEDDED = Path(__file__).parents[1] / "world" / "base"
 
 
@@ -48,11 +48,8 @@ def weights_of(place: Place) -> str:
     digest, found = hashlib.sha256(), False
     files = sorted(path for kind in ("*.safetensors", "*.bin") for path in place.folder.glob(kind))
     for path in [*files, *([place.checkpoint] if place.checkpoint else [])]:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            digest.update(f"{path.name} {size}".encode() + file.read(_ENDS))
-            file.seek(max(0, size - _ENDS))
-            digest.update(file.read())
+        size, both = ends(path)
+        digest.update(f"{path.name} {size}".encode() + both)
         found = True
     return digest.hexdigest()[:16] if found else ""
 

@@ -141,6 +141,7 @@ class Policy:
         """Leave a Hugging Face folder, an adapter merged into it; in another number format than the policy's if one is
         given."""
         if self.adapted:
+            assert dtype is None, "a merged model is left in the policy's own number format"
             self.model._hf_peft_config_loaded = False  # or else transformers saves the adapter alone
             try:
                 self.model.save_pretrained(folder, state_dict=adapter.merged(self.model))

@@ -7,11 +7,10 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal
 
-from redone.files import depth, loads
+from redone.files import HALF, depth, loads
 
 MOST_NESTED = 50  # levels of JSON, or of tags
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_HALF = re.compile("[\ud800-\udfff]")
 _WORD = re.compile(rf"(?=\w)[{_CJK}]|[^\W{_CJK}]+")
 _CJK_SPACE = re.compile(rf" ?([{_CJK}]) ?")
 _FENCE = re.compile(r"(`{3,}|~{3,})[A-Za-z0-9_]*[ \t]*\r?\n(.*?)\r?\n?\1", re.DOTALL)
@@ -38,7 +37,7 @@ _MAGNITUDES = {"dozen", "hundred", "thousand", "million", "billion", "trillion",
 
 def whole(text: str) -> str:
     """The text with U+FFFD for halves of surrogate pairs, which are no text."""
-    return _HALF.sub("\ufffd", text)
+    return HALF.sub("\ufffd", text)
 
 
 def fold(text: str, case: bool = False, width: bool = False) -> str:

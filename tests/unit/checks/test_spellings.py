@@ -38,7 +38,7 @@ def found(reward, answers, options=None, fields=None, **changes):
         ("exact", ["tea, milk"], {"kind": "list"}, {}),
         ("exact", ["tea;milk"], {"kind": "set", "separator": ";"}, {}),
         ("set_f1", ["tea, milk", "none"], {}, {}),
-        ("json_schema", ['{"a": 1}'], {"schema": {"type": "object"}}, {}),
+        ("json_schema", ['{"a": 1}', '```json\n{"a": 2}\n```'], {"schema": {"type": "object"}}, {}),
         ("mathematics", ["12", "12 apples", r"\frac{3}{4}", "1,234", r"x^2+1", r"[0,\infty)", "(1,2)"], {}, {}),
         ("chrf", ["tea"], {}, {}),
     ],
