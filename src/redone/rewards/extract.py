@@ -126,7 +126,7 @@ def option(text: str, candidates: Sequence[str], case: bool = False, **rules: bo
     options = [normalise(candidate, case, **rules) for candidate in candidates]
     if (named := normalise(text, case, **rules)) in options:
         return options.index(named)
-    text = normalise(text, case)
+    text = fold(text, case)
     if len(text) == 1:
         text += ")"
     found = _LETTERED.fullmatch(text)
@@ -135,7 +135,8 @@ def option(text: str, candidates: Sequence[str], case: bool = False, **rules: bo
     index = ord((found[1] or found[2]).lower()) - ord("a")
     if index >= len(options):
         return None
-    return index if not found[3] or normalise(found[3], case, **rules) == options[index] else None
+    named = normalise(found[3], case, **rules)  # once, as the options are: it takes one full stop away
+    return index if not named or named == options[index] else None
 
 
 def agreement(text: str) -> bool | None:

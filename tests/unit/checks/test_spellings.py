@@ -32,6 +32,7 @@ def found(reward, answers, options=None, fields=None, **changes):
         ("exact", ["Tea"], {"case": True}, {}),
         ("exact", ["milk", "B"], {"kind": "choice"}, {"candidates": ["tea", "milk"]}),
         ("exact", ["A"], {"kind": "choice"}, {"candidates": ["B", "A"]}),
+        ("exact", ["B", "well, yes…"], {"kind": "choice"}, {"candidates": ["well, yes…", "so it is.."]}),
         ("exact", ["yes", "否"], {"kind": "yes or no"}, {}),
         ("exact", ["level 2", "3"], {"kind": "level"}, {}),
         ("exact", ["12 cm", "1,250", "-3/4", "50%", "1/3", "0.125"], {"kind": "number"}, {}),
