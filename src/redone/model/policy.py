@@ -6,7 +6,6 @@ takes is decided when it is loaded, by comparing both on two short trees.
 """
 
 import copy
-import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -26,17 +25,13 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from redone.model import adapter, attention, llama
-from redone.model.trees import PackedBatch, Tokens, pack
+from redone.model import adapter, attention, llama, trial
+from redone.model.trees import PackedBatch, Tokens
 
-_AGREE = {torch.float32: 1e-4, torch.bfloat16: 0.15}  # largest gap of a log-probability between the two paths
 _CHUNK = 1 << 24  # logits held at once, in numbers
 
 
 Reader = Callable[..., tuple[Tensor, ...]]  # logits [n, V] and columns' rows [n, ...] -> tensors [n, ...]
-
-# what a model's own code may raise on a row of trees; the line that is shown says how it broke
-_BREAKS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 class Policy:
@@ -56,10 +51,10 @@ class Policy:
         model.eval()  # dropout off, also in updates: the ratio of DAPO needs the policy, not a thinned copy of it
         self.packed = False
         self.by_hand = llama.fits(model)
-        self.note = self._why_not_packed()
+        self.note = trial.why_not_packed(self)
         if self.note and self.by_hand:
             self.by_hand = False
-            self.note = self._why_not_packed()
+            self.note = trial.why_not_packed(self)
         self.packed = not self.note
 
     @classmethod
@@ -288,36 +283,6 @@ class Policy:
         device = self.device
         logits = self.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
         return logits[torch.tensor(rows, device=device), torch.tensor(columns, device=device)].float()
-
-    def _why_not_packed(self) -> str:
-        """Nothing if both paths agree on two short trees, else the line that says why the ordinary one is taken.
-
-        A sliding window as wide as the longest text hides nothing and is no obstacle.
-        """
-        model = self.model
-        because = f"{type(model).__name__}: prompts are repeated for every answer (slower, same result), because "
-        window = getattr(model.config.get_text_config(), "sliding_window", None)
-        if window is not None and (self.context is None or window < self.context):
-            return because + f"its attention reaches back {window} tokens and texts may have {self.context or 'more'}"
-        parameters = inspect.signature(model.base_model.forward).parameters.values()
-        if model.base_model is model or not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            return because + "the model does not pass keywords on to its attention"
-        random = torch.Generator().manual_seed(0)
-        tokens = torch.randint(0, self.vocabulary, (40,), generator=random).tolist()
-        trees = [(tokens[:9], [tokens[9:14], tokens[14:17]]), (tokens[17:23], [tokens[23:24], tokens[24:31]])]
-        batch = pack(trees, self.device)
-        with torch.no_grad():
-            ordinary, _ = self.token_logprobs(batch, packed=False)
-            try:
-                tree, _ = self.token_logprobs(batch, packed=True)
-            except attention.UnsupportedAttention as error:
-                return because + str(error)
-            except _BREAKS as error:
-                return because + f"prefix-tree attention fails in it ({type(error).__name__}: {error})"
-        gap = float((ordinary - tree).abs().max())
-        if not gap <= _AGREE[model.dtype]:  # also when it is nan
-            return because + f"prefix-tree attention is off by {gap:.2g} on it"
-        return ""
 
 
 def _misfits(found: Mapping[str, Any], tied: Collection[str]) -> str:
