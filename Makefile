@@ -6,7 +6,7 @@ DONE := .venv/.setup-done
 # The harness that the tests compare with, and NLTK's data, without the forty packages that both would bring.
 PARITY := lm-eval==0.4.13 immutabledict==4.3.1 llama-index-core==0.14.25
 
-.PHONY: setup demo test test-all check smollm2
+.PHONY: setup demo test test-all test-lower check smollm2
 
 setup: $(DONE)
 
@@ -29,9 +29,20 @@ PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist worksteal
 test: $(DONE)
 	$(PYTEST) -m "not slow" $(ARGS)
 
-test-all: $(DONE)
+test-all: $(DONE) test-lower
 	$(PYTEST)
 	.venv/bin/python tests/mutations/run.py --jobs 2
+
+# The fast tests with every dependency at the lowest version that pyproject.toml allows, in an environment of their own.
+test-lower: .venv-lower/.setup-done
+	OMP_NUM_THREADS=1 .venv-lower/bin/python -m pytest -n 2 --dist worksteal -m "not slow" $(ARGS)
+
+.venv-lower/.setup-done: pyproject.toml tests/lower.py
+	$(PYTHON) -m venv .venv-lower
+	$(PYTHON) tests/lower.py > .venv-lower/constraints.txt
+	.venv-lower/bin/python -m pip install -c .venv-lower/constraints.txt -e '.[dev]'
+	.venv-lower/bin/python -m pip install --no-deps $(PARITY)
+	@touch $@
 
 check: $(DONE)
 	.venv/bin/ruff check .

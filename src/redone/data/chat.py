@@ -19,6 +19,12 @@ _BREAKS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) 
 _MEND = "mend chat_template.jinja in its folder, or remove it, so that prompts are plain text"
 
 
+def _unused(text: str) -> tuple[str, str]:
+    """Two characters for private use that are not in the text."""
+    free = (chr(code) for code in range(0xE000, 0xF900) if chr(code) not in text)
+    return next(free), next(free)
+
+
 class Chat:
     """The template of a tokenizer; without one, the messages' plain text.
 
@@ -47,20 +53,44 @@ class Chat:
                 )
         return text
 
-    def ids(self, messages: Messages, think: bool, text: str) -> list[int]:
-        """Token ids of a prompt's text, in which what the messages spell stays text, special tokens too.
+    def ids(self, messages: Messages, think: bool, text: str, control: re.Pattern[str]) -> list[int]:
+        """Token ids of a prompt's text, in which what the messages spell stays text, control tokens too.
 
         Raises ValueError where the tokenizer makes a special token of plain text.
         """
-        if self.there:
-            return self._apply(messages, think, self.parts, True, tokenize=True, sanitize_control_tokens=True)
-        alone = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-        if made := set(alone) & (set(self.tokenizer.all_special_ids) - {self.tokenizer.unk_token_id}):
+        if not self.there:
+            self._plain(text)
+            return self.tokenizer(text, split_special_tokens=True)["input_ids"]
+        begin, end = _unused("".join(message["content"] for message in messages))
+        marked = [{**m, "content": control.sub(rf"{begin}\g<0>{end}", m["content"])} for m in messages]
+        parts = re.split(f"{begin}({control.pattern}){end}", self.written(marked, think))
+        if "".join(parts) != text:
+            raise ValueError(
+                f"the chat template of {self.name} takes apart a control token that a message spells; "
+                "write it otherwise"
+            )
+        ids = self.tokenizer(parts[0], add_special_tokens=False)["input_ids"]
+        for place, part in enumerate(parts[1:], 1):
+            ids += self._plain(part, inside=True) if place % 2 else self._inside(part)
+        return ids
+
+    def _plain(self, text: str, inside: bool = False) -> list[int]:
+        """Token ids of a text of which nothing is control."""
+        how = {"add_special_tokens": False, "split_special_tokens": True}
+        ids = self._inside(text, **how) if inside else self.tokenizer(text, **how)["input_ids"]
+        if made := set(ids) & (set(self.tokenizer.all_special_ids) - {self.tokenizer.unk_token_id}):
             tokens = self.tokenizer.convert_ids_to_tokens(sorted(made))
             raise ValueError(
                 f"the tokenizer of {self.name} makes {' and '.join(tokens)} of plain text; write it otherwise"
             )
-        return self.tokenizer(text, split_special_tokens=True)["input_ids"]
+        return ids
+
+    def _inside(self, text: str, **how: bool) -> list[int]:
+        """Token ids of a text that goes on: some tokenizers write a space before whatever begins, but not after a line
+        end, which is taken off again."""
+        how = {"add_special_tokens": False, **how}
+        ids, line = (self.tokenizer(one, **how)["input_ids"] for one in (f"\n{text}", "\n"))
+        return ids[len(line) :] if text and ids[: len(line)] == line else self.tokenizer(text, **how)["input_ids"]
 
     def written(self, messages: Messages, think: bool, ask: bool = True) -> str:
         """What the template makes of the messages; with `ask`, up to where an answer begins."""

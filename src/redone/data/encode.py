@@ -107,10 +107,11 @@ class Encoder:
         """Token ids of each prompt, ready for the answer."""
         apart = [self.spells(one.messages) for one in prompts]
         plain = iter(self._plain([one.text for one, alone in zip(prompts, apart) if not alone], special=not self.chats))
-        return [
-            tuple(self._within(self.chat.ids(one.messages, one.think, one.text))) if alone else next(plain)
-            for one, alone in zip(prompts, apart)
-        ]
+        return [self._apart(one) if alone else next(plain) for one, alone in zip(prompts, apart)]
+
+    def _apart(self, prompt: Asked) -> tuple[int, ...]:
+        """Token ids of a prompt whose messages spell control tokens."""
+        return tuple(self._within(self.chat.ids(prompt.messages, prompt.think, prompt.text, self.control)))
 
     def target_text(self, record: Record, task: Task) -> str:
         """What the model should write after the prompt, without the end token: rationale and reference answer."""
