@@ -61,6 +61,11 @@ class Data(Table):
         description="benchmarks of which train and probe may hold no text; those whose data are not below `root` are "
         "passed over, with a note",
     )
+    too_long: Literal["refuse", "drop"] = Field(
+        "refuse",
+        description="records whose prompt does not fit the context, or whose reference answer its budget: stop and "
+        "count them, or leave them out of every split and count them",
+    )
     held_out: tuple[str, ...] = Field(
         (),
         strict=False,

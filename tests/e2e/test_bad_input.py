@@ -140,21 +140,38 @@ def test_a_folder_without_a_model_is_named(command, refused, tmp_path):
 def test_a_prompt_longer_than_the_context_is_named(command, refused, tmp_path):
     change_line(tmp_path / "size.probe.jsonl", 2, n="1" * 60)
     lines = refused(*command, "--set", "model.max_context=50").splitlines()
-    assert lines[0] == "1 records do not fit:"
-    assert lines[1].startswith("  size.probe.jsonl:2 (size/probe/1): the prompt's 68 tokens ")
-    assert "context of 50" in lines[1]
+    assert lines[0].startswith("records are too long; ")
+    assert "the longest has 68 tokens (size.probe.jsonl:2, size/probe/1). model.max_context = " in lines[1]
+    assert "the context of 50" in lines[1]
+
+
+def test_records_that_are_too_long_are_left_out_where_that_is_wished(tiny_run, tmp_path, capsys):
+    change_line(tmp_path / "size.train.jsonl", 2, n="1" * 60)
+    assert main(["check", str(tiny_run), "--set", "model.max_context=50", "--set", "data.too_long=drop"]) == 0
+    shown = capsys.readouterr()
+    assert "size: 1 of 20 records left out, too long" in shown.err
+    [line] = [line for line in shown.out.splitlines() if line.startswith("size ")]
+    assert "1 too long" in line
 
 
 def test_a_prompt_longer_than_the_models_own_context_is_named(command, refused, tmp_path):
     change_line(tmp_path / "size.train.jsonl", 1, n="1" * 300)
-    assert "exceed the context of 256" in refused(*command, "--set", "model.max_context=4096")
+    message = refused(*command)  # the default is longer than the model
+    assert "the context of 256" in message
+    assert message.endswith("; the model itself goes as far as 256")
+
+
+def test_more_context_than_the_model_has_is_refused(command, refused):
+    message = refused(*command, "--set", "model.max_context=4096")
+    assert message.startswith("model.max_context = 4,096, but ")
+    assert message.endswith("goes as far as 256 tokens; set that, or less")
 
 
 def test_a_reference_answer_longer_than_its_budget_is_named(command, refused, tmp_path):
     change_line(tmp_path / "german.eval.jsonl", 1, word="hundertdreiundzwanzig")
     message = refused(*command)
-    assert "german.eval.jsonl:1 (german/eval/0): the reference answer has 22 tokens" in message
-    assert "raise its budget of 8" in message
+    assert "longer than the 8 tokens that its budget of 8 rewards in full" in message
+    assert "the longest has 22 tokens with its end (german.eval.jsonl:1, german/eval/0). budget = 22" in message
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from redone.data.load import SPLITS, Dataset, needed
 from redone.mistakes import nearest
-from redone.records import Record, Task, Verdict
+from redone.records import Record, Split, Task, Verdict
 from redone.rewards import JUDGED, SANDBOXED, uses, validate_options
 from redone.run.scoring import Asked, ScoreAll
 from redone.sandbox.isolate import unavailable
@@ -40,10 +40,8 @@ def check_rewards(
             if flaw := _gold_flaw(record, verdict):
                 bad.setdefault(record.id, flaw)
         if bad and task.on_bad_gold == "drop":
-            records[name] = {s: tuple(r for r in dataset.records[name][s] if r.id not in bad) for s in SPLITS}
             notes.append(f"{name}: {len(bad)} records left out, whose reference answer their reward does not score 1")
-            if empty := [split for split in needed(task) if not records[name][split]]:
-                raise ValueError(f"{notes[-1]}; that leaves no data in {' and '.join(empty)}: mend its answers")
+            records[name] = without(dataset, name, bad, notes[-1], "mend its answers")
         else:
             refused += bad.values()
         advance(1)
@@ -110,6 +108,15 @@ def _gold_flaw(record: Record, verdict: Verdict) -> str:
         return ""
     why = verdict.note or verdict.reason
     return f"{record.source} ({record.id}): {record.answer!r} scores {verdict.score:g}: {why}"
+
+
+def without(dataset: Dataset, task: str, ids: Collection[str], note: str, mend: str) -> dict[Split, tuple[Record, ...]]:
+    """The task's records by split without those of these ids. Raises ValueError with the note where that leaves none in
+    a split that it needs, and what to do."""
+    kept = {split: tuple(r for r in dataset.records[task][split] if r.id not in ids) for split in SPLITS}
+    if empty := [split for split in needed(dataset.tasks[task]) if not kept[split]]:
+        raise ValueError(f"{note}; that leaves no data in {' and '.join(empty)}: {mend}")
+    return kept
 
 
 def every(dataset: Dataset, task: str) -> list[Record]:

@@ -1,9 +1,11 @@
 """Whether every question reaches the model whole, and every reference answer comes back from it, in its own tokens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from redone.algo.dapo import overlong_cache
-from redone.checks.check import every, listed
+from redone.checks.check import every, listed, without
+from redone.checks.lengths import Lengths, long_answers, long_prompts
 from redone.data.encode import Asked as Question
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
@@ -13,35 +15,78 @@ from redone.run.scoring import Asked, ScoreAll
 from redone.thinking import split_thinking
 
 
+@dataclass(frozen=True)
+class Texts:
+    """The dataset without what is too long, what a person should know of it, and how long the rest is, by task."""
+
+    dataset: Dataset
+    notes: list[str]
+    lengths: Mapping[str, Lengths]
+
+
 def check_texts(
     dataset: Dataset,
     encoder: Encoder,
     max_context: int,
+    own_context: int,
     score_all: ScoreAll,
+    too_long: Literal["refuse", "drop"] = "refuse",
     advance: Callable[[int], None] = lambda tasks: None,
-) -> list[str]:
-    """A note for each task with prompts or answers that spell control tokens, which stay text.
+) -> Texts:
+    """With a note for each task that lost records which are too long, or has prompts or answers that spell control
+    tokens, which stay text.
 
-    Raises ValueError naming records whose prompt the chat template does not write whole or that does not fit the
-    context, or whose reference answer does not come back from the model's tokens, does not fit the budget, or lies in
-    the zone that the overlong penalty punishes.
+    own_context: the longest that the model has. Raises ValueError naming records whose prompt the chat template does
+    not write whole, or whose reference answer does not come back from the model's tokens; the tasks that have prompts
+    which do not fit the context, or reference answers that do not fit the budget or lie in the zone that the overlong
+    penalty punishes, unless `too_long` drops them; and a task whose budget alone takes the context, or that is left
+    without data.
     """
-    problems: list[str] = []
-    notes = []
+    if crowded := [task for task in dataset.tasks.values() if task.budget >= max_context]:
+        raise ValueError(
+            f"model.max_context = {max_context:,} has no room for a prompt beside the answers of task "
+            f"{crowded[0].name}, whose budget is {crowded[0].budget:,} tokens; raise the one or lower the other"
+        )
+    flaws: list[str] = []
+    long: list[str] = []
+    notes: list[str] = []
+    lengths = {}
+    records, dropped = dict(dataset.records), dict(dataset.too_long)
     for name, task in dataset.tasks.items():
-        records = every(dataset, name)
-        problems += _prompts(records, task, encoder, max_context)
-        problems += _targets(records, task, encoder, score_all)
-        spelled = sum(encoder.spells(r.messages) for r in records)
-        answers = sum(bool(encoder.control.search(r.answer)) for r in records)
-        if spelled or answers:
-            notes.append(
-                f"{name}: {spelled} prompts and {answers} answers spell control tokens, which stay text in them"
+        mine, prompts, unasked = _asked(every(dataset, name), task, encoder)
+        answers = encoder.answers([encoder.target_text(record, task) for record in mine])
+        taught = [len(ids) for ids in answers]
+        found = (long_prompts(mine, task, prompts, max_context, own_context), long_answers(mine, task, taught))
+        bad = found[0].places | found[1].places
+        if bad and too_long == "drop":
+            dropped[name] = len(bad)
+            note = (
+                f"{name}: {len(bad):,} of {len(mine):,} records left out, too long: {len(found[0].places):,} prompts "
+                f"for the context of {max_context:,}, {len(found[1].places):,} reference answers for the budget of "
+                f"{task.budget:,}"
             )
+            mend = "raise model.max_context, or its budget"
+            records[name] = without(dataset, name, {mine[i].id for i in bad}, note, mend)
+            notes.append(note)
+        else:
+            long += [one.said for one in found if one.places]
+        kept = [i for i in range(len(mine)) if i not in bad or too_long == "refuse"]
+        flaws += unasked + _changed([mine[i] for i in kept], [answers[i] for i in kept], task, encoder, score_all)
+        lengths[name] = Lengths([prompts[i] for i in kept], [taught[i] for i in kept])
+        notes += _spelled(name, [mine[i] for i in kept], encoder)
         advance(1)
-    if problems:
-        raise ValueError(f"{len(problems)} records do not fit:\n{listed(problems)}")
-    return notes
+    if flaws or long:
+        raise ValueError("\n".join([*_flawed(flaws), *_refused(long)]))
+    return Texts(replace(dataset, records=records, too_long=dropped), notes, lengths)
+
+
+def _flawed(flaws: Sequence[str]) -> list[str]:
+    return [f"{len(flaws)} records cannot be asked or taught as they are:", listed(flaws)] if flaws else []
+
+
+def _refused(long: Sequence[str]) -> list[str]:
+    said = 'records are too long; make room for them, or set data.too_long = "drop", which leaves them out:'
+    return [said, *(f"  {line}" for line in long)] if long else []
 
 
 def check_prompts(prompts: Sequence[Prompt], encoder: Encoder, name: str) -> list[str]:
@@ -62,42 +107,41 @@ def check_prompts(prompts: Sequence[Prompt], encoder: Encoder, name: str) -> lis
     return [f"{name}: {spelled} prompts spell control tokens, which stay text in them"] if spelled else []
 
 
-def _prompts(records: Sequence[Record], task: Task, encoder: Encoder, max_context: int) -> list[str]:
-    problems = []
+def _asked(records: Sequence[Record], task: Task, encoder: Encoder) -> tuple[list[Record], list[int], list[str]]:
+    """The records that can be asked, the tokens of their prompts, and what is wrong with the others."""
+    flaws = []
     questions: list[tuple[Record, Question]] = []
     for record in records:
         try:
             questions.append((record, encoder.asked(record.messages, task.think)))
         except ValueError as error:
-            problems.append(f"{record.source} ({record.id}): {error}")
-    for (record, _), ids in zip(questions, encoder.ids([question for _, question in questions])):
-        if len(ids) > max_context - task.budget:
-            problems.append(
-                f"{record.source} ({record.id}): the prompt's {len(ids)} tokens and the answer's budget of "
-                f"{task.budget} exceed the context of {max_context}; shorten the record, or raise "
-                "model.max_context as far as the model goes"
-            )
-    return problems
+            flaws.append(f"{record.source} ({record.id}): {error}")
+    lengths = [len(ids) for ids in encoder.ids([question for _, question in questions])]
+    return [record for record, _ in questions], lengths, flaws
 
 
-def _targets(records: Sequence[Record], task: Task, encoder: Encoder, score_all: ScoreAll) -> list[str]:
-    most = task.budget - overlong_cache(task.budget)
-    problems = []
+def _changed(
+    records: Sequence[Record], answers: Sequence[Sequence[int]], task: Task, encoder: Encoder, score_all: ScoreAll
+) -> list[str]:
+    """A line for each reference answer that does not come back from its tokens."""
     changed: list[tuple[Record, str]] = []
-    for record, ids in zip(records, encoder.answers([encoder.target_text(record, task) for record in records])):
-        if len(ids) > most:
-            problems.append(
-                f"{record.source} ({record.id}): the reference answer has {len(ids)} tokens with its end, but task "
-                f"{task.name} rewards at most {most} in full; raise its budget of {task.budget}"
-            )
+    for record, ids in zip(records, answers):
         read = encoder.decode(ids, task.think)
         if (split_thinking(read)[1] or "").strip() != record.answer.strip():
             changed.append((record, read))
     if changed and not uses(task, JUDGED):  # a reward may read the other spelling all the same
         verdicts = score_all([Asked(record, [(read, True)]) for record, read in changed])
         changed = [one for one, [verdict] in zip(changed, verdicts) if verdict.score != 1.0]
-    return problems + [
+    return [
         f"{record.source} ({record.id}): the reference answer {record.answer!r:.200} comes back from the model's "
         f"tokens as {split_thinking(read)[1] or ''!r:.200}, so no model can give it; write it otherwise"
         for record, read in changed
     ]
+
+
+def _spelled(name: str, records: Sequence[Record], encoder: Encoder) -> list[str]:
+    prompts = sum(encoder.spells(record.messages) for record in records)
+    answers = sum(bool(encoder.control.search(record.answer)) for record in records)
+    if not prompts and not answers:
+        return []
+    return [f"{name}: {prompts} prompts and {answers} answers spell control tokens, which stay text in them"]

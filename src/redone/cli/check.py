@@ -62,10 +62,11 @@ def check(options: Options) -> None:
     for name, task in checked.dataset.tasks.items():
         records = checked.dataset.records[name]
         sizes = "  ".join(f"{split} {len(records[split])}" for split in ("train", "probe", "eval"))
-        removed = checked.dataset.removed[name]
+        removed, too_long = checked.dataset.removed[name], checked.dataset.too_long.get(name)
         print(
             f"{name:<28} {task.family:<24} {sizes}"
             + (f"  {removed} repeated ones removed{_most(checked.dataset.shared.get(name, ()))}" if removed else "")
+            + (f"  {too_long} too long" if too_long else "")
             + ("" if task.train else "  only evaluated")
         )
     print(f"{len(checked.dataset.tasks)} tasks, all reference answers score 1, everything fits.")

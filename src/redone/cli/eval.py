@@ -158,9 +158,8 @@ def of_tasks(options: Options, log: Log) -> int:
     config = options.resolve()
     place = None if options.base_url else place_of(options)
     packs = prepare.read_packs(config)
-    most = config.model.max_context
-    reader = None if place is None else prepare.reader_of(options.model_folder, place.folder, most)
-    dataset, _ = prepare.read_dataset(config, packs, log, reader)
+    reader = None if place is None else prepare.reader_for(config, options.model_folder, place.folder)
+    dataset, *_ = prepare.read_dataset(config, packs, log, reader)
     split: Any = options.split or "eval"
     first = first_of_each_task(dataset, split, config.eval.records)
     subsets = limited({name: [r for r in first if r.task == name] for name in dataset.tasks}, options.limit)
@@ -169,7 +168,7 @@ def of_tasks(options: Options, log: Log) -> int:
         raise ValueError(f"no task has records in {split}; leave out --split")
     same_settings(options, place, config.seed, {TASKS: fingerprint(subsets, dataset.tasks)})
     seed = derive_seed(config.seed, split)
-    load = loader(options, place, reader and reader[0], config)
+    load = loader(options, place, reader and reader.encoder, config)
     with prepare.scoring(config, dataset.tasks, prepare.judge_of(config, options.out, log)) as score_all:
         table = measure_tasks(
             answerer(options, load, seed, config.eval.rows, log),
@@ -200,7 +199,7 @@ def encoder_of(options: Options, place: Place, benchmarks: Sequence[Prepared], l
     """How the model reads texts, which was tried on all that it will be asked."""
     from redone.cli import prepare
 
-    encoder, _ = prepare.reader_of(options.model_folder, place.folder, 0)
+    encoder = prepare.reader_of(options.model_folder, place.folder, 0).encoder
     if encoder.note:
         log.line(encoder.note)
     prepare.check_questions(benchmarks, encoder, log, options.think or 0, options.likelihood)

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from redone.checks.lengths import Lengths
     from redone.config import RunConfig
     from redone.data.encode import Encoder
     from redone.data.load import Dataset, Pack
@@ -69,6 +70,7 @@ class Checked:
     base: Path
     encoder: Encoder
     max_context: int
+    lengths: Mapping[str, Lengths]  # of every task's records
     benchmarks: list[Prepared]  # those that are part of the run
 
 
@@ -83,16 +85,16 @@ def check(config: RunConfig, log: Log) -> Checked:
         )
     base = model_path(config.model.path)
     packs = read_packs(config)
-    reader = reader_of(config.model.path, base, config.model.max_context)
-    dataset, notes = read_dataset(config, packs, log, reader)
+    reader = reader_for(config, config.model.path, base)
+    dataset, notes, lengths = read_dataset(config, packs, log, reader)
     benchmarks = []
     if config.eval.benchmarks:
         from redone.measure.benchmarks import prepared
 
         root = Path(config.data.root) if config.data.root else None
         benchmarks = prepared(config.eval.benchmarks, root, log, config.eval.benchmark_items)
-        notes = [*notes, *check_questions(benchmarks, reader[0], log)]
-    return Checked(dataset, notes, base, *reader, benchmarks)
+        notes = [*notes, *check_questions(benchmarks, reader.encoder, log)]
+    return Checked(dataset, notes, base, reader.encoder, reader.context, lengths, benchmarks)
 
 
 def check_questions(
@@ -111,7 +113,23 @@ def check_questions(
     return notes
 
 
-Reader = tuple["Encoder", int]  # how a model reads texts, and tokens that it has room for
+class Reader(NamedTuple):
+    """How a model reads texts, and for how many tokens it has room: of what is asked for, and at all."""
+
+    encoder: Encoder
+    context: int
+    own: int
+
+
+def reader_for(config: RunConfig, name: str, folder: Path) -> Reader:
+    """Raises ValueError where the configuration asks for more context than the model has, or `reader_of` does."""
+    asked = config.model.max_context
+    reader = reader_of(name, folder, asked)
+    if asked > reader.own and "max_context" in config.model.model_fields_set:
+        raise ValueError(
+            f"model.max_context = {asked:,}, but {name} goes as far as {reader.own:,} tokens; set that, or less"
+        )
+    return reader
 
 
 def reader_of(name: str, folder: Path, most: int) -> Reader:
@@ -128,14 +146,15 @@ def reader_of(name: str, folder: Path, most: int) -> Reader:
         size = AutoConfig.from_pretrained(folder).get_text_config()
         read = read_tokenizer(folder)
     own = getattr(size, "max_position_embeddings", None) or most
-    return Encoder(*read, size.vocab_size), min(most, own)
+    return Reader(Encoder(*read, size.vocab_size), min(most, own), own)
 
 
 def read_dataset(
     config: RunConfig, packs: Sequence[Pack], log: Log, reader: Reader | None
-) -> tuple[Dataset, list[str]]:
-    """The packs' tasks and records, checked, and what a person should know of them. reader: None where nothing here
-    reads the texts, so that no lengths are known. Raises ValueError with what is wrong and what to do."""
+) -> tuple[Dataset, list[str], Mapping[str, Lengths]]:
+    """The packs' tasks and records, checked; what a person should know of them; and how long they are, by task. reader:
+    None where nothing here reads the texts, so that no lengths are known. Raises ValueError with what is wrong and what
+    to do."""
     from redone.checks import check as checks
     from redone.checks.texts import check_texts
     from redone.data.load import build
@@ -151,9 +170,11 @@ def read_dataset(
         checks.check_judge(dataset.tasks, config.judge.base_url, config.judge.model)
         with scoring(config, dataset.tasks) as score_all:
             dataset, notes = checks.check_rewards(dataset, score_all, bar.advance)
+            lengths: Mapping[str, Lengths] = {}
             if reader is not None:
-                spelled = check_texts(dataset, *reader, score_all, bar.advance)
-                notes = [*([reader[0].note] if reader[0].note else []), *notes, *spelled]
+                texts = check_texts(dataset, *reader, score_all, config.data.too_long, bar.advance)
+                dataset, lengths = texts.dataset, texts.lengths
+                notes = [*([reader.encoder.note] if reader.encoder.note else []), *notes, *texts.notes]
     if dataset.overlap:
         counts = ", ".join(f"{name} {count}" for name, count in dataset.overlap.items())
         notes = [f"train and probe records left out because a benchmark holds their text: {counts}", *notes]
@@ -164,7 +185,7 @@ def read_dataset(
     notes = [*left_out, *notes]
     for note in notes:
         log.line(note)
-    return dataset, notes
+    return dataset, notes, lengths
 
 
 def read_packs(config: RunConfig) -> list[Pack]:

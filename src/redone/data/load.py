@@ -47,6 +47,7 @@ class Dataset:
     shared: Mapping[str, Sequence[str]] = field(
         default_factory=dict
     )  # task -> what those that it lost shared with which
+    too_long: Mapping[str, int] = field(default_factory=dict)  # task -> records left out because they do not fit
 
     def split(self, split: Split) -> list[Record]:
         return [record for task in self.tasks for record in self.records[task][split]]
@@ -61,7 +62,8 @@ class Dataset:
                     told = [record.id, record.messages, record.answer, *record.accepted]
                     digest.update(json.dumps(told, sort_keys=True).encode())
             counts = {str(split): len(self.records[name][split]) for split in SPLITS}
-            prints[name] = {**counts, "removed": self.removed[name], "sha256": digest.hexdigest()}
+            lost = {"removed": self.removed[name], "too_long": self.too_long.get(name, 0)}
+            prints[name] = {**counts, **lost, "sha256": digest.hexdigest()}
         return prints
 
 

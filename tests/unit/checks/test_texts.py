@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from redone.algo.dapo import overlong_cache, overlong_penalty
+from redone.checks.lengths import Lengths, budget_for
 from redone.checks.texts import check_prompts, check_texts
 from redone.data.encode import Encoder
 from redone.data.load import SPLITS, Dataset
@@ -35,7 +37,11 @@ def dataset(task, train):
 
 
 def check(given, encoder, context=100):
-    return check_texts(given, encoder, context, in_process(given.tasks))
+    return texts(given, encoder, context).notes
+
+
+def texts(given, encoder, context=100, own=200, too_long="refuse"):
+    return check_texts(given, encoder, context, own, in_process(given.tasks), too_long)
 
 
 def refusal(given, encoder, context=100):
@@ -52,24 +58,47 @@ def encoder(make_tokenizer):
 def test_a_prompt_fits_where_it_leaves_room_for_the_answers_budget(encoder):
     given = dataset(WORD, [record(WORD, 0, "tea", prompt="x" * 40)])
     check(given, encoder, 2 + 40 + 8)
-    message = refusal(given, encoder, 2 + 40 + 8 - 1)
-    assert message.splitlines()[0] == "1 records do not fit:"
-    assert "word.train.jsonl:1 (word/train/0): the prompt's 42 tokens and the answer's budget of 8 " in message
-    assert "context of 49" in message
+    assert refusal(given, encoder, 2 + 40 + 8 - 1).splitlines() == [
+        'records are too long; make room for them, or set data.too_long = "drop", which leaves them out:',
+        "  word: 1 of 3 prompts leave no room for an answer of 8 tokens in the context of 49; the longest has 42 "
+        "tokens (word.train.jsonl:1, word/train/0). model.max_context = 50 would hold all",
+    ]
+
+
+def test_a_context_that_would_hold_all_is_said_to_be_beyond_the_model(encoder):
+    given = dataset(WORD, [record(WORD, 0, "tea", prompt="x" * 191)])  # 2 + 191 + 8 = 201
+    assert refusal(given, encoder, 200).endswith(
+        "model.max_context = 201 would hold all; the model itself goes as far as 200"
+    )
 
 
 def test_an_answer_fits_where_its_budget_holds_its_end_too(encoder):
     check(dataset(WORD, ["x" * 7]), encoder, 100)
-    message = refusal(dataset(WORD, ["x" * 8]), encoder, 100)
-    assert "has 9 tokens with its end" in message
-    assert "raise its budget of 8" in message
+    assert refusal(dataset(WORD, ["x" * 8]), encoder, 100).splitlines()[1:] == [
+        "  word: 1 of 3 reference answers are longer than the 8 tokens that its budget of 8 rewards in full; the "
+        "longest has 9 tokens with its end (word.train.jsonl:1, word/train/0). budget = 9 would hold all"
+    ]
 
 
 def test_an_answer_may_not_lie_where_the_overlong_penalty_begins(encoder):
     task = replace(WORD, budget=40)  # the last quarter is penalised
     check(dataset(task, ["x" * 29]), encoder, 100)
     message = refusal(dataset(task, ["x" * 30]), encoder, 100)
-    assert "rewards at most 30 in full" in message
+    assert "longer than the 30 tokens that its budget of 40 rewards in full" in message
+    assert message.endswith("budget = 41 would hold all")  # 41 - 10 = 31, its end included
+    check(dataset(replace(WORD, budget=41), ["x" * 30]), encoder, 100)
+
+
+def test_the_budget_for_an_answer_is_the_least_that_rewards_it_in_full():
+    assert [budget_for(length) for length in (1, 24, 25, 31, 32)] == [1, 24, 25, 31, 42]  # 42 - 10
+    assert budget_for(31, 32) == 41  # 41 - 10: a longer one than there is, though 31 has no zone
+    for length in range(1, 200):
+        budget = budget_for(length)
+        assert overlong_penalty(length, budget, overlong_cache(budget)) == 0
+        assert all(
+            length > smaller or overlong_penalty(length, smaller, overlong_cache(smaller)) < 0
+            for smaller in range(1, budget)
+        )
 
 
 def test_the_rationale_counts_towards_the_answer(encoder):
@@ -83,12 +112,57 @@ def test_the_rationale_counts_towards_the_answer(encoder):
     assert "has 9 tokens" in refusal(thinking("abcde"), encoder, 100)
 
 
-def test_everything_that_does_not_fit_is_listed(encoder):
-    given = dataset(WORD, [record(WORD, i, "x" * 9, prompt="x" * 60) for i in range(12)])
-    lines = refusal(given, encoder, 50).splitlines()
-    assert lines[0] == "24 records do not fit:"
-    assert len(lines) == 1 + 20 + 1
-    assert lines[-1] == "  and 4 more"
+def test_records_that_are_too_long_are_counted_by_task_with_the_room_for_all_and_for_nearly_all(encoder):
+    sizes = [20] * 196 + [61, 62, 63, 90]  # with the other two splits 202 records, of which 2 are the last hundredth
+    given = dataset(WORD, [record(WORD, i, "tea", prompt="x" * size) for i, size in enumerate(sizes)])
+    cup = replace(WORD, name="cup")
+    both = Dataset(
+        {"word": WORD, "cup": cup},
+        {**given.records, "cup": {split: (record(cup, 0, "x" * 9, split),) for split in SPLITS}},
+        {"word": 0, "cup": 0},
+    )
+    assert refusal(both, encoder, 70).splitlines()[1:] == [
+        "  word: 4 of 202 prompts leave no room for an answer of 8 tokens in the context of 70; the longest has 92 "
+        "tokens (word.train.jsonl:200, word/train/199). model.max_context = 100 would hold all, 72 99 % of them",
+        "  cup: 3 of 3 reference answers are longer than the 8 tokens that its budget of 8 rewards in full; the "
+        "longest has 10 tokens with its end (cup.train.jsonl:1, cup/train/0). budget = 10 would hold all",
+    ]
+
+
+def test_records_that_are_too_long_are_dropped_where_that_is_wished_and_counted(encoder):
+    long = record(WORD, 1, "tea", prompt="x" * 60)
+    given = dataset(WORD, ["tea", long, "x" * 8, record(WORD, 3, "x" * 9, prompt="x" * 60)])
+    found = texts(given, encoder, 50, too_long="drop")
+    kept = found.dataset.records["word"]
+    assert [r.id for split in SPLITS for r in kept[split]] == ["word/train/0", "word/probe/0", "word/eval/0"]
+    assert found.notes == [
+        "word: 3 of 6 records left out, too long: 2 prompts for the context of 50, 2 reference answers for the budget "
+        "of 8"
+    ]
+    assert found.dataset.fingerprint()["word"]["too_long"] == 3
+    assert given.fingerprint()["word"]["too_long"] == 0
+    assert found.lengths["word"].answers == [4, 3, 3]
+    assert texts(found.dataset, encoder, 50, too_long="drop").dataset == found.dataset  # once is enough
+
+
+def test_a_task_that_loses_a_whole_split_is_refused(encoder):
+    given = dataset(WORD, [record(WORD, 0, "tea", prompt="x" * 60)])
+    with pytest.raises(ValueError, match=r"that leaves no data in train: raise model\.max_context, or its budget"):
+        texts(given, encoder, 50, too_long="drop")
+
+
+def test_a_context_without_room_for_a_prompt_is_refused_in_one_sentence(encoder):
+    message = refusal(dataset(WORD, ["tea"]), encoder, 8)
+    assert message == (
+        "model.max_context = 8 has no room for a prompt beside the answers of task word, whose budget is 8 tokens; "
+        "raise the one or lower the other"
+    )
+
+
+def test_lengths_are_those_of_the_prompt_and_of_the_answer_with_its_end(encoder):
+    [mine] = texts(dataset(WORD, ["tea", "x" * 7]), encoder).lengths.values()
+    assert mine == Lengths([2 + 11] * 4, [4, 8, 3, 3])  # what is N ? between the two tags
+    assert str(mine) == "prompts of 13 to 13 tokens (median 13), answers of 3 to 8 tokens (median 4)"
 
 
 # Questions
