@@ -39,8 +39,8 @@ class Task:
     name: str
     part: Literal["sns", "general"]
     family: str  # one of the domain's families for "sns", of the general groups for "general"
-    prompt: str  # template; {field} is replaced by that field of the row
-    answer: str  # template of the reference answer, which is also what is taught
+    prompt: str  # template; {field} is replaced by that field of the row; "" where `messages` holds the prompt
+    answer: str  # template of the reference answer, which is also what is taught; "" where `messages` holds it
     reward: str  # a key of redone.rewards.REWARDS
     options: Mapping[str, Any] = field(default_factory=dict)  # keyword arguments of the reward
     extract: Sequence[Mapping[str, Any]] = ()  # steps that find the answer in what the model wrote (rewards.extract)
@@ -55,6 +55,8 @@ class Task:
     train: bool = True  # False: it is only evaluated
     on_bad_gold: Literal["refuse", "drop"] = "refuse"
     rare: float = 1.0  # share of the usual number of train rows the generator makes
+    system: str = ""  # template of the system prompt
+    messages: str = ""  # name of the field that lists a conversation's turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,10 @@ class Record:
 
     @property
     def prompt_text(self) -> str:
-        return "\n".join(message["content"] for message in self.messages)
+        """For people, and to compare prompts by: of several messages each with its role before it."""
+        if len(self.messages) == 1:
+            return self.messages[0]["content"]
+        return "\n".join(f"{message['role']}: {message['content']}" for message in self.messages)
 
     @property
     def gold_text(self) -> str:

@@ -10,7 +10,7 @@ import pytest
 from redone.benchmark.readings import AGGREGATES, READINGS
 from redone.config import known_keys, load_config
 from redone.data.convert import CONVERT
-from redone.data.load import build, read_pack
+from redone.data.load import build, make_record, read_pack
 from redone.measure.definitions import SUITES, Benchmark, Shots, Subset, names
 from redone.records import Finding, TargetPlan, Task
 from redone.rewards import METRICS, REWARDS, score, validate_options
@@ -31,7 +31,7 @@ def test_the_page_of_settings_is_what_its_script_makes():
 
 
 def test_the_example_task_loads_and_its_answers_score_1(tmp_path: Path):
-    pack, rows, config = re.findall(r"```(?:toml|json)\n(.*?)```", text_of("data.md"), re.DOTALL)
+    pack, rows, config, _, _ = re.findall(r"```(?:toml|json)\n(.*?)```", text_of("data.md"), re.DOTALL)
     (tmp_path / "notes.toml").write_text(pack)
     (tmp_path / "run.toml").write_text(config)
     (tmp_path / "data" / "topic").mkdir(parents=True)
@@ -45,6 +45,24 @@ def test_the_example_task_loads_and_its_answers_score_1(tmp_path: Path):
     assert general == "general"
     assert [score(task, record, record.answer).score for record in records] == [1.0, 1.0, 1.0]
     assert records[0].prompt_text.endswith("Which topic? food style sport")
+
+
+def test_the_example_conversations_load_and_their_answers_score_1(tmp_path: Path):
+    _, _, _, pack, rows = re.findall(r"```(?:toml|json)\n(.*?)```", text_of("data.md"), re.DOTALL)
+    (tmp_path / "chats.toml").write_text(pack)
+    for name, line in zip(("replies", "moods"), rows.splitlines(), strict=True):
+        (tmp_path / f"{name}.jsonl").write_text(line + "\n")
+    chats = read_pack(tmp_path / "chats.toml")
+    made = {}
+    for name, task in chats.tasks.items():
+        validate_options(task)
+        [(place, row)] = chats.rows(name, "train")
+        made[name] = make_record(task, "train", 0, place, row)
+        assert score(task, made[name], made[name].answer).score == 1.0
+    assert [message["role"] for message in made["replies"].messages] == ["system", "user", "assistant", "user"]
+    assert made["replies"].answer == "Then it is a headband now"
+    assert made["moods"].messages[0] == {"role": "system", "content": "You know Ann well."}
+    assert made["moods"].answer == "yes"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +139,10 @@ def test_a_groups_scores_are_those_of_its_verdicts_in_order():
     assert group(None).scores == (1.0, 0.0)
 
 
-def test_the_text_of_a_prompt_is_that_of_all_its_messages():
-    assert group(None).record.prompt_text == "Answer.\nNames in: Ana 去北京"
+def test_the_text_of_a_prompt_names_who_says_what_where_it_has_several_messages():
+    record = group(None).record
+    assert record.prompt_text == "system: Answer.\nuser: Names in: Ana 去北京"
+    assert replace(record, messages=record.messages[1:]).prompt_text == "Names in: Ana 去北京"
 
 
 def test_an_empty_line_does_not_shift_the_numbers_of_those_after_it(tmp_path):

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from redone.records import Record
 
@@ -26,18 +27,21 @@ def drop_near_duplicates(
 
     Likeness is the Jaccard similarity of the prompts' sets of three successive words (characters where a prompt has
     fewer than six words, as Chinese ones do), above `threshold`. What lies wholly within the words of the task's prompt
-    `template` does not count, so that long instructions do not make short posts alike. Ends when `most` are kept.
+    `template` does not count, so that long instructions do not make short posts alike; nor do system prompts, but
+    prompts under different ones are not alike. Ends when `most` are kept.
     """
     pieces = [normalise(piece) for piece in _FIELD.split(template)]
     common = frozenset[str]().union(*(_windows(part) for piece in pieces for part in (piece, piece.split())))
     kept: list[Record] = []
     sets: list[frozenset[str]] = []
-    holders: dict[str, list[int]] = {}  # shingle -> kept records that hold it
+    every: dict[str, dict[str, list[int]]] = {}  # system prompt -> shingle -> kept records that hold it
     dropped = 0
     for record in records:
         if len(kept) == most:
             break
-        all_of_it = shingles(normalised_prompt(record))
+        system, asked = _apart(record)
+        holders = every.setdefault(system, {})
+        all_of_it = shingles(normalised_prompt(asked))
         mine = all_of_it - common or all_of_it
         shared: dict[int, int] = {}
         for shingle in mine:
@@ -51,6 +55,12 @@ def drop_near_duplicates(
         kept.append(record)
         sets.append(mine)
     return kept, dropped
+
+
+def _apart(record: Record) -> tuple[str, Record]:
+    """The system prompt, "" where there is none, and the record without it."""
+    first, *others = record.messages
+    return (first["content"], replace(record, messages=tuple(others))) if first["role"] == "system" else ("", record)
 
 
 def shingles(text: str) -> frozenset[str]:

@@ -15,6 +15,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
 
+from redone.data.conversation import asked, told_in
 from redone.data.convert import FIELD, filled_at
 from redone.data.dedupe import normalised_prompt
 from redone.data.overlap import evaluated_keys, first_sharing, keys_of
@@ -107,6 +108,10 @@ def make_task(name: str, definition: Mapping[str, Any], where: str) -> Task:
             raise ValueError(f"{where}: task {name}: unknown key {key}{nearest(key, _TASK_KEYS)}")
         if wanted := unlike(value, _TASK_KEYS[key]):
             raise ValueError(f"{where}: task {name}: {key} = {value!r}; it is {wanted}")
+    if definition.get("messages"):
+        if "prompt" in definition:
+            raise ValueError(f"{where}: task {name}: its messages hold the prompt; leave out prompt")
+        definition = {"prompt": "", "answer": "", **definition}
     for key in ("part", "family", "prompt", "answer", "reward"):
         if key not in definition:
             raise ValueError(f"{where}: task {name} lacks {key}")
@@ -118,7 +123,7 @@ def make_task(name: str, definition: Mapping[str, Any], where: str) -> Task:
         )
     if task.budget < 1:
         raise ValueError(f"{where}: task {name}: budget = {task.budget}; it is at least one token")
-    if task.think and not task.rationale:
+    if task.think and not task.rationale and (task.answer or not task.messages):
         raise ValueError(f"{where}: task {name} thinks, but has no rationale template")
     return task
 
@@ -184,16 +189,25 @@ def make_record(task: Task, split: Split, number: int, source: str, row: Mapping
         raise ValueError(f"{source}: field {task.candidates} of task {task.name} is not a list of candidates")
     if task.source:
         value(task.source, "source")
-    answer = fill(task.answer, "answer")
+    system = fill(task.system, "system prompt")
+    if task.messages:
+        where = f"{source}: field {task.messages} of task {task.name}"
+        told = told_in(value(task.messages, "messages"), where, system=system, answered=not task.answer)
+        if task.think and not (told.thinking or task.rationale):
+            raise ValueError(f"{where}: its last turn thinks nothing in <think> and </think>, but the task thinks")
+    else:
+        told = asked(fill(task.prompt, "prompt"), system)
+    answer = fill(task.answer, "answer") or told.answer
+    rationale = fill(task.rationale, "rationale") if task.think else ""
     listed = value(task.accepted, "accepted answers") if task.accepted else []
     return Record(
         id=f"{task.name}/{split}/{number}",
         task=task.name,
-        messages=({"role": "user", "content": fill(task.prompt, "prompt")},),
+        messages=tuple(told.prompt),
         answer=answer,
         split=split,
         source=source,
-        rationale=fill(task.rationale, "rationale") if task.think else None,
+        rationale=(rationale or told.thinking) if task.think else None,
         fields=row,
         accepted=_accepted(listed, answer, f"{source}: field {task.accepted} of task {task.name}"),
     )

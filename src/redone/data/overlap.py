@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from redone.data.conversation import said_in
 from redone.data.dedupe import normalise
 from redone.records import Record
 
@@ -18,12 +19,11 @@ def text_key(text: str) -> str:
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """Every text in a row's field, however deep."""
+    """Every text in a row's field, however deep; of a conversation what the user and the assistant say."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from texts_in(item)
+        yield from texts_in(said_in(value))
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from texts_in(item)

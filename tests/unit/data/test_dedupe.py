@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -108,3 +109,27 @@ def test_the_result_is_that_of_comparing_every_pair(threshold):
             expected.append(text)
     assert 10 < len(expected) < 140
     assert kept(texts, threshold) == (expected, len(texts) - len(expected))
+
+
+def under(system, *turns):
+    said = [{"role": role, "content": text} for role, text in zip(("user", "assistant") * 9, turns)]
+    return replace(record(""), messages=({"role": "system", "content": system}, *said))
+
+
+def test_a_long_system_prompt_makes_no_short_questions_alike():
+    manners = "be kind to all who ask and say in few words what you know and how sure you are of it"
+    asked = [under(manners, "what is tea made of in the morning"), under(manners, "how far is it to the sea from here")]
+    assert drop_near_duplicates(asked, 0.5) == (asked, 0)
+    assert drop_near_duplicates([*asked, asked[0]], 0.5) == (asked, 1)
+
+
+def test_one_question_under_two_system_prompts_is_two():
+    asked = [under(who, "what is tea made of in the morning") for who in ("You are a pirate.", "You are a nurse.")]
+    assert drop_near_duplicates(asked, 0.5) == (asked, 0)
+    assert len({normalised_prompt(one) for one in asked}) == 2
+
+
+def test_conversations_that_end_with_one_question_are_alike_only_in_that():
+    one = under("", "where is the old mill", "behind the church on the hill", "and when does it open")
+    other = under("", "who wrote that long book", "a man from the far north coast", "and when does it open")
+    assert drop_near_duplicates([one, other], 0.5) == ([one, other], 0)

@@ -44,6 +44,18 @@ def test_texts_are_found_however_deep_they_lie():
     assert list(texts_in({"a": ["x", {"b": "y"}], "n": 3, "c": None, "d": "z"})) == ["x", "y", "z"]
 
 
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [{"role": "System", "content": "be kind"}, {"role": "user", "content": "tea ?"},
+         {"role": "assistant", "content": [{"type": "text", "text": "yes"}]}],
+        [{"from": "system", "value": "be kind"}, {"from": "human", "value": "tea ?"}, {"from": "gpt", "value": "yes"}],
+    ],
+)  # fmt: skip
+def test_of_a_conversation_the_texts_are_what_user_and_assistant_say(turns):
+    assert list(texts_in(turns)) == ["tea ?", "yes"]
+
+
 def test_records_of_train_and_probe_that_share_a_text_with_a_benchmark_are_left_out_and_counted():
     given = pack(
         ask={"train": ["Tea, please!", "cake", "milk", "rain"], "probe": ["film", "snow"], "eval": ["book", "wind"]},
