@@ -129,6 +129,7 @@ class Teach(Table):
     records: int = Field(4000, ge=1, description="most targeted SNS records")
     rare_factor: float = Field(2.0, ge=1, description="weight of rare tasks")
     rehearsal: float = Field(0.0, ge=0, lt=1, description="share of the SNS records drawn from tasks that are not weak")
+    turns: Literal["last", "all"] = Field("last", description="of a conversation: its last reply alone, or every one")
     near_duplicate: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of two prompts: one is left out")
     general_share: float = Field(0.056, ge=0, lt=1, description="share of general records with soft labels")
     soft_labels: Literal["best_of_n", "distribution", "gold"] = Field(

@@ -76,6 +76,7 @@ class Checked:
 
 def check(config: RunConfig, log: Log) -> Checked:
     """Read and check everything a run needs. Raises ValueError with what is wrong and what to do."""
+    from redone.checks.turns import check_turns
     from redone.model.places import model_path
 
     if config.model.dtype == "bfloat16" and config.lora is None:
@@ -87,6 +88,8 @@ def check(config: RunConfig, log: Log) -> Checked:
     packs = read_packs(config)
     reader = reader_for(config, config.model.path, base)
     dataset, notes, lengths = read_dataset(config, packs, log, reader)
+    if any(getattr(config.stage(name), "turns", "last") == "all" for name in config.stages):
+        check_turns(dataset, reader.encoder, reader.context)
     benchmarks = []
     if config.eval.benchmarks:
         from redone.measure.benchmarks import prepared

@@ -1,9 +1,11 @@
 """A row's conversation: a list of turns in OpenAI's or ShareGPT's form, read strictly."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from redone.records import Record
 from redone.thinking import CLOSE, OPEN, split_thinking
 
 ROLES = {
@@ -21,7 +23,7 @@ _FORMS = (("role", "content"), ("from", "value"))  # OpenAI's, ShareGPT's
 _CALLS = ("tool_calls", "function_call")
 _THOUGHT = ("reasoning_content", "thinking")  # keys that hold what the assistant thought before its content
 
-Turn = dict[str, str]  # "role": system, user or assistant; "content"
+Turn = Mapping[str, str]  # "role": system, user or assistant; "content"
 
 
 class Told(NamedTuple):
@@ -57,6 +59,22 @@ def told_in(listed: Any, where: str, *, system: str, answered: bool) -> Told:
             f"{where}: its last turn is by the {last}, so that there is no answer; end with the assistant's, or give "
             "the task an `answer`"
         )
+    return _replied(turns)
+
+
+def earlier_turns(record: Record, think: bool) -> list[Record]:
+    """The assistant's turns in a record's prompt, each as a record of its own: asked what stands before it, its answer
+    what it says, its rationale what it thinks, where the task thinks (`think`) and the turn does."""
+    places = [i for i, message in enumerate(record.messages) if message["role"] == "assistant"]
+    made = []
+    for number, place in enumerate(places, 1):
+        prompt, thinking, answer = _replied(record.messages[: place + 1])
+        own = replace(record, id=f"{record.id}:{number}", messages=tuple(prompt), answer=answer, accepted=())
+        made.append(replace(own, rationale=thinking if think and thinking else None))
+    return made
+
+
+def _replied(turns: Sequence[Turn]) -> Told:
     thinking, answer = split_thinking(turns[-1]["content"])
     assert answer is not None  # what `turns_of` has refused
     return Told(turns[:-1], thinking, answer)

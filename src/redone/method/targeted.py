@@ -1,7 +1,8 @@
 """What a stage teaches: train records of the chosen tasks, and general ones with soft labels against forgetting."""
 
+import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from redone.data.conversation import earlier_turns
 from redone.data.dedupe import drop_near_duplicates, normalised_prompt
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
@@ -77,6 +79,28 @@ def gold_targets(
     records: Sequence[Record], encoder: Encoder, tasks: Mapping[str, Task], why: Mapping[str, str]
 ) -> list[Teach]:
     return [Teach(r, encoder.target_text(r, tasks[r.task]), "gold", why.get(r.task, "general")) for r in records]
+
+
+def earlier_targets(
+    taught: Sequence[Teach], encoder: Encoder, tasks: Mapping[str, Task], held_out: Collection[str]
+) -> tuple[list[Teach], int]:
+    """The assistant's earlier turns in what is taught, each once; and how many were left out, because their prompts are
+    among those `held_out`, as `normalised_prompt` has them."""
+    found: dict[str, Teach] = {}
+    left_out: set[str] = set()
+    there = {_said(teach) for teach in taught}
+    for teach in taught:
+        for record in earlier_turns(teach.record, tasks[teach.record.task].think):
+            earlier = Teach(record, encoder.written(record.answer, record.rationale), "gold", teach.why)
+            if normalised_prompt(record) in held_out:
+                left_out.add(_said(earlier))
+            elif (said := _said(earlier)) not in there:
+                found.setdefault(said, earlier)
+    return list(found.values()), len(left_out)
+
+
+def _said(teach: Teach) -> str:
+    return json.dumps([*teach.record.messages, teach.target])
 
 
 def best_of_n(
@@ -161,6 +185,7 @@ def rows(taught: Sequence[Teach]) -> list[dict[str, Any]]:
             "labels": teach.labels,
             "why": teach.why,
             "messages": list(teach.record.messages),
+            "think": teach.record.rationale is not None,
             "target": teach.target,
         }
         for teach in taught

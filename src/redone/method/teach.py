@@ -6,6 +6,7 @@ from typing import Any
 
 from redone.algo.schedules import cosine_with_warmup
 from redone.config import Teach
+from redone.data.dedupe import normalised_prompt
 from redone.data.mix import uniform
 from redone.files import read_jsonl, write_json, write_jsonl
 from redone.method import targeted
@@ -45,6 +46,10 @@ def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
     seed, tasks = lab.config.seed, lab.dataset.tasks
     records, removed = targeted.choose(plan, lab.dataset, threshold=settings.near_duplicate, seed=seed)
     taught = targeted.gold_targets(records, lab.encoder, tasks, plan.why)
+    earlier, left_out = list[targeted.Teach](), 0
+    if settings.turns == "all":
+        held_out = {normalised_prompt(record) for record in (*lab.dataset.split("probe"), *lab.dataset.split("eval"))}
+        earlier, left_out = targeted.earlier_targets(taught, lab.encoder, tasks, held_out)
     failed = 0
     if settings.soft_labels == "gold":
         soft = targeted.gold_targets(targeted.choose_general(plan, lab.dataset, seed, 0.0), lab.encoder, tasks, {})
@@ -59,22 +64,21 @@ def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
         {
             "records": len(taught),
             "near_duplicates_removed": removed,
+            "earlier_turns": len(earlier),
+            "earlier_turns_held_out": left_out,
             "soft_labels": len(soft),
             "kind": settings.soft_labels,
             "without_a_passing_candidate": failed,
             "judge": "embedded: verifiable reward, then format, then mean log-probability",
         },
     )
-    return [*taught, *soft]
+    return [*taught, *earlier, *soft]
 
 
 def encoded(lab: Lab, rows: list[dict[str, Any]]) -> list[sft.Example]:
     """The lines of data.jsonl.gz as token ids."""
-    tasks, encoder = lab.dataset.tasks, lab.encoder
-    return [
-        sft.Example(encoder.prompt(row["messages"], tasks[row["task"]].think), encoder.ended(row["target"]))
-        for row in rows
-    ]
+    encoder = lab.encoder
+    return [sft.Example(encoder.prompt(row["messages"], row["think"]), encoder.ended(row["target"])) for row in rows]
 
 
 def with_distributions(

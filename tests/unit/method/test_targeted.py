@@ -7,7 +7,17 @@ import pytest
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.measure.judged import Judged
-from redone.method.targeted import Teach, best_of_n, choose, choose_general, gold_targets, refuse_eval, rows, spread
+from redone.method.targeted import (
+    Teach,
+    best_of_n,
+    choose,
+    choose_general,
+    earlier_targets,
+    gold_targets,
+    refuse_eval,
+    rows,
+    spread,
+)
 from redone.records import Record, TargetPlan, Task, Text, Verdict
 
 TOPIC = Task("topic", "sns", "dialogue", "note : {note} , so what is its topic ?", "{a}", "exact")
@@ -95,6 +105,7 @@ def test_a_gold_target_says_why_it_is_taught_and_where_it_comes_from(encoder):
         "labels": "gold",
         "why": "unknown: only teaching can bring it",
         "messages": [{"role": "user", "content": "topic 4 ?"}],
+        "think": False,
         "target": "tea",
     }
 
@@ -250,3 +261,59 @@ def test_the_refusal_counts_all_and_says_what_to_do():
     leaked = [teach(record("topic", i, "eval of topic")) for i in range(7)]
     with pytest.raises(ValueError, match=r"holds 7 records .* Remove them from the train split"):
         refuse_eval(leaked, dataset())
+
+
+# Earlier turns
+
+
+def talk(task, number, *said, answer="yes", rationale=None, system=None):
+    """A record of a conversation: the user and the assistant in turn."""
+    turns = [{"role": role, "content": text} for role, text in zip(("user", "assistant") * 9, said)]
+    first = [] if system is None else [{"role": "system", "content": system}]
+    return replace(record(task, number, answer=answer, rationale=rationale), messages=(*first, *turns))
+
+
+def earlier(encoder, *records, held_out=()):
+    """What is taught of the records' earlier turns, (id, the prompt's texts, thinks, target) each, and how many are
+    held out."""
+    found, left_out = earlier_targets(gold_targets(records, encoder, TASKS, {}), encoder, TASKS, set(held_out))
+    lines = [(r["id"], [m["content"] for m in r["messages"]], r["think"], r["target"]) for r in rows(found)]
+    return lines, left_out
+
+
+def test_every_earlier_turn_of_the_assistant_is_taught_after_the_turns_before_it(encoder):
+    asked = talk("topic", 3, "tea ?", "yes", "why ?", "so", "really ?", system="be kind")
+    assert earlier(encoder, asked, record("topic", 4)) == (
+        [
+            ("topic/train/3:1", ["be kind", "tea ?"], False, "yes"),
+            ("topic/train/3:2", ["be kind", "tea ?", "yes", "why ?"], False, "so"),
+        ],
+        0,
+    )
+
+
+def test_an_earlier_turn_thinks_where_it_and_its_task_do(encoder):
+    said = ("2 + 2 ?", "<think>two and two</think>4", "and 3 + 3 ?", "6", "and 4 + 4 ?")
+    [(_, _, thinks, first), (_, second_prompt, does_not, second)], _ = earlier(
+        encoder, talk("sum", 0, *said, answer="8", rationale="four and four")
+    )
+    assert (thinks, first) == (True, "two and two</think>4")  # the prompt opens the tag
+    assert (does_not, second) == (False, "6")
+    assert second_prompt[1] == said[1]  # for the template to drop or to write
+    assert [line[2:] for line in earlier(encoder, talk("topic", 0, *said))[0]] == [(False, "4"), (False, "6")]
+
+
+def test_a_turn_that_records_share_is_taught_once(encoder):
+    one, other = talk("topic", 0, "tea ?", "yes", "why ?"), talk("topic", 1, "tea ?", "yes", "when ?")
+    assert [line[0] for line in earlier(encoder, one, other)[0]] == ["topic/train/0:1"]
+    another = talk("topic", 2, "tea ?", "no", "why ?")
+    assert [line[0] for line in earlier(encoder, one, another)[0]] == ["topic/train/0:1", "topic/train/2:1"]
+    itself = record("topic", 3, "tea ?", answer="yes")  # is taught already, by its own last turn
+    assert earlier(encoder, one, itself)[0] == []
+
+
+def test_an_earlier_turn_whose_prompt_is_held_out_is_not_taught(encoder):
+    one = talk("topic", 0, "Tea  ?", "yes", "why ?", "so", "really ?")
+    other = talk("topic", 1, "Tea  ?", "yes", "when ?")
+    lines, left_out = earlier(encoder, one, other, held_out=["tea ?"])
+    assert ([line[0] for line in lines], left_out) == (["topic/train/0:2"], 1)

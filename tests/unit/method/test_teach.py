@@ -142,6 +142,39 @@ def test_what_is_trained_is_the_lines_of_the_set_prompt_and_target(make_lab, sam
     assert found == sorted(expected)
 
 
+@pytest.mark.parametrize("which", ["last", "all"])
+def test_of_a_conversation_the_last_turn_is_taught_or_every_one(make_lab, samplers, fitted, monkeypatch, which):
+    said = [
+        ("user", "one ?"),
+        ("assistant", "<think>hm</think>1"),
+        ("user", "two ?"),
+        ("assistant", "2"),
+        ("user", "?"),
+    ]
+    lab = make_lab("target.soft_labels=gold", "target.epochs=1", f"target.turns={which}")
+    messages = tuple({"role": role, "content": text} for role, text in said)
+    [first, second, *_] = lab.dataset.records["think"]["train"]
+    asked = replace(first, messages=messages, answer="3", rationale="so")
+    held_out = lab.dataset.records["tone"]["probe"][0].messages
+    leaks = replace(second, messages=(*held_out, *messages[1:3]), answer="4")
+    monkeypatch.setattr(module.targeted, "choose", lambda plan, dataset, **more: ([asked, leaks], {}))
+    teach(lab, stage_of(lab, "target"), replace(PLAN, general={}))
+    [(_, batches, _, _)] = fitted
+    decode = lab.encoder.tokenizer.decode
+    found = sorted((decode(e.prompt), decode(e.target)) for batch in batches for e in batch)
+    whole = (
+        "<|user|>one ?<|assistant|><think>hm</think>1<|end|><|user|>two ?<|assistant|>"  # this template drops nothing
+    )
+    probe = f"<|user|>{held_out[0]['content']}<|assistant|><think>hm</think>1<|end|><|user|>two ?<|assistant|>"
+    last = [(f"{whole}2<|end|><|user|>?<|assistant|><think>", "so</think>3<|end|>"),
+            (f"{probe}<think>", "so</think>4<|end|>")]  # fmt: skip
+    earlier = [("<|user|>one ?<|assistant|><think>", "hm</think>1<|end|>"), (whole, "2<|end|>")]
+    assert found == sorted(last + (earlier if which == "all" else []))
+    made = json.loads((lab.out / "target" / "made.json").read_text())
+    counted = (2, 1) if which == "all" else (0, 0)
+    assert (made["records"], made["earlier_turns"], made["earlier_turns_held_out"]) == (2, *counted)
+
+
 def examples(count):
     return [Example((i,), (i,)) for i in range(count)]
 
