@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from redone.data.load import Dataset
+from redone.measure.closed import MOST_LABELS
 from redone.measure.trivial import trivial_verdicts
 from redone.records import Record, Task
 from redone.run.scoring import Asked, ScoreAll
 
-MOST_LABELS = 20  # a task with more distinct answers has no label set to list
 _LOOK_ALIKE = str.maketrans("aceopxyABCEHKMOPTX", "асеорхуАВСЕНКМОРТХ")  # Cyrillic
 
 

@@ -152,6 +152,7 @@ def of_tasks(options: Options, log: Log) -> int:
     from redone.cli.run import print_results
     from redone.data.mix import derive_seed
     from redone.measure.benchmarks import fingerprint, limited
+    from redone.measure.closed import closed_tasks
     from redone.measure.taskset import TASKS, first_of_each_task, measure_tasks
     from redone.measure.trivial import trivial_verdicts
 
@@ -177,6 +178,7 @@ def of_tasks(options: Options, log: Log) -> int:
             records,
             trivial_verdicts(dataset, records, score_all),
             options.out / TASKS,
+            closed=closed_tasks(dataset),
             most_errors=config.scoring.most_errors,
             log=log,
             label=split,

@@ -57,7 +57,8 @@ def command(namespace: argparse.Namespace) -> int:
 
 
 def print_results(results: dict[str, Any]) -> None:
-    """The averages of every model, and the answers that are missing, before the averages where they are many."""
+    """The averages of every model, the closed tasks in both readings, and the answers that are missing, before the
+    averages where they are many."""
     from redone.measure.missing import many, said
 
     entries = {model: table["tasks"].values() for model, table in results["models"].items()}
@@ -73,6 +74,10 @@ def print_results(results: dict[str, Any]) -> None:
             low, high = table["average_intervals"].get(kind, (0.0, 0.0))
             cells.append("-" if value is None else f"{value:.1f} [{low:.1f}, {high:.1f}]")
         print(f"{model:<10}" + "".join(f"{cell:>24}" for cell in cells))
+    for model, table in results["models"].items():
+        if one := table.get("lenient"):
+            tasks = f"{one['tasks']} closed task{'s' if one['tasks'] > 1 else ''}"
+            print(f"{model}: {tasks}, {one['strict']:.1f} as asked, {one['score']:.1f} by the first label named")
     for model, mine in entries.items():
         if (note := said(mine)) and not many(mine):
             print(f"{model}: {note}")

@@ -177,7 +177,7 @@ def _shape(name: str, one: Result, two: Result) -> Shape:
         return definition(name).shape
     a, b = (one.shapes.get(name) or two.shapes[name]), (two.shapes.get(name) or one.shapes[name])
     for subset in a.subsets.keys() & b.subsets.keys():
-        if a.subsets[subset] != b.subsets[subset]:
+        if not a.subsets[subset].agrees(b.subsets[subset]):
             raise ValueError(f"{one.path} and {two.path}: {subset} is scored in another way in one than in the other")
     return a
 

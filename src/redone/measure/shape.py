@@ -1,6 +1,7 @@
 """What scores are made of: subsets that are each read in one or more ways, and averages over subsets.
 
-A benchmark has such a shape, and so have a configuration's tasks (measure/taskset.py), each a subset with one reading.
+A benchmark has such a shape, and so have a configuration's tasks (measure/taskset.py), each a subset with one reading
+or two.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,12 @@ class SubsetShape:
     @property
     def first(self) -> str:
         return next(iter(self.readings))
+
+    def agrees(self, other: "SubsetShape") -> bool:
+        """Whether the scores compare: one may have a further reading, which the other was not read in."""
+        common = self.readings.keys() & other.readings.keys()
+        alike = all(self.readings[name] == other.readings[name] for name in common)
+        return alike and (self.first, self.group, self.over) == (other.first, other.group, other.over)
 
 
 @dataclass(frozen=True)

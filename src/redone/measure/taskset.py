@@ -1,15 +1,18 @@
-"""A configuration's tasks as a set that is measured: each a subset with one reading, whose aggregate is its metric."""
+"""A configuration's tasks as a set that is measured: each a subset with one reading, whose aggregate is its metric, and
+where it is closed with the lenient one beside it."""
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from redone.algo.statistics import percentile_interval
 from redone.data.load import Dataset
 from redone.files import write_json, write_jsonl
 from redone.measure.ask import Answerer
+from redone.measure.closed import LENIENT, Closed, lenient
 from redone.measure.items import Item, Items, item_line, read_items
 from redone.measure.judged import Judged, judged
 from redone.measure.missing import told
@@ -34,32 +37,45 @@ def kind_of(task: Task) -> str:
     return "general" if task.part == "general" else "translation" if task.family == "translation" else "sns"
 
 
-def tasks_shape(tasks: Mapping[str, Task]) -> Shape:
+def tasks_shape(tasks: Mapping[str, Task], closed: Collection[str] = ()) -> Shape:
     """sns: plain mean over SNS tasks outside the translation family; translation: plain mean over that family;
-    general: mean over the general groups of the mean over each group's tasks."""
+    general: mean over the general groups of the mean over each group's tasks. closed: those that have the lenient
+    reading too."""
     averages: dict[str, dict[str, list[str]]] = {}
     for task in tasks.values():
         kind = kind_of(task)
         column = task.family if kind == "general" else task.name
         averages.setdefault(kind, {}).setdefault(column, []).append(task.name)
-    subsets = {task.name: SubsetShape(task.name, {READING: task.metric}) for task in tasks.values()}
+    more = {LENIENT: "mean"}
+    subsets = {
+        name: SubsetShape(name, {READING: task.metric, **(more if name in closed else {})})
+        for name, task in tasks.items()
+    }
     return Shape(TASKS, "Tasks", subsets, averages)
 
 
-def task_items(answers: Sequence[Judged]) -> dict[str, list[Item]]:
+def task_items(answers: Sequence[Judged], closed: Mapping[str, Closed] | None = None) -> dict[str, list[Item]]:
+    """closed: the tasks that have the lenient reading too."""
     items: dict[str, list[Item]] = {}
     for one in answers:
-        items.setdefault(one.record.task, []).append(
-            Item(one.record.task, one.record.id, "", {READING: tuple(one.verdicts)})
-        )
+        name, readings = one.record.task, {READING: tuple(one.verdicts)}
+        if closed and name in closed:
+            found = tuple(lenient(closed[name], one.record, t.text, v) for t, v in zip(one.texts, one.verdicts))
+            readings[LENIENT] = readings[READING] if found == readings[READING] else found
+        items.setdefault(name, []).append(Item(name, one.record.id, "", readings))
     return items
+
+
+def closed_in(items: Items) -> list[str]:
+    """The tasks that were read leniently too."""
+    return [name for name, mine in items.items() if mine and LENIENT in mine[0].readings]
 
 
 def summarise(tasks: Mapping[str, Task], items: Items, trivial: Mapping[str, Trivial]) -> dict[str, Any]:
     """A model's entry of results.json: every task that has items and the three averages, 0 to 100, with 95 %
     intervals. trivial: from `trivial_verdicts`, on the same records."""
     mine = {name: task for name, task in tasks.items() if name in items}
-    shape = tasks_shape(mine)
+    shape = tasks_shape(mine, closed_in(items))
     found = measured(shape, items)
     table: dict[str, dict[str, Any]] = {}
     for name, task in mine.items():
@@ -78,6 +94,7 @@ def summarise(tasks: Mapping[str, Task], items: Items, trivial: Mapping[str, Tri
             "errors": reasons["error"],
             "reasons": dict(reasons),
             **told(items[name], READING),
+            **({LENIENT: _beside(*found[name].readings.values())} if LENIENT in found[name].readings else {}),
         }
     means = averages(mine, items, found)
     baselines = {
@@ -88,8 +105,29 @@ def summarise(tasks: Mapping[str, Task], items: Items, trivial: Mapping[str, Tri
         "averages": {kind: known(means[kind].score) if kind in means else None for kind in KINDS},
         "average_intervals": {kind: list(whole.interval or ()) for kind, whole in means.items()},
         "baselines": {kind: baselines.get(kind) for kind in KINDS},
+        LENIENT: _over_closed([found[name].readings for name in closed_in(items)]),
         "tasks": table,
     }
+
+
+def _beside(strict: Measured, lenient: Measured) -> dict[str, Any]:
+    """The lenient score with its interval, and what it has above the strict one, each draw holding the same records of
+    both."""
+    above = lenient.draws - strict.draws
+    return {
+        "score": lenient.score,
+        "interval": None if lenient.interval is None else list(lenient.interval),
+        "above": lenient.score - strict.score,
+        "above_interval": list(percentile_interval(above)),  # type: ignore[arg-type]
+    }
+
+
+def _over_closed(readings: Sequence[Mapping[str, Measured]]) -> dict[str, Any] | None:
+    """The plain mean over the closed tasks in both readings; None where there are none."""
+    if not readings:
+        return None
+    strict, lenient = (mean_of([mine[name] for mine in readings]) for name in (READING, LENIENT))
+    return {"tasks": len(readings), "strict": strict.score, **_beside(strict, lenient)}
 
 
 def averages(
@@ -112,6 +150,7 @@ def measure_tasks(
     trivial: Mapping[str, Trivial],
     folder: Path,
     *,
+    closed: Mapping[str, Closed] | None = None,
     most_errors: float,
     log: Log,
     label: str,
@@ -124,9 +163,9 @@ def measure_tasks(
         return read_tasks(folder)[0]
     path = folder / "predictions.jsonl"
     found = judged(answerer, tasks, score_all, records, path, most_errors=most_errors, log=log, label=label)
-    items = task_items(found)
+    items = task_items(found, closed)
     table = summarise(tasks, items, trivial)
-    shape = tasks_shape({name: task for name, task in tasks.items() if name in items})
+    shape = tasks_shape({name: task for name, task in tasks.items() if name in items}, closed_in(items))
     write_jsonl(folder / "items.jsonl", (item_line(TASKS, item) for mine in items.values() for item in mine))
     write_json(folder / "scores.json", {**table, "shape": shape.to_json()})
     return table

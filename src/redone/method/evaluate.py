@@ -7,6 +7,7 @@ from pathlib import Path
 from redone.data.mix import derive_seed
 from redone.measure.answerers import Answerer, local
 from redone.measure.benchmarks import measure_benchmark
+from redone.measure.closed import closed_tasks
 from redone.measure.judged import Judged, judged
 from redone.measure.taskset import TASKS, first_of_each_task, measure_tasks
 from redone.measure.trivial import Trivial, trivial_verdicts
@@ -28,6 +29,7 @@ def evaluate(lab: Lab, model: str, trivial: Callable[[], Mapping[str, Trivial]])
                 eval_records(lab),
                 trivial(),
                 folder / TASKS,
+                closed=closed_tasks(lab.dataset),
                 most_errors=lab.config.scoring.most_errors,
                 log=lab.log,
                 label=purpose,

@@ -46,6 +46,7 @@ def collect(run: Run) -> dict[str, Any]:
         "headline": scores.headline(run),
         "averages": scores.averages(run),
         "gains": scores.gains(run),
+        "form": scores.form(run),
         "tasks": scores.tasks(run),
         "benchmarks": scores.benchmarks(run),
         "forgotten": scores.forgotten(run),

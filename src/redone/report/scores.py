@@ -9,6 +9,7 @@ from redone.report.numbers import Change, Score, count, num, read_change
 from redone.report.read import Run
 
 AVERAGES = {"sns": "SNS", "translation": "Translation", "general": "General"}
+APART = 10.0  # points between the lenient and the strict score of a task from which it is said
 UNPAIRED = (
     "Changes are not shown: results.json has no paired comparisons, because another version of redone summed this run "
     "up. The same `redone run` command again adds them."
@@ -87,6 +88,7 @@ def tasks(run: Run) -> list[dict[str, Any]]:
                 "baseline": row.get("baseline"),
                 "baseline_answer": row.get("baseline_answer", ""),
                 "cells": [task_score(run, model, name) for model in run.models],
+                "lenient": (row.get("lenient") or {}).get("score"),
                 "overall": overall(run, "tasks", name),
             }
         )
@@ -152,7 +154,7 @@ def headline(run: Run) -> list[str]:
         else:
             said.append(f"{label} {moved(overall(run, 'averages', kind), before, after)}.")
     said += [*_about_stages(run), *_counted("task", tasks(run)), *_below(run)]
-    return [*said, *_counted("benchmark", benchmarks(run)["rows"]), *_absent(run, False)]
+    return [*said, *_counted("benchmark", benchmarks(run)["rows"]), *_about_form(run), *_absent(run, False)]
 
 
 def _absent(run: Run, first: bool) -> Iterator[str]:
@@ -166,7 +168,40 @@ def _absent(run: Run, first: bool) -> Iterator[str]:
             yield from (f"{model}, {name}: {answers_said(entries)}." for model, entries in some.items())
         elif note := answers_said([entry for entries in some.values() for entry in entries]):
             counts = {model: sum(summed(entries)["missing"].values()) for model, entries in some.items()}
-            yield f"{name}: {note}: {', '.join(f'{model} {number:,}' for model, number in counts.items())}."
+            each = ", ".join(f"{model} {number:,}" for model, number in counts.items() if number)
+            yield f"{name}: {note}." + (f" Missing by model: {each}." if each else "")
+
+
+def form(run: Run) -> dict[str, Any]:
+    """The closed tasks in the form asked for, and by the first label named: {tasks: how many, rows: [{label, cells: one
+    for each model}]}; empty where the run has none, or is of a version that did not read them so."""
+    found = [run.results["models"][model].get("lenient") for model in run.models]
+    if not found or not all(found):
+        return {}
+    rows = [
+        {"label": "in the form asked for", "cells": [Score(one["strict"]) for one in found]},
+        {"label": "by the first label named", "cells": [Score(one["score"], one["interval"]) for one in found]},
+        {"label": "above", "cells": [Score(one["above"], one["above_interval"]) for one in found]},
+    ]
+    return {"tasks": found[-1]["tasks"], "rows": rows}
+
+
+def _about_form(run: Run) -> Iterator[str]:
+    """The tasks of the base and of the last model whose labels it names far more often than it gives them as asked."""
+    for model in dict.fromkeys([run.models[0], run.models[-1]]):
+        rows = {name: row for name, row in run.results["models"][model]["tasks"].items() if row.get("lenient")}
+        apart = {
+            name: row
+            for name, row in rows.items()
+            if row["lenient"]["above"] >= APART and row["lenient"]["above_interval"][0] > 0
+        }
+        if apart:
+            order = sorted(apart, key=lambda name: -apart[name]["lenient"]["above"])
+            each = ", ".join(
+                f"{name} ({num(apart[name]['score'])}, {num(apart[name]['lenient']['score'])} by the first label named)"
+                for name in order
+            )
+            yield f"{model} knows more than it says in the form asked for: {each}."
 
 
 def moved(change: Change | None, before: Score, after: Score) -> str:

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from redone.files import HALF, depth, loads
 
 MOST_NESTED = 50  # levels of JSON, or of tags
-_CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_WORD = re.compile(rf"(?=\w)[{_CJK}]|[^\W{_CJK}]+")
-_CJK_SPACE = re.compile(rf" ?([{_CJK}]) ?")
+CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(rf"(?=\w)[{CJK}]|[^\W{CJK}]+")
+_CJK_SPACE = re.compile(rf" ?([{CJK}]) ?")
 _FENCE = re.compile(r"(`{3,}|~{3,})[A-Za-z0-9_]*[ \t]*\r?\n(.*?)\r?\n?\1", re.DOTALL)
 _LETTERED = re.compile(r"(?:\(([a-zA-Z])\)|([a-zA-Z])[.):、])\s*(.*)", re.DOTALL)
 _CURRENCY = "[$€£¥₩₹元]"

@@ -1,8 +1,9 @@
 """What rewards would pay for cheats."""
 
 from redone.checks import stress as module
-from redone.checks.stress import CHEATS, MOST_LABELS
+from redone.checks.stress import CHEATS
 from redone.data.load import SPLITS, Dataset
+from redone.measure.closed import MOST_LABELS
 from redone.records import Record, Task
 from redone.run.scoring import in_process
 

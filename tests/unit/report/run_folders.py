@@ -12,17 +12,20 @@ NASTY = f"{SCRIPT} a|b\nc ``` [x](y) *d* \\"
 
 def model(reply: float, slang: float, sums: float) -> dict[str, Any]:
     """An entry of results.json with one task of each part; every interval reaches 10 to both sides."""
-    about = {
+    about: dict[str, dict[str, Any]] = {
         "reply": {"score": reply, "part": "sns", "family": "dialogue", "baseline_answer": "first candidate"},
         "slang": {"score": slang, "part": "sns", "family": "translation", "baseline_answer": "source echoed"},
         "sums": {"score": sums, "part": "general", "group": "mathematics", "baseline_answer": "majority"},
     }
+    lenient = {"score": reply + 5, "interval": None, "above": 5.0, "above_interval": [1.0, 9.0]}
+    about["reply"]["lenient"] = lenient
     common = {"n": 48, "baseline": 20.0, "metric": "mean"}
     averages = {"sns": reply, "translation": slang, "general": sums}
     return {
         "averages": averages,
         "average_intervals": {kind: [value - 10, value + 10] for kind, value in averages.items()},
         "baselines": dict.fromkeys(averages, 20.0),
+        "lenient": {"tasks": 1, "strict": reply, **lenient},
         "tasks": {n: {**row, **common, "interval": [row["score"] - 10, row["score"] + 10]} for n, row in about.items()},
     }
 

@@ -50,6 +50,21 @@ def test_the_pages_are_whole_and_what_a_model_writes_stays_text(markdown: str, p
     check_markdown(markdown, fewest=7)
 
 
+def test_form_and_skill_stand_beside_each_other_where_there_are_closed_tasks(tmp_path: Path):
+    run = write_run(tmp_path / "run")
+    markdown, page = reports(run)
+    assert "Form and skill, over 1 closed task," in markdown
+    assert "| in the form asked for | 30.0 | 40.0 | 60.0 | 60.0 |" in markdown
+    assert "| by the first label named | 35.0 | 45.0 | 65.0 | 65.0 |" in markdown
+    assert "<h3>Form and skill</h3>" in page
+    assert '<td class="n">35.0</td>' in page
+    results = json.loads((run / "results.json").read_text())
+    for table in results["models"].values():
+        del table["lenient"], table["tasks"]["reply"]["lenient"]
+    rewritten(run, models=results["models"])
+    assert not [text for text in reports(run) if "Form and skill" in text]
+
+
 def test_cleaned_text_is_one_line_without_markup():
     assert clean("a|b\n c") == "a\\|b c"
     assert clean("<b>&amp;") == "&lt;b&gt;&amp;amp;"

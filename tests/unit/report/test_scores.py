@@ -45,10 +45,33 @@ def test_a_fall_is_said_as_plainly_as_a_rise():
 def test_answers_that_are_missing_are_said_after_the_scores_and_before_them_where_they_are_many():
     few, all_there = {"answers": 50, "missing": {"empty": 2}}, {"answers": 50, "missing": {}}
     run = make_run(base={"sns": task(40.0, 5.0, **few)}, refine={"sns": task(60.0, 5.0, **all_there)})
-    assert scores.headline(run)[-1] == "tasks: no answer: 2 empty (2 of 100): base 2, refine 0."
+    assert scores.headline(run)[-1] == "tasks: no answer: 2 empty (2 of 100). Missing by model: base 2."
     run.results["benchmarks"] = {"cups": {"base": all_there, "refine": {"answers": 9, "missing": {"cut off": 1}}}}
     assert scores.headline(run)[0] == "refine, cups: no answer: 1 cut off (1 of 9)."
     assert not [line for line in scores.headline(run)[1:-1] if "o answer" in line]
+
+
+def test_what_a_model_knows_and_does_not_say_as_asked_is_said_where_it_is_much_and_sure():
+    def entry(above: float, low: float) -> dict[str, Any]:
+        lenient = {"score": 20 + above, "interval": None, "above": above, "above_interval": [low, above + 5]}
+        return task(20.0, 5.0, lenient=lenient)
+
+    base = {"mood": entry(40.0, 30.0), "tone": entry(60.0, 30.0), "luck": entry(12.0, 0.0), "near": entry(9.0, 8.0)}
+    run = make_run(base=base, refine={"mood": entry(0.0, 0.0), "tone": task(50.0, 5.0)})
+    assert [line for line in scores.headline(run) if "form asked" in line] == [
+        "base knows more than it says in the form asked for: tone (20.0, 80.0 by the first label named), "
+        "mood (20.0, 60.0 by the first label named)."
+    ]
+    assert scores.form(run) == {}  # of a version that did not sum it up
+    for model, strict in (("base", 20.0), ("refine", 30.0)):
+        both = {"tasks": 3, "strict": strict, "score": 50.0, "interval": [40.0, 60.0]}
+        run.results["models"][model]["lenient"] = {**both, "above": 50.0 - strict, "above_interval": [10.0, 40.0]}
+    shown = {row["label"]: list(map(str, row["cells"])) for row in scores.form(run)["rows"]}
+    assert shown == {
+        "in the form asked for": ["20.0", "30.0"],
+        "by the first label named": ["50.0 [40.0, 60.0]"] * 2,
+        "above": ["30.0 [10.0, 40.0]", "20.0 [10.0, 40.0]"],
+    }
 
 
 def test_a_change_that_is_not_clear_is_not_claimed():

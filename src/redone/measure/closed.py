@@ -1,0 +1,97 @@
+"""Closed tasks, whose answer is one of a few labels, and the lenient reading of their answers: is the first label that
+is named the right one? Beside the strict score it tells what a model knows from whether it says it in the form asked
+for. Nothing is trained on it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from redone.data.load import Dataset
+from redone.records import Record, Task, Verdict
+from redone.rewards import LONGEST, extract
+from redone.rewards.named import AGREEMENT, Names, first_named, names_of
+from redone.thinking import split_thinking
+
+LENIENT = "lenient"  # the reading
+MOST_LABELS = 20  # a task with more distinct answers has no label set to list
+_OFTEN = 2  # records for each label, at least: else the answers are no labels
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a record's labels are called, and those that are right."""
+
+    names: Names
+    right: frozenset[str]
+
+
+Closed = Callable[[Record], Labels | None]  # None where the record's labels cannot be told apart
+
+
+def closed_tasks(dataset: Dataset) -> dict[str, Closed]:
+    """Those of the tasks that are closed. Such a one has the reward `exact`: of options; of yes or no; of a text or a
+    level where all reference answers together are two to MOST_LABELS; or of a text among the record's candidates."""
+    found = {name: _closed(task, dataset) for name, task in dataset.tasks.items() if task.reward == "exact"}
+    return {name: labels for name, labels in found.items() if labels is not None}
+
+
+def lenient(closed: Closed, record: Record, text: str, strict: Verdict) -> Verdict:
+    """The verdict on a text as the model wrote it. strict: the reward's, and where that is right, or there is no answer
+    to read, the lenient one too."""
+    answer = split_thinking(extract.whole(text))[1]
+    if strict.score == 1.0 or strict.missing or strict.reason == "error" or answer is None or len(answer) > LONGEST:
+        return strict
+    labels = closed(record)
+    if labels is None:
+        return strict
+    named = first_named(answer, labels.names)
+    if named is None:
+        return Verdict(0.0, "unparsable", {"parsed": 0.0}, "names no label")
+    right = named in labels.right
+    return Verdict(float(right), "right" if right else "wrong", {"parsed": 1.0}, f"names {named!r:.80} first")
+
+
+def _closed(task: Task, dataset: Dataset) -> Closed | None:
+    kind = task.options.get("kind", "text")
+    rules = {key: bool(task.options[key]) for key in ("case", "width", "punctuation") if key in task.options}
+    if kind == "choice":
+        return lambda record: _of_candidates(record, record.fields["candidates"], rules, lettered=True)
+    if kind == "yes or no":
+        return lambda record: _right(AGREEMENT, [_agreement(text) for text in _answers(record)])
+    if kind not in ("text", "level"):
+        return None
+    records = [record for mine in dataset.records[task.name].values() for record in mine]
+    read = _level if kind == "level" else lambda text: extract.normalise(text, **rules)
+    answers = {read(text) for record in records for text in _answers(record)}
+    if 2 <= len(answers) <= MOST_LABELS and len(records) >= _OFTEN * len(answers):
+        names = names_of(sorted(answers), **({} if kind == "level" else rules))
+        return None if names is None else lambda record: _right(names, [read(text) for text in _answers(record)])
+    if task.candidates and kind == "text":
+        return lambda record: _of_candidates(record, record.fields[task.candidates], rules)
+    return None
+
+
+def _of_candidates(
+    record: Record, candidates: Sequence[object], rules: Mapping[str, bool], lettered: bool = False
+) -> Labels | None:
+    texts = [str(one) for one in candidates]
+    names = names_of(texts, lettered, **rules)
+    normal = [extract.normalise(text, **rules) for text in texts]
+    places = [extract.option(text, texts, **rules) for text in _answers(record)]
+    return None if names is None else _right(names, [normal[place] for place in places if place is not None])
+
+
+def _right(names: Names, labels: Sequence[str]) -> Labels:
+    return Labels(names, frozenset(labels))
+
+
+def _answers(record: Record) -> tuple[str, ...]:
+    return (record.answer, *record.accepted)
+
+
+def _agreement(text: str) -> str:
+    return "yes" if extract.agreement(text) else "no"
+
+
+def _level(text: str) -> str:
+    return str(extract.level(text))

@@ -1,0 +1,201 @@
+"""Closed tasks, and their answers read leniently: never below the strict reading, and not fooled by thinking."""
+
+import itertools
+import random
+from dataclasses import replace
+
+import pytest
+
+from redone.cli.run import print_results
+from redone.data.load import SPLITS, Dataset
+from redone.files import write_json, write_jsonl
+from redone.measure.closed import MOST_LABELS, closed_tasks, lenient
+from redone.measure.compare import compare
+from redone.measure.items import item_line, read_items
+from redone.measure.judged import Judged
+from redone.measure.taskset import READING, closed_in, summarise, task_items, tasks_shape
+from redone.records import Record, Task, Text, Verdict
+from redone.rewards import score
+
+MOOD = Task("mood", "sns", "dialogue", "", "", "exact")
+LABELS = ["positive", "negative", "mixed"]
+
+
+def record(task, i, answer, split="eval", accepted=(), **fields):
+    asked = ({"role": "user", "content": f"{split} {i} ?"},)
+    return Record(f"{task.name}/{split}/{i}", task.name, asked, answer, split, "x", fields=fields, accepted=accepted)
+
+
+def dataset(task, answers, **fields):
+    """The same answers in each split."""
+    made = {s: tuple(record(task, i, answer, s, **fields) for i, answer in enumerate(answers)) for s in SPLITS}
+    return Dataset({task.name: task}, {task.name: made}, {task.name: 0})
+
+
+def read(task, answers, said, answer=None, **fields):
+    """What the lenient reading gives for a text, of the record with this answer, or the first."""
+    given = dataset(task, answers, **fields)
+    [closed] = closed_tasks(given).values()
+    asked = record(task, 99, answer or answers[0], **fields)
+    return lenient(closed, asked, said, score(task, asked, said))
+
+
+@pytest.mark.parametrize(
+    ("said", "right"),
+    [
+        ("positive", 1.0),
+        ("The mood is positive.", 1.0),
+        ("It is negative, hardly positive", 0.0),
+        ("fine", 0.0),
+        ("<think>negative? no.</think>I say: positive", 1.0),  # what is thought is not said
+        ("<think>positive", 0.0),
+        ("", 0.0),
+        ("x" * 20_001 + " positive", 0.0),
+    ],
+)
+def test_the_first_label_that_is_named_after_any_thinking_is_the_answer(said, right):
+    assert read(MOOD, LABELS, said).score == right
+
+
+def test_accepted_labels_are_right_too():
+    given = dataset(MOOD, LABELS)
+    [closed] = closed_tasks(given).values()
+    one = record(MOOD, 0, "positive", accepted=("mixed",))
+    assert lenient(closed, one, "rather mixed feelings", Verdict(0.0, "wrong")).score == 1.0
+
+
+def test_options_levels_and_yes_or_no_are_read_by_their_own_names():
+    choice = replace(MOOD, options={"kind": "choice"})
+    assert read(choice, ["tea"], "I believe it is (b).", candidates=["milk", "tea"]).score == 1.0
+    assert read(choice, ["tea"], "A cup of tea", candidates=["milk", "tea"]).score == 1.0
+    yes = replace(MOOD, options={"kind": "yes or no"})
+    assert read(yes, ["yes", "no"], "Yes, it is.").score == 1.0
+    assert read(yes, ["yes", "no"], "No, it is not.").score == 0.0
+    level = replace(MOOD, options={"kind": "level"})
+    assert read(level, ["2", "3级"], "I rate it level 2 of 3.").score == 1.0
+    assert read(level, ["2", "3级"], "I rate it 3 of 3.").score == 0.0
+    text = replace(MOOD, candidates="tags")
+    many = [f"tag {i}" for i in range(MOST_LABELS + 1)]
+    assert read(text, many, "surely tag 0", tags=many).score == 1.0
+
+
+def test_a_task_is_closed_where_a_few_labels_return():
+    few, many = [f"tag {i}" for i in range(MOST_LABELS)], [f"tag {i}" for i in range(MOST_LABELS + 1)]
+    assert list(closed_tasks(dataset(MOOD, few))) == ["mood"]  # each of them in three splits
+    assert closed_tasks(dataset(MOOD, many)) == {}
+    once = Dataset({"mood": MOOD}, {"mood": {s: (record(MOOD, 0, s, s),) for s in SPLITS}}, {"mood": 0})
+    assert closed_tasks(once) == {}  # three records, three answers: no labels
+    assert closed_tasks(dataset(MOOD, ["tea"])) == {}  # one label says nothing
+    assert closed_tasks(dataset(replace(MOOD, reward="set_f1"), LABELS)) == {}
+    assert closed_tasks(dataset(replace(MOOD, options={"kind": "number"}), ["1", "2"])) == {}
+    assert closed_tasks(dataset(MOOD, [":)", ":("])) == {}  # nothing that words could name
+
+
+WORDS = ["positive", "Negative", "mixed", "A", "a", "B", "(c)", "the", "answer is", "Positive.", "2", "level 3", "yes",
+         "No", "<think>", "</think>", "，", "是", "\n", "**mixed**", "b)", "tea, ", "milk"]  # fmt: skip
+TASKS = [
+    (MOOD, LABELS, {}),
+    (replace(MOOD, options={"case": True}), LABELS, {}),
+    (replace(MOOD, options={"punctuation": False}), LABELS, {}),
+    (replace(MOOD, options={"kind": "choice"}), ["tea"], {"candidates": ["milk", "tea", "mixed"]}),
+    (replace(MOOD, options={"kind": "choice"}), ["B"], {"candidates": ["B", "A", "C"]}),
+    (replace(MOOD, options={"kind": "yes or no"}), ["yes", "no"], {}),
+    (replace(MOOD, options={"kind": "level"}), ["2", "3"], {}),
+    (replace(MOOD, extract=[{"last": "answer is (.*)", "missing": ""}]), LABELS, {}),
+]
+
+
+@pytest.mark.parametrize(("task", "answers", "fields"), TASKS)
+def test_what_is_right_as_asked_is_right_leniently(task, answers, fields):
+    [closed] = closed_tasks(dataset(task, answers, **fields)).values()
+    drawn = random.Random(0)
+    texts = [" ".join(drawn.choices(WORDS, k=k)) for k in (1, 2, 3, 4) for _ in range(300)]
+    texts += [f"answer is {answer}" for answer in answers] + [f"<think>b</think>{answer}" for answer in answers]
+    right = 0
+    for (i, answer), text in itertools.product(enumerate(answers), texts):
+        one = record(task, i, answer, **fields)
+        strict = score(task, one, text)
+        assert lenient(closed, one, text, strict).score >= strict.score
+        right += strict.score == 1.0
+    assert right > 5
+
+
+def test_an_answer_that_the_task_finds_behind_other_labels_is_right_leniently_too():
+    said = "positive or negative ?\nanswer is mixed"
+    assert read(TASKS[-1][0], LABELS, said, "mixed").score == 1.0
+    assert read(TASKS[-1][0], LABELS, said, "positive").score == 1.0
+    assert read(TASKS[-1][0], LABELS, said, "negative").score == 0.0
+
+
+@pytest.mark.parametrize(("task", "answers", "fields"), TASKS[:-1])
+def test_a_right_answer_also_names_its_label_first(task, answers, fields):
+    """So that the property above does not rest on the exception alone."""
+    [closed] = closed_tasks(dataset(task, answers, **fields)).values()
+    wrong = Verdict(0.0, "wrong")
+    for i, answer in enumerate(answers):
+        one = record(task, i, answer, **fields)
+        for text in (answer, f"{answer}.", f"<think>tea, no</think> {answer}"):
+            assert score(task, one, text).score == 1.0
+            assert lenient(closed, one, text, wrong).score == 1.0
+
+
+# Scores
+
+
+def table(said, golds):
+    """results.json's entry, and the items, of a model that says these texts."""
+    given = dataset(MOOD, LABELS)
+    asked = [record(MOOD, i, gold) for i, gold in enumerate(golds)]
+    texts = [(Text(one.id, 0, text, True),) for one, text in zip(asked, said)]
+    answers = [Judged(one, mine, (score(MOOD, one, mine[0].text),)) for one, mine in zip(asked, texts)]
+    items = task_items(answers, closed_tasks(given))
+    trivial = {"mood": {"empty": [score(MOOD, one, "") for one in asked]}}
+    return summarise(given.tasks, items, trivial), items
+
+
+def test_both_scores_stand_in_the_table_with_what_lies_between_them():
+    said = ["positive", "it is negative", "it is mixed", "it is mixed", "dunno"]
+    found, _ = table(said, ["positive", "negative", "mixed", "positive", "positive"])
+    entry = found["tasks"]["mood"]
+    assert entry["score"] == pytest.approx(20)
+    assert entry["lenient"]["score"] == pytest.approx(60)
+    assert entry["lenient"]["above"] == pytest.approx(40)
+    low, high = entry["lenient"]["above_interval"]
+    assert 0 <= low < 40 < high <= 100
+    assert found["lenient"]["tasks"] == 1
+    assert found["lenient"]["strict"] == pytest.approx(20)
+    assert found["lenient"]["score"] == pytest.approx(60)
+    assert found["averages"]["sns"] == pytest.approx(20)  # the lenient reading is beside the scores, not in them
+
+
+def test_both_are_printed_after_the_averages(capsys):
+    found, _ = table(["positive", "it is mixed"], ["positive", "mixed"])
+    print_results({"models": {"base": found}})
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "base: 1 closed task, 50.0 as asked, 100.0 by the first label named"
+    )
+
+
+def test_a_run_without_closed_tasks_has_no_lenient_score():
+    given = dataset(replace(MOOD, reward="set_f1"), LABELS)
+    one = record(MOOD, 0, "positive")
+    items = task_items([Judged(one, (Text(one.id, 0, "positive", True),), (Verdict(1.0, "right"),))], {})
+    found = summarise(given.tasks, items, {"mood": {"empty": [Verdict(0.0, "wrong")]}})
+    assert found["lenient"] is None
+    assert "lenient" not in found["tasks"]["mood"]
+
+
+def test_a_folder_with_lenient_readings_compares_with_one_that_has_none(tmp_path):
+    found, items = table(["positive", "it is mixed"], ["positive", "mixed"])
+    plain = {"mood": [replace(item, readings={READING: item.readings[READING]}) for item in items["mood"]]}
+    for name, mine in (("new", items), ("old", plain)):
+        folder = tmp_path / name / "tasks"
+        folder.mkdir(parents=True)
+        write_jsonl(folder / "items.jsonl", [item_line("tasks", item) for item in mine["mood"]])
+        write_json(folder / "scores.json", {**found, "shape": tasks_shape({"mood": MOOD}, closed_in(mine)).to_json()})
+    assert read_items(tmp_path / "new" / "tasks" / "items.jsonl")["tasks"] == {i.id: i for i in items["mood"]}
+    both = compare(tmp_path / "new", tmp_path / "new")["benchmarks"]["tasks"]["subsets"]["mood"]["readings"]
+    assert {name: one["a"] for name, one in both.items()} == {"score": 50.0, "lenient": 100.0}
+    for a, b in (("new", "old"), ("old", "new")):
+        one = compare(tmp_path / a, tmp_path / b)["benchmarks"]["tasks"]["subsets"]["mood"]["readings"]
+        assert list(one) == ["score"]
