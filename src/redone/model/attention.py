@@ -75,7 +75,8 @@ def tree_attention(
     if keywords.get("dropout") or attention_mask is not None:
         raise UnsupportedAttention("its attention asks for dropout or a mask")
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    q, k, v = (states[0].transpose(0, 1) for states in (query, key, value))  # [T, heads, D]
+    # rotating made float32 of what products in bfloat16 gave, and what is kept for decoding is as narrow as they are
+    q, k, v = (states[0].transpose(0, 1).to(value.dtype) for states in (query, key, value))  # [T, heads, D]
     return attend(q, k, v, tree, module.layer_idx, scale)[None], None
 
 

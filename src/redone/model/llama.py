@@ -1,5 +1,7 @@
 """The layers of Llama-like models (Llama, Mistral, Qwen2, Qwen3), run by hand on the CPU.
 
+Products are computed in the number format of the weights that `layers` gives; what stands between them in float32.
+
 The packed path may go through transformers' own modules, as it does for every other model. A million parameters on
 a CPU are another matter than a billion on a GPU: there the modules' Python, their dozens of small kernels and their
 small matrix products cost as much as the products themselves. So here a layer is four matrix products and what must
@@ -35,7 +37,7 @@ class Layer(NamedTuple):
 
 
 def fits(model: Any) -> bool:
-    """Whether the model consists of the parts that `hidden` computes, in float32 on the CPU."""
+    """Whether the model consists of the parts that `hidden` computes, on the CPU."""
     base = model.base_model
     if model.device.type != "cpu" or model.dtype != torch.float32:
         return False
@@ -83,8 +85,13 @@ def _is_norm(module: Any) -> bool:
     return hasattr(module, "weight") and hasattr(module, "variance_epsilon")
 
 
-def layers(model: Any) -> list[Layer]:
-    """The weights as they are now; gradients flow back to the model's own."""
+def layers(model: Any, dtype: torch.dtype) -> list[Layer]:
+    """The weights as they are now, those of products in this number format; gradients flow back to the model's own."""
+
+    def product(*parts: Any) -> Tensor:
+        weights = [_weight(part).to(dtype) for part in parts]
+        return (torch.cat(weights) if len(weights) > 1 else weights[0]).t().contiguous()
+
     found = []
     for layer in model.base_model.layers:
         attention, mlp = layer.self_attn, layer.mlp
@@ -93,15 +100,17 @@ def layers(model: Any) -> list[Layer]:
         found.append(
             Layer(
                 norm=layer.input_layernorm.weight,
-                qkv=torch.cat([_weight(part) for part in inputs]).t().contiguous(),
-                qkv_bias=None if _plain(inputs[0]).bias is None else torch.cat([_plain(part).bias for part in inputs]),
+                qkv=product(*inputs),
+                qkv_bias=None
+                if _plain(inputs[0]).bias is None
+                else torch.cat([_plain(part).bias for part in inputs]).to(dtype),
                 heads=tuple(part.out_features for part in inputs),
                 query_norm=norms[0],
                 key_norm=norms[1],
-                out=_weight(attention.o_proj).t().contiguous(),
+                out=product(attention.o_proj),
                 mlp_norm=layer.post_attention_layernorm.weight,
-                gate_up=torch.cat([_weight(mlp.gate_proj), _weight(mlp.up_proj)]).t().contiguous(),
-                down=_weight(mlp.down_proj).t().contiguous(),
+                gate_up=product(mlp.gate_proj, mlp.up_proj),
+                down=product(mlp.down_proj),
             )
         )
     return found
@@ -123,19 +132,20 @@ def hidden(
     for number, layer in enumerate(weights):
         attention = base.layers[number].self_attn
         size = attention.head_dim
-        h = _rms_norm(x, layer.norm, eps)
+        h = _rms_norm(x, layer.norm, eps).to(layer.qkv.dtype)
         qkv = h @ layer.qkv if layer.qkv_bias is None else torch.addmm(layer.qkv_bias, h, layer.qkv)
         q, k, v = (part.unflatten(-1, (-1, size)) for part in qkv.split(layer.heads, -1))  # [T, heads, D]
+        q, k = q.float(), k.float()
         if layer.query_norm is not None and layer.key_norm is not None:
             q = _rms_norm(q, layer.query_norm, attention.q_norm.variance_epsilon)
             k = _rms_norm(k, layer.key_norm, attention.k_norm.variance_epsilon)
-        q, k = _rotate(q, cos, sin), _rotate(k, cos, sin)
+        q, k = (_rotate(part, cos, sin).to(v.dtype) for part in (q, k))
         wanted = rows if number == len(weights) - 1 else None  # nothing else of the last layer's output is used
         out = attend(q, k, v, tree, number, attention.scaling, ends_only=wanted is not None).flatten(1)
         if wanted is not None:
             x, out = x.index_select(0, wanted), out.index_select(0, wanted)
         x = x + out @ layer.out
-        h = _rms_norm(x, layer.mlp_norm, eps)
+        h = _rms_norm(x, layer.mlp_norm, eps).to(layer.gate_up.dtype)
         x = x + _swiglu(h @ layer.gate_up) @ layer.down
     return _rms_norm(x, base.norm.weight, eps)
 

@@ -25,12 +25,13 @@ from transformers import (
     StoppingCriteriaList,
 )
 
-from redone.model import adapter, attention, llama, trial
+from redone.model import adapter, attention, llama, precision, trial
 from redone.model.trees import PackedBatch, Tokens
 
 _CHUNK = 1 << 24  # logits held at once, in numbers
 
 
+Weights = Sequence[Any]  # `llama.Layer`s, or `precision.Copies`
 Reader = Callable[..., tuple[Tensor, ...]]  # logits [n, V] and columns' rows [n, ...] -> tensors [n, ...]
 
 
@@ -39,7 +40,10 @@ class Policy:
 
     packed: whether the prefix-tree path serves this model; note: the line that says why not, or "".
     by_hand: whether that path runs the layers itself (`model.llama`) rather than through transformers.
+    dtype: in which numbers it computes (`model.precision`); `compute_in` sets it.
     """
+
+    dtype = "float32"
 
     def __init__(self, model: PreTrainedModel, context: int | None = None) -> None:
         """context: most tokens of a prompt and its answer that this run has; the model's own limit if not given.
@@ -61,10 +65,13 @@ class Policy:
     def load(
         cls, path: str | Path, dtype: str = "float32", device: str = "cpu", context: int | None = None
     ) -> "Policy":
-        """A model from a Hugging Face folder or hub id. Raises ValueError where its weights are not all of this model's
-        and no others: transformers would fill the gaps with random numbers, and say so in passing."""
+        """A model from a Hugging Face folder or hub id; it is tried in float32, whatever it computes in afterwards.
+
+        Raises ValueError where its weights are not all of this model's and no others (transformers would fill the gaps
+        with random numbers, and say so in passing), or are no numbers."""
+        packed: Any = {"quantization_config": precision.four_bit(), "device_map": device} if dtype == "4bit" else {}
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            path, dtype=getattr(torch, dtype), output_loading_info=True, ignore_mismatched_sizes=True
+            path, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **packed
         )
         model, found = loaded
         if wrong := _misfits(found, tied=model.all_tied_weights_keys):
@@ -72,7 +79,28 @@ class Policy:
                 f"{path}: its weights do not fit its config.json: {wrong}. Give a folder as save_pretrained leaves it; "
                 "an adapter has to be merged into its base first"
             )
-        return cls(model.to(device), context)
+        if wrong := precision.not_finite(model):
+            raise ValueError(
+                f"{path}: {len(wrong)} of its weights hold NaN or infinite numbers, first {', '.join(wrong[:3])}; the "
+                "files are damaged, or training went wrong before they were saved"
+            )
+        policy = cls(model if packed else model.to(device), context)
+        policy.compute_in(dtype)
+        return policy
+
+    def compute_in(self, dtype: str) -> None:
+        """Multiply in these numbers from here on ("float32", "mixed", "bfloat16", "4bit"); the weights themselves are
+        rounded for "bfloat16" alone."""
+        self.dtype = dtype
+        if dtype == "bfloat16":
+            precision.round_frozen(self.model)
+        if self.narrow and (head := self.model.get_output_embeddings()) is not None:
+            precision.keep_float32(head)
+
+    @property
+    def narrow(self) -> bool:
+        """Whether products are computed in bfloat16."""
+        return self.dtype in precision.NARROW
 
     @property
     def device(self) -> torch.device:
@@ -97,7 +125,8 @@ class Policy:
         config: Any = self.model.config.get_text_config()
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        return 2 * config.num_hidden_layers * heads * size * self.model.dtype.itemsize
+        each = torch.bfloat16 if self.packed and self.dtype in ("mixed", "bfloat16") else torch.float32
+        return 2 * config.num_hidden_layers * heads * size * each.itemsize
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """The weights that training may change, each once, by name."""
@@ -120,6 +149,8 @@ class Policy:
         """Freeze the weights and train an adapter beside them (`model.adapter.attach`); start: a folder that
         `save_adapter` left, from which it goes on."""
         adapter.attach(self.model, rank=rank, alpha=alpha, targets=targets, seed=seed, base=base)
+        # by hand the adapter is added to the weights, and rounded to bfloat16 most of what it adds would be gone
+        self.by_hand = self.by_hand and not self.narrow
         if start is not None:
             adapter.load(self.model, start)
 
@@ -155,12 +186,13 @@ class Policy:
         before = model.generation_config
         model.generation_config = settings
         try:
-            return model.generate(
-                ids.to(self.device),
-                attention_mask=mask.to(self.device),
-                logits_processor=LogitsProcessorList([watch]),
-                stopping_criteria=StoppingCriteriaList([stop]),
-            )
+            with self._autocast():
+                return model.generate(
+                    ids.to(self.device),
+                    attention_mask=mask.to(self.device),
+                    logits_processor=LogitsProcessorList([watch]),
+                    stopping_criteria=StoppingCriteriaList([stop]),
+                )
         finally:
             model.generation_config = before
 
@@ -224,25 +256,35 @@ class Policy:
         position_ids: Tensor,
         tree: Any,
         rows: Tensor | None = None,
-        layers: list[llama.Layer] | None = None,
+        weights: Weights | None = None,
     ) -> Tensor:
         """Last hidden states of a row [1, T] under prefix-tree attention, at some of its places. -> [rows or T, d]
 
-        layers: from `layers`, for callers that run many rows with the same weights.
+        weights: from `packed_weights`, for callers that run many rows with the same weights.
         """
         if self.by_hand:
-            layers = layers or llama.layers(self.model)
+            layers = weights or self.packed_weights()
             return llama.hidden(self.model, layers, input_ids, position_ids, tree, rows)
-        with self._attention(attention.NAME):
+        with self._attention(attention.NAME), self._autocast(), precision.placed(weights or ()):
             out = self.model.base_model(input_ids=input_ids, position_ids=position_ids, use_cache=False, tree=tree)
         hidden = out.last_hidden_state[0]
         return hidden if rows is None else hidden.index_select(0, rows)
 
-    def layers(self) -> list[llama.Layer] | None:
-        return llama.layers(self.model) if self.by_hand else None
+    def packed_weights(self) -> Weights:
+        """The weights as the packed path multiplies by them now."""
+        if self.by_hand:
+            return llama.layers(self.model, torch.bfloat16 if self.narrow else torch.float32)
+        return self.copies()
+
+    def copies(self) -> precision.Copies:
+        """What products round the weights to, as they are now; none where they are multiplied by as they are."""
+        return precision.copies(self.model) if self.dtype == "mixed" else ()
 
     def next_logits(self, hidden: Tensor) -> Tensor:  # [rows, d] -> [rows, V] in float32
         return self.model.get_output_embeddings()(hidden).float()
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.narrow)
 
     @contextmanager
     def _attention(self, name: str) -> Iterator[None]:
@@ -281,7 +323,8 @@ class Policy:
             rows += [row] * len(answer)
             columns += range(len(prompt) - 1, length - 1)
         device = self.device
-        logits = self.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
+        with self._autocast():
+            logits = self.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
         return logits[torch.tensor(rows, device=device), torch.tensor(columns, device=device)].float()
 
 

@@ -38,8 +38,18 @@ def error() -> float:
 
 def vendor() -> str:
     """Of the processor, as Linux names it; "" where it does not."""
+    return _said("vendor_id")
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the processor has instructions for products in bfloat16 (AVX-512, AMX, Arm), as far as Linux says."""
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(f"{_said('flags')} {_said('Features')}".split())
+
+
+def _said(key: str) -> str:
+    """What Linux says of its first processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("vendor_id")), "")
+    return next((line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == key), "")

@@ -63,7 +63,7 @@ class TreeSampler:
         self.random = torch.Generator(device=policy.device).manual_seed(self.seeds(version))
         self.eos = torch.tensor(sorted(self.encoder.eos_ids), dtype=torch.long, device=policy.device)
         with torch.no_grad():
-            self.layers = policy.layers()
+            self.weights = policy.packed_weights()
 
         def empty(*shape: int, dtype: torch.dtype = torch.long) -> Tensor:
             return torch.zeros(*shape, dtype=dtype, device=policy.device)
@@ -105,7 +105,7 @@ class TreeSampler:
         prefill = Prefill(batch.layout)
         lengths = torch.tensor([len(request.prompt) for request in requests], device=self.policy.device)
         ends = lengths.cumsum(0)
-        hidden = self.policy.packed_hidden(batch.input_ids, batch.position_ids, prefill, ends - 1, self.layers)
+        hidden = self.policy.packed_hidden(batch.input_ids, batch.position_ids, prefill, ends - 1, self.weights)
         self._append_rows(requests, lengths)
         self._join(prefill, ends - lengths, lengths)
         rows = torch.arange(first, len(self.count), device=hidden.device)
@@ -119,7 +119,7 @@ class TreeSampler:
             last = self.tokens[rows, self.count[rows] - 1]
             positions = self.start[rows] + self.count[rows] - 1
             state = self._state(rows, positions)
-            hidden = self.policy.packed_hidden(last[None], positions[None], state, layers=self.layers)
+            hidden = self.policy.packed_hidden(last[None], positions[None], state, weights=self.weights)
             self._record(rows, hidden)
         done, self.done = self.done, []
         return done

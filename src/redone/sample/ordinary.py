@@ -9,6 +9,7 @@ from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
 from redone.data.encode import Encoder
 from redone.model.policy import Policy
+from redone.model.precision import placed
 from redone.records import Prompt, Text
 from redone.sample import asking
 from redone.sample.protocol import LOOK, Answer, Completed, MayStop, Request, Seeds
@@ -37,6 +38,7 @@ class OrdinarySampler:
         self.policy = policy
         self.version = version
         self.seed = self.seeds(version)
+        self.copies = policy.copies()
 
     def ask(self, prompts: Sequence[Prompt]) -> Iterator[list[Text]]:
         return asking.ask(
@@ -82,7 +84,7 @@ class OrdinarySampler:
             pad_token_id=0,
             **sampling,
         )
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), placed(self.copies):
             torch.manual_seed(self.seed)
             self.seed += 1
             out = self.policy.generate(ids, mask, settings, watch, stop)
