@@ -23,7 +23,11 @@ class Table(BaseModel):
 
 class Model(Table):
     path: str = Field("base", description='Hugging Face folder, hub id or GGUF file; "base" is the embedded base model')
-    dtype: Literal["float32", "bfloat16"] = Field("float32", description="dtype of the weights")
+    dtype: Literal["auto", "float32", "mixed", "bfloat16", "4bit"] = Field(
+        "auto",
+        description="`mixed`: float32 weights, products in bfloat16; `auto`: `mixed` on CUDA, `float32` on a CPU; "
+        "frozen weights under [lora] may be `bfloat16`, or `4bit` (NF4; CUDA and bitsandbytes; untested)",
+    )
     max_context: int = Field(1024, ge=16, description="longest prompt and answer together, tokens")
 
 

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any
 from redone.cli.options import Configured, add_sets, frozen, positive
 
 if TYPE_CHECKING:
-    from redone.config import RunConfig
     from redone.data.encode import Encoder
     from redone.measure.ask import Answerer
     from redone.measure.benchmarks import Prepared
     from redone.model.places import Place
     from redone.model.policy import Policy
+    from redone.model.precision import Machine
     from redone.run.log import Log
 
 _ROWS = 64  # answers decoded at once, on benchmarks
@@ -48,6 +48,8 @@ class Options(Configured):
     likelihood: bool = False
     base_url: str | None = None
     concurrent: int | None = None
+    device: str | None = None
+    dtype: str | None = None
 
     @property
     def drawn_at(self) -> float:
@@ -69,6 +71,12 @@ def add(commands: Any) -> None:
     command_.add_argument("--seed", type=int, help="of several samples")
     command_.add_argument("--base-url", metavar="URL", help="MODEL is served there (OpenAI-compatible)")
     command_.add_argument("--concurrent", type=positive, metavar="N", help="requests at a time (default: 8)")
+    command_.add_argument("--device", choices=["auto", "cpu", "cuda"], help="for benchmarks (default: auto)")
+    command_.add_argument(
+        "--dtype",
+        choices=["auto", "float32", "mixed", "bfloat16"],
+        help="numbers to compute in, on benchmarks (default: auto)",
+    )
     command_.add_argument("--split", choices=["eval", "probe"], help="of a configuration's tasks (default: eval)")
     add_sets(command_)
     command_.add_argument("--think", type=positive, metavar="N", help="let it reason for N tokens first")
@@ -101,6 +109,9 @@ def refuse(options: Options) -> None:
         (options.likelihood, not several, "--likelihood chooses one answer; leave out --samples"),
         (options.likelihood, not options.base_url, "--likelihood needs the model itself; an endpoint only answers"),
         (options.concurrent, options.base_url, "--concurrent is of an endpoint; give --base-url, or leave it out"),
+        (options.device, not tasks, "--device is set by the configuration; give --set device=..."),
+        (options.dtype, not tasks, "--dtype is set by the configuration; give --set model.dtype=..."),
+        (options.device or options.dtype, not options.base_url, "--device and --dtype are of a model that is loaded"),
         (options.temperature is not None, several, "--temperature is of several samples; one answer is greedy"),
         (options.seed is not None, several, "--seed is of several samples; one answer is greedy"),
     ):
@@ -120,8 +131,9 @@ def on_benchmarks(options: Options, log: Log) -> int:
     found = prepared(names, data, log, options.limit)
     suites = asked_for(names, data, log)[1]
     place = None if options.base_url else place_of(options)
-    same_settings(options, place, options.seed or 0, {b.benchmark.name: fingerprint(b.records) for b in found})
-    load = loader(options, place, place and encoder_of(options, place, found, log))
+    machine = None if options.base_url else settled(log, options.device, options.dtype)
+    same_settings(options, place, machine, options.seed or 0, {b.benchmark.name: fingerprint(b.records) for b in found})
+    load = loader(options, place, machine, place and encoder_of(options, place, found, log))
     scores: dict[str, dict[str, Any]] = {}
     for one in found:
         ids = [record.id for mine in one.records.values() for record in mine]
@@ -167,9 +179,10 @@ def of_tasks(options: Options, log: Log) -> int:
     records = [record for mine in subsets.values() for record in mine]
     if not records:
         raise ValueError(f"no task has records in {split}; leave out --split")
-    same_settings(options, place, config.seed, {TASKS: fingerprint(subsets, dataset.tasks)})
+    machine = None if options.base_url else settled(log, config.device, config.model.dtype)
+    same_settings(options, place, machine, config.seed, {TASKS: fingerprint(subsets, dataset.tasks)})
     seed = derive_seed(config.seed, split)
-    load = loader(options, place, reader and reader.encoder, config)
+    load = loader(options, place, machine, reader and reader.encoder, config.threads)
     with prepare.scoring(config, dataset.tasks, prepare.judge_of(config, options.out, log)) as score_all:
         table = measure_tasks(
             answerer(options, load, seed, config.eval.rows, log),
@@ -208,29 +221,34 @@ def encoder_of(options: Options, place: Place, benchmarks: Sequence[Prepared], l
     return encoder
 
 
+def settled(log: Log, device: str | None, dtype: str | None) -> Machine:
+    from redone.model.precision import settle
+
+    machine = settle(device or "auto", dtype or "auto")
+    log.line(machine.line)
+    return machine
+
+
 def loader(
-    options: Options, place: Place | None, encoder: Encoder | None, config: RunConfig | None = None
+    options: Options, place: Place | None, machine: Machine | None, encoder: Encoder | None, threads: int | None = None
 ) -> Callable[[], Loaded]:
-    """Loads the model, once; of a configuration's tasks as the configuration says."""
+    """Loads the model, once."""
 
     @cache
     def loaded() -> Loaded:
         import torch
 
-        from redone.model import products
         from redone.model.places import load, loading
         from redone.run.log import quiet_transformers
 
         assert place is not None
+        assert machine is not None
         assert encoder is not None
-        torch.set_num_threads((config and config.threads) or os.cpu_count() or 1)
-        asked = config.device if config else "auto"
-        device = "cuda" if asked == "auto" and torch.cuda.is_available() else "cpu" if asked == "auto" else asked
-        dtype = config.model.dtype if config else "bfloat16" if device == "cuda" else "float32"
-        products.settle(device)
+        torch.set_num_threads(threads or os.cpu_count() or 1)
+        kept = "bfloat16" if machine.dtype == "mixed" else machine.dtype  # the same numbers; nothing is trained here
         quiet_transformers()
         with loading(options.model_folder):
-            return load(place, dtype, device), encoder
+            return load(place, kept, machine.device), encoder
 
     return loaded
 
@@ -246,7 +264,9 @@ def answerer(options: Options, load: Callable[[], Loaded], seed: int, rows: int,
     return local(load, **drawn, rows=rows)
 
 
-def same_settings(options: Options, place: Place | None, seed: int, questions: Mapping[str, str]) -> None:
+def same_settings(
+    options: Options, place: Place | None, machine: Machine | None, seed: int, questions: Mapping[str, str]
+) -> None:
     """Write the folder's settings, what its answers depend on and the fingerprints of its questions.
 
     Raises ValueError naming what differs from the settings that the folder was begun with.
@@ -264,6 +284,8 @@ def same_settings(options: Options, place: Place | None, seed: int, questions: M
         "think": options.think or 0,
         "likelihood": options.likelihood,
         "weights": "" if place is None else weights_of(place),
+        "device": machine and machine.device,
+        "dtype": machine and machine.dtype,
     }
     path = options.out / "settings.json"
     before: dict[str, Any] = {**now, "questions": {}}

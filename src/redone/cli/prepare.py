@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from redone.data.encode import Encoder
     from redone.data.load import Dataset, Pack
     from redone.measure.benchmarks import Prepared
+    from redone.model.precision import Machine
     from redone.records import Task
     from redone.run.lab import Lab
     from redone.run.log import Log
@@ -61,6 +62,15 @@ def same_data(out: Path, dataset: Dataset) -> None:
         )
 
 
+def as_begun(out: Path, config: RunConfig) -> RunConfig:
+    """The configuration, with "auto" as the dtype that the run was begun in."""
+    path = out / "manifest.json"
+    if config.model.dtype != "auto" or not path.exists():
+        return config
+    begun = json.loads(path.read_text(encoding="utf-8"))["dtype"]
+    return config.model_copy(update={"model": config.model.model_copy(update={"dtype": begun})})
+
+
 @dataclass(frozen=True)
 class Checked:
     """What was found good before anything is trained."""
@@ -72,19 +82,19 @@ class Checked:
     max_context: int
     lengths: Mapping[str, Lengths]  # of every task's records
     benchmarks: list[Prepared]  # those that are part of the run
+    machine: Machine
 
 
 def check(config: RunConfig, log: Log) -> Checked:
     """Read and check everything a run needs. Raises ValueError with what is wrong and what to do."""
     from redone.checks.turns import check_turns
     from redone.model.places import model_path
+    from redone.model.precision import settle
 
-    if config.model.dtype == "bfloat16" and config.lora is None:
-        raise ValueError(
-            'model.dtype = "bfloat16": steps at these learning rates are smaller than the distance between two such '
-            'numbers, so that most weights would never move; set "float32", or train an adapter beside them, [lora]'
-        )
+    check_numbers(config)
     base = model_path(config.model.path)
+    machine = settle(config.device, config.model.dtype)
+    log.line(machine.line)
     packs = read_packs(config)
     reader = reader_for(config, config.model.path, base)
     dataset, notes, lengths = read_dataset(config, packs, log, reader)
@@ -97,7 +107,24 @@ def check(config: RunConfig, log: Log) -> Checked:
         root = Path(config.data.root) if config.data.root else None
         benchmarks = prepared(config.eval.benchmarks, root, log, config.eval.benchmark_items)
         notes = [*notes, *check_questions(benchmarks, reader.encoder, log)]
-    return Checked(dataset, notes, base, reader.encoder, reader.context, lengths, benchmarks)
+    return Checked(dataset, notes, base, reader.encoder, reader.context, lengths, benchmarks, machine)
+
+
+def check_numbers(config: RunConfig) -> None:
+    """Raises ValueError where the weights would be kept in numbers too coarse for what they are to learn."""
+    coarse = f'model.dtype = "{config.model.dtype}": '
+    if config.model.dtype not in ("bfloat16", "4bit"):
+        return
+    if config.lora is None:
+        raise ValueError(
+            coarse + "steps at these learning rates are smaller than the distance between two such numbers, so that "
+            'most weights would never move; set "mixed", or train an adapter beside them, [lora]'
+        )
+    if config.lora.each_stage:
+        raise ValueError(
+            coarse + "a stage would begin with what the adapter before it learnt rounded away, for most of it is "
+            'smaller than the distance between two such numbers; set "mixed", or lora.each_stage = false'
+        )
 
 
 def check_questions(
@@ -240,22 +267,17 @@ def prepare(config: RunConfig, out: Path, log: Log) -> Iterator[Lab]:
     from redone.checks.check import check_trained
 
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
-    checked = check(config, log)
+    checked = check(as_begun(out, config), log)
     check_trained(checked.dataset.tasks, config.data.held_out)
     from redone.files import write_json
-    from redone.model import gguf, products
+    from redone.model import gguf
     from redone.model.places import loading
     from redone.model.policy import Policy
     from redone.run.lab import Lab
 
-    device = config.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    elif device == "cuda" and not torch.cuda.is_available():
-        raise ValueError('device = "cuda", but torch sees no such device; set device = "cpu"')
-    multiplied = products.settle(device)
+    device, dtype, _ = checked.machine
     with loading(config.model.path):
-        policy = Policy.load(checked.base, config.model.dtype, device, checked.max_context)
+        policy = Policy.load(checked.base, dtype, device, checked.max_context)
     log.line(policy.note or "Every prompt is computed once for all of its answers.")
     if origin := gguf.note(checked.base):
         log.line(origin)
@@ -267,7 +289,7 @@ def prepare(config: RunConfig, out: Path, log: Log) -> Iterator[Lab]:
     if (out / "manifest.json").exists():
         same_data(out, checked.dataset)
     if not (out / "config.json").exists():
-        machine = {"device": device, "threads": torch.get_num_threads(), "products": multiplied}
+        machine = {**checked.machine._asdict(), "threads": torch.get_num_threads()}
         write_json(out / "manifest.json", manifest(config, checked, policy, machine, origin))
         write_json(out / "config.json", config.model_dump(mode="json"))
     dataset = checked.dataset
@@ -280,6 +302,7 @@ def prepare(config: RunConfig, out: Path, log: Log) -> Iterator[Lab]:
             out=out,
             log=log,
             device=device,
+            dtype=dtype,
             max_context=checked.max_context,
             score_all=score_all,
             benchmarks=checked.benchmarks,

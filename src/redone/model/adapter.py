@@ -41,6 +41,9 @@ def attach(model: Any, *, rank: int, alpha: float, targets: Sequence[str], seed:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model.add_adapter(config)
+    for weight in model.parameters():
+        if weight.requires_grad:  # PEFT makes them in the base's numbers, where most steps would be rounded away
+            weight.data = weight.data.float()
     model.eval()
 
 
@@ -66,8 +69,8 @@ def adapter_weights(model: Any) -> Mapping[str, Tensor]:
 
 
 def merged(model: Any) -> dict[str, Tensor]:
-    """The weights of the model that it and its adapter make together, under the names that it has without one; added in
-    float32."""
+    """The weights of the model that it and its adapter make together, under the names that it has without one; in
+    float32, for most of what an adapter adds is smaller than the distance between two numbers in bfloat16."""
     layers = {name: module for name, module in model.named_modules() if hasattr(module, "lora_A")}
     out: dict[str, Tensor] = {}
     for name, weight in model.state_dict().items():
@@ -75,8 +78,8 @@ def merged(model: Any) -> dict[str, Tensor]:
             continue
         owner, base, rest = name.partition(".base_layer.")
         if base and rest == "weight":
-            weight = (weight.float() + increment(layers[owner]).float()).to(weight.dtype)
-        out[f"{owner}.{rest}" if base else name] = weight.detach()
+            weight = weight.float() + increment(layers[owner])
+        out[f"{owner}.{rest}" if base else name] = weight.detach().float()
     return out
 
 

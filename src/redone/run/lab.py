@@ -31,6 +31,7 @@ class Lab:
     out: Path
     log: Log
     device: str
+    dtype: str  # `model.precision.SAID`
     max_context: int
     score_all: ScoreAll
     benchmarks: Sequence[Any] = ()  # measure.benchmarks.Prepared: those that are part of the run
@@ -50,24 +51,36 @@ class Lab:
         return self.base if model == BASE else self.out / model / "model"
 
     def load(self, model: str) -> Policy:
-        return Policy.load(self.folder(model), self.config.model.dtype, self.device, self.max_context)
+        """One of the models, to be asked. Where products are in bfloat16, what a stage left is loaded as it was
+        trained, the adapter beside the frozen weights: merged, most of it would be rounded away in them."""
+        if self.config.lora is None or self.dtype == "float32" or model == BASE:
+            return self._whole(model)
+        return self._adapted(next(stage for stage in self.stages if stage.name == model), self.out / model / "adapter")
 
     def policy(self, stage: Stage) -> Policy:
         """What the stage trains: the model that it starts from; with `lora` a new adapter beside it, or beside the base
         the adapter of the stage that it goes on from."""
+        if self.config.lora is None:
+            return self._whole(stage.start)
+        goes_on = stage.start != BASE and not self.config.lora.each_stage
+        return self._adapted(stage, self.out / stage.start / "adapter" if goes_on else None)
+
+    def _whole(self, model: str) -> Policy:
+        return Policy.load(self.folder(model), self.dtype, self.device, self.max_context)
+
+    def _adapted(self, stage: Stage, start: Path | None) -> Policy:
+        """What lies under the stage's adapter, and beside it an adapter: the one in the folder, or a new one."""
         lora = self.config.lora
-        if lora is None:
-            return self.load(stage.start)
-        goes_on = stage.start != BASE and not lora.each_stage
-        under = BASE if goes_on else stage.start
-        policy = self.load(under)
+        assert lora is not None
+        under = stage.start if lora.each_stage else BASE
+        policy = self._whole(under)
         policy.attach(
             lora.rank,
             lora.alpha,
             lora.targets,
             derive_seed(self.config.seed, stage.name, "adapter"),
             base=str(self.folder(under)),
-            start=self.out / stage.start / "adapter" if goes_on else None,
+            start=start,
         )
         return policy
 

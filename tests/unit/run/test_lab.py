@@ -22,11 +22,20 @@ TASKS = {name: Task(name, "sns", "dialogue", "{q}", "{a}", "exact") for name in 
 def lab(tmp_path, make_tokenizer):
     splits = ("train", "probe", "eval")
     records = {t: {s: (Record(f"{t}/{s}/0", t, (), "a", s, "test"),) for s in splits} for t in TASKS}
-    config = load_config([], ['model.dtype="bfloat16"', 'data.held_out=["topic"]', "refine.start=explore"])
+    config = load_config([], ['data.held_out=["topic"]', "refine.start=explore"])
     (tmp_path / "run").mkdir()
     encoder = Encoder(make_tokenizer())
     return Lab(
-        config, Dataset(TASKS, records, {}), encoder, tmp_path / "base", tmp_path / "run", Log(), "cpu", 99, list
+        config,
+        Dataset(TASKS, records, {}),
+        encoder,
+        tmp_path / "base",
+        tmp_path / "run",
+        Log(),
+        "cpu",
+        "mixed",
+        99,
+        list,
     )
 
 
@@ -36,7 +45,7 @@ def test_a_model_is_loaded_from_its_own_folder_as_the_configuration_says(lab, mo
     for model in lab.models:
         lab.load(model)
     folders = [tmp_path / "base", *(tmp_path / "run" / name / "model" for name in ("explore", "target", "refine"))]
-    assert loaded == [(folder, "bfloat16", "cpu", 99) for folder in folders]
+    assert loaded == [(folder, "mixed", "cpu", 99) for folder in folders]
 
 
 def test_stages_have_the_kind_start_and_settings_of_their_own_tables(lab):
