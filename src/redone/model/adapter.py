@@ -79,7 +79,8 @@ def merged(model: Any) -> dict[str, Tensor]:
         owner, base, rest = name.partition(".base_layer.")
         if base and rest == "weight":
             weight = weight.float() + increment(layers[owner])
-        out[f"{owner}.{rest}" if base else name] = weight.detach().float()
+        weight = weight.detach()
+        out[f"{owner}.{rest}" if base else name] = weight.float() if weight.is_floating_point() else weight
     return out
 
 

@@ -79,10 +79,10 @@ class Policy:
                 f"{path}: its weights do not fit its config.json: {wrong}. Give a folder as save_pretrained leaves it; "
                 "an adapter has to be merged into its base first"
             )
-        if wrong := precision.not_finite(model):
+        if broken := precision.not_finite(model):
             raise ValueError(
-                f"{path}: {len(wrong)} of its weights hold NaN or infinite numbers, first {', '.join(wrong[:3])}; the "
-                "files are damaged, or training went wrong before they were saved"
+                f"{path}: {len(broken)} weights hold NaN or infinite numbers, first {', '.join(broken[:3])}; the files are "
+                "damaged, or training went wrong before they were saved"
             )
         policy = cls(model if packed else model.to(device), context)
         policy.compute_in(dtype)

@@ -1,10 +1,10 @@
 """In which numbers a model computes, and on what.
 
-"mixed" keeps weights in float32 and multiplies in bfloat16. A step of AdamW at 5e-6 is smaller than the distance between
-two bfloat16 numbers, so that weights kept in bfloat16 would stay where they are; the products, which are nearly all of
-the work, can do with fewer digits. Float32 are also the residual stream, norms, the head's product, log-probabilities
-and losses. "bfloat16" is the same arithmetic to the last bit over weights that are kept rounded, and "4bit" multiplies
-by NF4 (Dettmers et al. 2023): both are for weights that stay frozen.
+"mixed" keeps weights in float32 and multiplies in bfloat16. A step of AdamW at 5e-6 is smaller than the distance
+between two bfloat16 numbers, so that weights kept in bfloat16 would stay where they are; the products, which are nearly
+all of the work, can do with fewer digits. Float32 are also the residual stream, norms, the head's product,
+log-probabilities and losses. "bfloat16" is the same arithmetic to the last bit over weights that are kept rounded, and
+"4bit" multiplies by NF4 (Dettmers et al. 2023): both are for weights that stay frozen.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -67,11 +67,11 @@ def four_bit() -> Any:
     return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16)
 
 
-def multiplied(model: Any) -> list[nn.Parameter]:
+def multiplied(model: Any) -> list[Any]:
     """The weights of linear layers, but the head's: what products in bfloat16 round."""
-    others = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     head = model.get_output_embeddings()
-    found = {id(m.weight): m.weight for m in model.modules() if isinstance(m, nn.Linear) and m is not head}
+    others = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding) or m is head}
+    found = {id(m.weight): m.weight for m in model.modules() if isinstance(m, nn.Linear)}
     return [weight for key, weight in found.items() if key not in others and weight.dtype == torch.float32]
 
 
