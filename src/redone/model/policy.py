@@ -81,8 +81,8 @@ class Policy:
             )
         if broken := precision.not_finite(model):
             raise ValueError(
-                f"{path}: {len(broken)} weights hold NaN or infinite numbers, first {', '.join(broken[:3])}; the files are "
-                "damaged, or training went wrong before they were saved"
+                f"{path}: {len(broken)} weights hold NaN or infinite numbers, first {', '.join(broken[:3])}; the files "
+                "are damaged, or training went wrong before they were saved"
             )
         policy = cls(model if packed else model.to(device), context)
         policy.compute_in(dtype)
@@ -149,7 +149,7 @@ class Policy:
         """Freeze the weights and train an adapter beside them (`model.adapter.attach`); start: a folder that
         `save_adapter` left, from which it goes on."""
         adapter.attach(self.model, rank=rank, alpha=alpha, targets=targets, seed=seed, base=base)
-        # by hand the adapter is added to the weights, and rounded to bfloat16 most of what it adds would be gone
+        # by hand the adapter is added to the weights, where rounding takes what is smaller than half their spacing
         self.by_hand = self.by_hand and not self.narrow
         if start is not None:
             adapter.load(self.model, start)
