@@ -94,7 +94,6 @@ def check(config: RunConfig, log: Log) -> Checked:
     check_numbers(config)
     base = model_path(config.model.path)
     machine = settle(config.device, config.model.dtype)
-    log.line(machine.line)
     packs = read_packs(config)
     reader = reader_for(config, config.model.path, base)
     dataset, notes, lengths = read_dataset(config, packs, log, reader)
@@ -107,6 +106,7 @@ def check(config: RunConfig, log: Log) -> Checked:
         root = Path(config.data.root) if config.data.root else None
         benchmarks = prepared(config.eval.benchmarks, root, log, config.eval.benchmark_items)
         notes = [*notes, *check_questions(benchmarks, reader.encoder, log)]
+    log.line(machine.line)
     return Checked(dataset, notes, base, reader.encoder, reader.context, lengths, benchmarks, machine)
 
 
