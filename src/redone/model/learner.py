@@ -54,8 +54,14 @@ class Learner:
         return {"model": weights, "optimizer": self.optimizer.state_dict()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state, of which everything is copied, tensor after tensor, to where the weights are."""
         self.policy.load_weights(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        order = [parameter for table in self.optimizer.param_groups for parameter in table["params"]]
+        moments = {
+            number: {name: value.to(order[number].device, copy=True) for name, value in mine.items()}
+            for number, mine in state["optimizer"]["state"].items()
+        }
+        self.optimizer.load_state_dict({**state["optimizer"], "state": moments})
 
     def save(self, folder: Path) -> None:
         """Leave the model as a Hugging Face folder, and where it has an adapter that alone in `adapter` beside it."""

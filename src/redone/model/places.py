@@ -77,7 +77,7 @@ def load(place: Place, dtype: str = "float32", device: str = "cpu") -> "Policy":
         if place.adapter is not None:
             policy.attach(**place.adapter, seed=0, base=str(place.folder))
         try:
-            saved = torch.load(place.checkpoint, weights_only=True, map_location=device)
+            saved = torch.load(place.checkpoint, weights_only=True, map_location="cpu", mmap=True)
             policy.load_weights(saved["model"])
         except (RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
             raise ValueError(f"{place.checkpoint}: no checkpoint of {place.folder} ({error!s:.200})") from None

@@ -51,9 +51,11 @@ class Store:
                 older.unlink()
 
     def resume(self) -> dict[str, Any] | None:
-        """The newest checkpoint, the growing files cut back to it; None, and the files emptied, where there is none."""
+        """The newest checkpoint, the growing files cut back to it; None, and the files emptied, where there is none.
+
+        Its tensors stay in the file until they are read: copy what is to live longer than the file."""
         paths = sorted((self.folder / "checkpoints").glob("step-*.pt"))
-        state = torch.load(paths[-1], weights_only=True) if paths else None
+        state = torch.load(paths[-1], weights_only=True, map_location="cpu", mmap=True) if paths else None
         for path in self.growing:
             if path.exists():
                 os.truncate(path, state["sizes"][path.name] if state else 0)

@@ -42,6 +42,7 @@ def run_steps(
         step, spent = saved["step"], saved["seconds"]
         learner.restore(saved)
         restore(saved)
+        del saved
         log.line(f"{name}: going on after step {step}")
     clock = Clock(steps)
     while step < steps:

@@ -107,6 +107,23 @@ def test_a_restored_learner_goes_on_to_the_last_bit():
     assert same(weights(whole), weights(other)) == set(weights(whole))
 
 
+def test_a_restored_learner_keeps_nothing_of_what_it_was_restored_from():
+    """Its file may go, and its memory too."""
+    whole, other = learner(), learner()
+    fill(whole)
+    whole.step(1e-2, 1.0, 0.5)
+    state = copy.deepcopy(whole.state())
+    other.restore(state)
+    for mine in state["optimizer"]["state"].values():
+        mine["exp_avg"].fill_(9.0)
+    for value in state["model"].values():
+        value.fill_(9.0)
+    for mine in (whole, other):
+        fill(mine, 0.7)
+        mine.step(1e-2, 1.0, 0.5)
+    assert same(weights(whole), weights(other)) == set(weights(whole))
+
+
 def test_weights_are_taken_over_whole_or_not_at_all():
     mine = learner()
     saved = {name: value + 1 for name, value in weights(mine).items()}

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -41,6 +42,20 @@ def test_a_checkpoint_brings_back_the_state_exactly(tmp_path):
     assert found["step"] == 12
     assert torch.equal(found["model"]["w"], weights)
     assert (found["mix"], found["surplus"]) == (state["mix"], state["surplus"])
+
+
+def test_a_checkpoint_is_not_read_into_memory_before_it_is_used(tmp_path):
+    """Or else a resume would need room for the weights and moments twice."""
+
+    def own():
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line.split()[1] for line in lines if line.startswith("RssAnon")))
+
+    Store(tmp_path).save(1, {"w": torch.ones(1 << 24)})
+    before = own()
+    found = Store(tmp_path).resume()
+    assert own() - before < 1 << 15  # KiB, of 64 MiB
+    assert float(found["w"].sum()) == 1 << 24
 
 
 def test_files_are_cut_back_to_the_checkpoint_and_grow_on_as_if_never_interrupted(tmp_path):

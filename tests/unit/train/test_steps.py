@@ -5,6 +5,7 @@ import contextlib
 import copy
 import gzip
 import json
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -23,6 +24,7 @@ from redone.run.log import Interrupted
 from redone.run.store import Store
 from redone.sample.scripted import ScriptedSampler
 from redone.train import rl, sft
+from redone.train.steps import Taken, run_steps
 
 
 def says(prompt, n):
@@ -327,6 +329,25 @@ def fit(learner, folder, batch_at, stop_at="\0", max_grad_norm=1e9, steps=4):
     with contextlib.suppress(Interrupted):
         sft.fit(learner, batch_at, settings, Store(folder), StoppingLog(stop_at))
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_the_state_that_a_stage_goes_on_from_is_let_go_before_its_first_step(tmp_path, monkeypatch):
+    class State(dict):
+        pass
+
+    def resume(self):
+        state = State(sft_learner().state(), step=1, seconds=0.0)
+        watched.append(weakref.ref(state))
+        return state
+
+    def take(step):
+        there.append(watched[0]() is not None)
+        return Taken({}, "")
+
+    watched, there = [], []
+    monkeypatch.setattr(Store, "resume", resume)
+    run_steps("t", sft_learner(), Store(tmp_path), StoppingLog(), steps=2, save_every=9, take=take)
+    assert there == [False]
 
 
 def sft_learner(**more):
