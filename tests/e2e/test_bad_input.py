@@ -55,6 +55,17 @@ def command(request, tmp_path, tiny_run):
     return [request.param, tiny_run, *out]
 
 
+def test_check_shows_a_prompt_of_every_task_and_with_prompts_the_whole(tiny_run, capsys):
+    assert main(["check", str(tiny_run), "--prompts"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    [place] = [i for i, line in enumerate(lines) if line.startswith("size ")]
+    assert lines[place + 1].startswith("    prompts of ")
+    assert lines[place + 2].startswith("    <|user|>")
+    assert lines[place + 2].endswith("<|end|>⟧")
+    [whole] = [i for i, line in enumerate(lines) if line.startswith("size: size.train.jsonl:1 (size/train/0), ")]
+    assert lines[whole + 1].strip() == lines[place + 2].strip()  # it is short
+
+
 def test_what_is_right_is_accepted(tiny_run, tmp_path, capsys):
     before = contents(tmp_path)
     assert main(["check", str(tiny_run)]) == 0

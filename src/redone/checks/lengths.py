@@ -20,11 +20,12 @@ class Lengths:
     answers: Sequence[int]
 
     def __str__(self) -> str:
-        said = (
-            f"{what} of {min(mine):,} to {max(mine):,} tokens (median {median(mine):,.0f})"
-            for what, mine in (("prompts", self.prompts), ("answers", self.answers))
-        )
-        return ", ".join(said)
+        return f"prompts of {_span(self.prompts)}, answers of {_span(self.answers)}"
+
+
+def _span(lengths: Sequence[int]) -> str:
+    low, high = min(lengths), max(lengths)
+    return f"{low:,} tokens" if low == high else f"{low:,} to {high:,} tokens (median {median(lengths):,.0f})"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from redone.cli import prepare
 from redone.cli.options import Configured, add_configured, frozen, positive
 
 if TYPE_CHECKING:
+    from redone.checks.shown import Shown
     from redone.config import RunConfig
     from redone.data.load import Dataset
     from redone.run.log import Log
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Options(Configured):
     sandbox: bool = False
+    prompts: bool = False
     rewards: bool = False
     judge: int | None = None  # records of each task
 
@@ -29,6 +31,7 @@ def add(commands: Any) -> None:
     check = commands.add_parser("check", help="find what is wrong with a configuration and its data, train nothing")
     add_configured(check, "*")
     check.add_argument("--sandbox", action="store_true", help="which protections of the sandbox are active here")
+    check.add_argument("--prompts", action="store_true", help="every task's first prompt as the model reads it, whole")
     check.add_argument("--rewards", action="store_true", help="what every task's reward would pay for cheats")
     check.add_argument(
         "--judge", type=positive, metavar="N", help="ask the judge about N records of each verifiable task"
@@ -41,7 +44,7 @@ def command(namespace: argparse.Namespace) -> int:
     if not options.configs:
         if not options.sandbox:
             raise ValueError("check what? Give a configuration, or --sandbox")
-        about = ("rewards", "judge", "model", "data", "seed", "sets")
+        about = ("prompts", "rewards", "judge", "model", "data", "seed", "sets")
         if given := [name for name in about if getattr(options, name) not in (None, False, ())]:
             named = ", ".join("--set" if name == "sets" else f"--{name}" for name in given)
             raise ValueError(f"{named}: give a configuration too; --sandbox needs none")
@@ -55,10 +58,15 @@ def command(namespace: argparse.Namespace) -> int:
 def check(options: Options) -> None:
     """Read and check everything, and print what was found."""
     config = options.resolve()
+    from redone.checks.shown import LINE_END, shown
     from redone.run.log import Log
 
     log = Log()
     checked = prepare.check(config, log)
+    examples = {name: shown(checked.dataset, task, checked.encoder) for name, task in checked.dataset.tasks.items()}
+    print(
+        f"Below each task: its first prompt as the model reads it, what is taught in ⟦ ⟧, {LINE_END} for a line's end."
+    )
     for name, task in checked.dataset.tasks.items():
         records = checked.dataset.records[name]
         sizes = "  ".join(f"{split} {len(records[split])}" for split in ("train", "probe", "eval"))
@@ -69,6 +77,10 @@ def check(options: Options) -> None:
             + (f"  {too_long} too long" if too_long else "")
             + ("" if task.train else "  only evaluated")
         )
+        print(f"    {checked.lengths[name]}, budget {task.budget:,}")
+        print(f"    {examples[name].line}")
+    if options.prompts:
+        _print_prompts(examples)
     print(f"{len(checked.dataset.tasks)} tasks, all reference answers score 1, everything fits.")
     with prepare.scoring(config, checked.dataset.tasks) as score_all:
         _print_misread(checked.dataset, score_all, log)
@@ -76,6 +88,14 @@ def check(options: Options) -> None:
             _print_stress(checked.dataset, score_all, log)
         if options.judge:
             _print_agreement(checked.dataset, score_all, config, options.judge, log)
+
+
+def _print_prompts(examples: Mapping[str, Shown]) -> None:
+    for name, one in examples.items():
+        prompt, target = one.tokens
+        print(f"\n{name}: {one.record.source} ({one.record.id}), {prompt:,} tokens, and {target:,} that are taught")
+        print("\n".join(f"  {line}" for line in one.text.split("\n")))
+    print()
 
 
 def _most(shared: Sequence[str]) -> str:

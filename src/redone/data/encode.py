@@ -156,6 +156,10 @@ class Encoder:
         text = self._text(tokens)
         return f"{OPEN}{text}" if self.opened[think] else text
 
+    def with_special(self, tokens: Sequence[int]) -> str:
+        """The text of all tokens, special ones too: what the model is given."""
+        return self.tokenizer.decode(list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
     def _decode_led(self, tokens: tuple[int, ...]) -> str:
         lead, before, between = (self._plain([text], special=False)[0] for text in self.frame)
         starts = [i for i in range(len(tokens) - len(lead) + 1) if tokens[i : i + len(lead)] == lead]

@@ -162,7 +162,7 @@ def test_a_context_without_room_for_a_prompt_is_refused_in_one_sentence(encoder)
 def test_lengths_are_those_of_the_prompt_and_of_the_answer_with_its_end(encoder):
     [mine] = texts(dataset(WORD, ["tea", "x" * 7]), encoder).lengths.values()
     assert mine == Lengths([2 + 11] * 4, [4, 8, 3, 3])  # what is N ? between the two tags
-    assert str(mine) == "prompts of 13 to 13 tokens (median 13), answers of 3 to 8 tokens (median 4)"
+    assert str(mine) == "prompts of 13 tokens, answers of 3 to 8 tokens (median 4)"
 
 
 # Questions

@@ -1,0 +1,48 @@
+"""A task's first prompt as the model reads it, and behind it what it is taught (`redone check`)."""
+
+import unicodedata
+from dataclasses import dataclass
+
+from redone.data.encode import Encoder
+from redone.data.load import Dataset
+from redone.records import Record, Task
+
+HEAD, TAIL = 200, 120  # characters that are shown of a long line
+SPARED = 40  # characters at least that are worth leaving out
+LINE_END = "⏎"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Prompt and target as their tokens say, special ones too, and how many tokens each has."""
+
+    record: Record
+    prompt: str
+    target: str
+    tokens: tuple[int, int]
+
+    @property
+    def text(self) -> str:
+        """All of it; what is taught stands in ⟦ ⟧, and signs that a terminal would obey are spelled out."""
+        return _spelled_out(f"{self.prompt}⟦{self.target}⟧")
+
+    @property
+    def line(self) -> str:
+        """The same in one line, without its middle where it is long."""
+        text = self.text.replace("\n", LINE_END)
+        left_out = len(text) - HEAD - TAIL
+        if left_out < SPARED:
+            return text
+        return f"{text[:HEAD]} [... {left_out:,} characters ...] {text[-TAIL:]}"
+
+
+def shown(dataset: Dataset, task: Task, encoder: Encoder) -> Shown:
+    """Of the task's first record that is trained on, or of the first that it is measured by."""
+    records = dataset.records[task.name]
+    record = (records["train"] or records["eval"])[0]
+    prompt, target = encoder.prompt(record.messages, task.think), encoder.target(record, task)
+    return Shown(record, encoder.with_special(prompt), encoder.with_special(target), (len(prompt), len(target)))
+
+
+def _spelled_out(text: str) -> str:
+    return "".join(sign if sign in "\n\t" or unicodedata.category(sign) != "Cc" else repr(sign)[1:-1] for sign in text)
