@@ -55,15 +55,18 @@ def reference_logprobs(model: Any, trees: list[tuple[list[int], list[list[int]]]
     parts = []
     for prompt, answers in trees:
         for answer in answers:
-            logits = model(torch.tensor([[*prompt, *answer]])).logits[0, len(prompt) - 1 : -1] / temperature
+            logits = (
+                model(torch.tensor([[*prompt, *answer]]), use_cache=False).logits[0, len(prompt) - 1 : -1] / temperature
+            )
             parts.append(torch.log_softmax(logits, -1)[torch.arange(len(answer)), torch.tensor(answer)])
     return torch.cat(parts)
 
 
 def gradient(model: Any, loss: Any) -> Any:
-    """The gradient of the loss with respect to all weights, as one vector."""
-    found = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
-    return torch.cat([torch.zeros(p.numel()) if g is None else g.flatten() for p, g in zip(model.parameters(), found)])
+    """The gradient of the loss with respect to all weights that have one, as one vector."""
+    weights = [p for p in model.parameters() if p.requires_grad]
+    found = torch.autograd.grad(loss, weights, allow_unused=True)
+    return torch.cat([torch.zeros(p.numel()) if g is None else g.flatten() for p, g in zip(weights, found)])
 
 
 def relative(found: Any, expected: Any) -> float:

@@ -2,7 +2,7 @@
 
 Two paths compute the same numbers. The *packed* one runs every prompt once (`model.trees`, `model.attention`).
 The *ordinary* one repeats the prompt for each answer and works with any causal language model. Which one a model
-takes is decided when it is loaded, by comparing both on two short trees.
+takes is decided when it is loaded (`model.trial`).
 """
 
 import copy
@@ -41,25 +41,27 @@ class Policy:
     packed: whether the prefix-tree path serves this model; note: the line that says why not, or "".
     by_hand: whether that path runs the layers itself (`model.llama`) rather than through transformers.
     dtype: in which numbers it computes (`model.precision`); `compute_in` sets it.
+    pads: whether the ordinary path may run texts of different lengths side by side.
     """
 
     dtype = "float32"
 
-    def __init__(self, model: PreTrainedModel, context: int | None = None) -> None:
+    def __init__(self, model: PreTrainedModel, context: int | None = None, path: trial.Path | None = None) -> None:
         """context: most tokens of a prompt and its answer that this run has; the model's own limit if not given.
+        path: the fastest that is right if not given; raises ValueError where none is.
 
         What is frozen stays frozen.
         """
         self.model = model
         self.context: int | None = context or getattr(model.config.get_text_config(), "max_position_embeddings", None)
         model.eval()  # dropout off, also in updates: the ratio of DAPO needs the policy, not a thinned copy of it
-        self.packed = False
-        self.by_hand = llama.fits(model)
-        self.note = trial.why_not_packed(self)
-        if self.note and self.by_hand:
-            self.by_hand = False
-            self.note = trial.why_not_packed(self)
-        self.packed = not self.note
+        self.note = ""
+        if path is None:
+            path, self.note = trial.choose(self)
+        self.take(path)
+
+    def take(self, path: trial.Path) -> None:
+        self.by_hand, self.packed, self.pads = path
 
     @classmethod
     def load(
@@ -178,7 +180,12 @@ class Policy:
         model.save_pretrained(folder)
 
     def generate(
-        self, ids: Tensor, mask: Tensor, settings: GenerationConfig, watch: LogitsProcessor, stop: StoppingCriteria
+        self,
+        ids: Tensor,
+        mask: Tensor,
+        settings: GenerationConfig,
+        watch: LogitsProcessor,
+        stop: StoppingCriteria | None = None,
     ) -> Tensor:
         """transformers' `generate` by these settings alone: it fills what a call leaves open from the model's own
         configuration (Qwen's has a repetition penalty); the policy that is trained has none of it."""
@@ -191,7 +198,7 @@ class Policy:
                     ids.to(self.device),
                     attention_mask=mask.to(self.device),
                     logits_processor=LogitsProcessorList([watch]),
-                    stopping_criteria=StoppingCriteriaList([stop]),
+                    stopping_criteria=StoppingCriteriaList([stop] if stop else []),
                 )
         finally:
             model.generation_config = before
@@ -296,17 +303,20 @@ class Policy:
             self.model.config._attn_implementation = before
 
     def _ordinary_parts(self, batch: PackedBatch) -> list[list[tuple[Tokens, Tokens]]]:
-        """(prompt, answer) pairs, cut so that the logits of a part, padded, are `_CHUNK` numbers or one pair's."""
+        """(prompt, answer) pairs, cut so that the logits of a part, padded, are `_CHUNK` numbers or one pair's, and of
+        one length where the model is not to be padded."""
         parts: list[list[tuple[Tokens, Tokens]]] = []
         width = 0
         for pair in ((prompt, answer) for prompt, answers in batch.trees for answer in answers):
-            wider = max(width, len(pair[0]) + len(pair[1]))
-            if parts and (len(parts[-1]) + 1) * wider * self.vocabulary <= _CHUNK:
+            length = len(pair[0]) + len(pair[1])
+            wider = max(width, length)
+            fits = (len(parts[-1]) + 1) * wider * self.vocabulary <= _CHUNK if parts else False
+            if fits and (self.pads or length == width):
                 parts[-1].append(pair)
                 width = wider
             else:
                 parts.append([pair])
-                width = len(pair[0]) + len(pair[1])
+                width = length
         return parts
 
     def _sequence_logits(self, pairs: Sequence[tuple[Tokens, Tokens]]) -> Tensor:

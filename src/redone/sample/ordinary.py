@@ -16,7 +16,7 @@ from redone.sample.protocol import LOOK, Answer, Completed, MayStop, Request, Se
 
 
 class OrdinarySampler:
-    """Prompts are repeated for every answer, and all that waits is answered in one step."""
+    """Prompts are repeated for every answer, and all that waits is answered in one step, or in one a length."""
 
     def __init__(
         self, policy: Policy, encoder: Encoder, *, group: int, temperature: float, seeds: Seeds, rows: int
@@ -61,8 +61,11 @@ class OrdinarySampler:
 
     @torch.no_grad()
     def step(self) -> list[Completed]:
-        """Every waiting request, answered."""
-        requests, self.waiting = self.waiting, []
+        """Every waiting request, answered; of a model that is not to be padded those whose prompts are as long as the
+        first one's."""
+        alike = [self.policy.pads or len(r.prompt) == len(self.waiting[0].prompt) for r in self.waiting]
+        requests = [request for request, now in zip(self.waiting, alike) if now]
+        self.waiting = [request for request, now in zip(self.waiting, alike) if not now]
         if not requests:
             return []
         width = max(len(request.prompt) for request in requests)

@@ -61,14 +61,15 @@ def test_the_packed_path_would_be_wrong_on_a_model_with_an_attention_of_its_own(
 
 
 def test_a_sliding_window_as_wide_as_the_longest_text_is_no_obstacle():
-    assert Policy(tiny("Mistral", sliding_window=30), context=30).packed
-    note = Policy(tiny("Mistral", sliding_window=30), context=31).note
-    assert "reaches back 30 tokens and texts may have 31" in note
+    """Nor one that is a token narrower: a text's last token looks at nothing."""
+    assert Policy(tiny("Mistral", sliding_window=30), context=31).packed
+    note = Policy(tiny("Mistral", sliding_window=30), context=32).note
+    assert "reaches back 30 tokens and texts may have 32" in note
 
 
 def test_without_a_context_a_sliding_window_is_held_against_the_models_own_limit():
-    assert Policy(tiny("Mistral", sliding_window=64)).packed
-    assert not Policy(tiny("Mistral", sliding_window=63)).packed
+    assert Policy(tiny("Mistral", sliding_window=63)).packed
+    assert not Policy(tiny("Mistral", sliding_window=62)).packed
 
 
 def test_a_model_that_looks_like_llama_and_computes_something_else_goes_through_transformers():

@@ -104,6 +104,21 @@ def test_sampled_log_probabilities_are_those_of_the_trainer(packed):
     assert any(answer.finished for answers in found.values() for answer in answers)
 
 
+def test_a_model_that_padding_changes_samples_prompts_of_different_lengths_apart():
+    """Recurrent layers remember padding that no mask hides."""
+    policy = Policy(tiny("RecurrentGemma", attention_window_size=32, lru_width=32, num_hidden_layers=3), context=64)
+    mine = requests((5, 11, 5, 17, 11), (20, 3, 25, 1, 12))
+    found = finish(make(policy, group=2, temperature=0.7, seed=3, eos_ids=[1, 2, 3]), mine)
+    trees = [(request.prompt, [answer.tokens for answer in found[request.key]]) for request in mine]
+    ours = torch.tensor([p for request in mine for answer in found[request.key] for p in answer.logprobs])
+    assert (ours - reference_logprobs(policy.model, trees, 0.7)).abs().max() < 1e-4
+    policy.pads = True
+    found = finish(make(policy, group=2, temperature=0.7, seed=3, eos_ids=[1, 2, 3]), mine)
+    trees = [(request.prompt, [answer.tokens for answer in found[request.key]]) for request in mine]
+    ours = torch.tensor([p for request in mine for answer in found[request.key] for p in answer.logprobs])
+    assert (ours - reference_logprobs(policy.model, trees, 0.7)).abs().max() > 0.1
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_answers_follow_the_models_distribution(packed):
     """Chi-square over the 144 pairs of two sampled tokens, against exact probabilities; the seed is fixed.
