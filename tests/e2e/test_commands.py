@@ -53,6 +53,8 @@ def test_eval_writes_outputs_and_scores_of_the_chosen_split(tiny_run: Path, tiny
         (["--benchmark", "gsm8k", "--likelihood", "--samples", "2"], "--likelihood chooses one answer"),
         (["--benchmark", "gsm8k", "--likelihood", "--base-url", "http://127.0.0.1:9/v1"],
          "--likelihood needs the model itself"),
+        (["--config", "CONFIG", "--think-in-words"], "--think-in-words is of an endpoint"),
+        (["--benchmark", "gsm8k", "--think-in-words", "--base-url", "http://127.0.0.1:9/v1"], "nothing thinks"),
     ],
 )  # fmt: skip
 def test_an_option_of_eval_that_does_not_apply_is_refused(
@@ -64,18 +66,24 @@ def test_an_option_of_eval_that_does_not_apply_is_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_served_model_is_measured_on_a_configurations_tasks(tiny_run: Path, tmp_path: Path) -> None:
-    """Several samples, of a few records each; no model lies here."""
+@pytest.mark.parametrize("words", [[], ["--think-in-words"]])
+def test_a_served_model_is_measured_on_a_configurations_tasks(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """Several samples, of a few records each; no model lies here. One task thinks."""
     pytest.importorskip("openai", reason="the endpoint's client is not installed")
     served = FakeJudge(lambda number, text: {"content": "never", "reasoning_content": "well"})
     out = tmp_path / "out"
-    options = ["--samples", "2", "--limit", "3", "--base-url", served.url, "--out", str(out)]
+    options = ["--samples", "2", "--limit", "3", "--base-url", served.url, "--out", str(out), *words]
     try:
         assert cli.main(["eval", "some-model", "--config", str(tiny_run), *options]) == 0
     finally:
         served.close()
     assert len(served.asked) == 3 * 3 * 2
     assert len({body["seed"] for body in served.asked}) == 18
+    asked = [body["messages"][-1]["content"] for body in served.asked]
+    assert sum("Think step by step between <think>" in text for text in asked) == (6 if words else 0)
+    assert ("--think-in-words asks it to" in capsys.readouterr().err) == (not words)
     results = json.loads((out / "results.json").read_text())
     assert results["model"] == "some-model"
     assert {row["n"] for row in results["models"]["model"]["tasks"].values()} == {3}

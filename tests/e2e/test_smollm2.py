@@ -32,6 +32,15 @@ def test_it_is_packed_and_answers_as_it_was_trained_to(smollm2: Path) -> None:
     assert [(text.text, text.finished) for text in texts] == [("The capital of France is Paris.", True)]
 
 
+def test_it_is_asked_to_think_in_words(smollm2: Path) -> None:
+    encoder = Encoder.load(smollm2)
+    words = "Think step by step between <think> and </think>. After </think> write only the answer."
+    system = "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
+    asked = encoder.asked([{"role": "user", "content": "2 + 3 ?"}], True).text
+    assert asked == f"{system}<|im_start|>user\n2 + 3 ?\n\n{words}<|im_end|>\n<|im_start|>assistant\n"
+    assert encoder.tokenizer.decode(encoder.prompt([{"role": "user", "content": "2 + 3 ?"}], True)) == asked
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("sets", [("lora.rank=16",), ()], ids=["lora", "full"])
 def test_it_goes_through_all_stages_in_8_gigabytes(

@@ -45,6 +45,7 @@ class Options(Configured):
     samples: int = 1
     temperature: float | None = None
     think: int | None = None
+    think_in_words: bool = False
     likelihood: bool = False
     base_url: str | None = None
     concurrent: int | None = None
@@ -80,6 +81,7 @@ def add(commands: Any) -> None:
     command_.add_argument("--split", choices=["eval", "probe"], help="of a configuration's tasks (default: eval)")
     add_sets(command_)
     command_.add_argument("--think", type=positive, metavar="N", help="let it reason for N tokens first")
+    command_.add_argument("--think-in-words", action="store_true", help="an endpoint is asked in words to reason first")
     command_.add_argument("--likelihood", action="store_true", help="choose among options by their log-likelihood")
     command_.set_defaults(command=command, model=None)
 
@@ -112,6 +114,8 @@ def refuse(options: Options) -> None:
         (options.device, not tasks, "--device is set by the configuration; give --set device=..."),
         (options.dtype, not tasks, "--dtype is set by the configuration; give --set model.dtype=..."),
         (options.device or options.dtype, not options.base_url, "--device and --dtype are of a model that is loaded"),
+        (options.think_in_words, options.base_url, "--think-in-words is of an endpoint; leave it out"),
+        (options.think_in_words, tasks or options.think, "--think-in-words: nothing thinks; give --think too"),
         (options.temperature is not None, several, "--temperature is of several samples; one answer is greedy"),
         (options.seed is not None, several, "--seed is of several samples; one answer is greedy"),
     ):
@@ -179,6 +183,8 @@ def of_tasks(options: Options, log: Log) -> int:
     records = [record for mine in subsets.values() for record in mine]
     if not records:
         raise ValueError(f"no task has records in {split}; leave out --split")
+    if options.base_url and not options.think_in_words and any(dataset.tasks[r.task].think for r in records):
+        log.line(f"Whether {options.model_folder} thinks first is its endpoint's affair; --think-in-words asks it to.")
     machine = None if options.base_url else settled(log, config.device, config.model.dtype)
     same_settings(options, place, machine, config.seed, {TASKS: fingerprint(subsets, dataset.tasks)})
     seed = derive_seed(config.seed, split)
@@ -215,8 +221,8 @@ def encoder_of(options: Options, place: Place, benchmarks: Sequence[Prepared], l
     from redone.cli import prepare
 
     encoder = prepare.reader_of(options.model_folder, place.folder, 0).encoder
-    if encoder.note:
-        log.line(encoder.note)
+    for note in encoder.notes(bool(options.think)):
+        log.line(note)
     prepare.check_questions(benchmarks, encoder, log, options.think or 0, options.likelihood)
     return encoder
 
@@ -260,7 +266,8 @@ def answerer(options: Options, load: Callable[[], Loaded], seed: int, rows: int,
     drawn: Any = {"samples": options.samples, "temperature": options.drawn_at, "seed": seed}
     if options.base_url:
         service = Service(options.base_url, options.model_folder, options.concurrent or 8)
-        return served(service, **drawn, say=log.line, kept=options.out / "settings.json")
+        kept = options.out / "settings.json"
+        return served(service, **drawn, say=log.line, kept=kept, words=options.think_in_words)
     return local(load, **drawn, rows=rows)
 
 
@@ -282,6 +289,7 @@ def same_settings(
         "temperature": options.drawn_at,
         "seed": seed if options.samples > 1 else None,
         "think": options.think or 0,
+        "think_in_words": options.think_in_words,
         "likelihood": options.likelihood,
         "weights": "" if place is None else weights_of(place),
         "device": machine and machine.device,

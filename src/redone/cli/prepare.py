@@ -204,7 +204,8 @@ def read_dataset(
             if reader is not None:
                 texts = check_texts(dataset, *reader, score_all, config.data.too_long, bar.advance)
                 dataset, lengths = texts.dataset, texts.lengths
-                notes = [*([reader.encoder.note] if reader.encoder.note else []), *notes, *texts.notes]
+                asked = reader.encoder.notes(any(task.think for task in dataset.tasks.values()))
+                notes = [*asked, *notes, *texts.notes]
     if dataset.overlap:
         counts = ", ".join(f"{name} {count}" for name, count in dataset.overlap.items())
         notes = [f"train and probe records left out because a benchmark holds their text: {counts}", *notes]

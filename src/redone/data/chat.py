@@ -16,7 +16,19 @@ QUESTION, ANSWER, RATIONALE = "[question] is <b>1 < 2</b> & 'so' ?", "[answer]",
 ASK = ({"role": "user", "content": QUESTION},)
 _REPLY = {"role": "assistant", "content": ANSWER, "reasoning_content": ""}
 _BREAKS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what a template's own code may raise
+IN_WORDS = f"Think step by step between {OPEN} and {CLOSE}. After {CLOSE} write only the answer."
 _MEND = "mend chat_template.jinja in its folder, or remove it, so that prompts are plain text"
+
+
+def in_words(messages: Messages) -> Messages:
+    """The messages, the user's last one asking to think first; as they are where that one, or a system prompt, names
+    both tags itself."""
+    last = max(i for i, message in enumerate(messages) if message["role"] == "user")
+    said = [message["content"] for i, message in enumerate(messages) if i == last or message["role"] == "system"]
+    if any(OPEN in text and CLOSE in text for text in said):
+        return messages
+    asking = {**messages[last], "content": f"{messages[last]['content']}\n\n{IN_WORDS}"}
+    return [*messages[:last], asking, *messages[last + 1 :]]
 
 
 def _unused(text: str) -> tuple[str, str]:

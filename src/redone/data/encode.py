@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from redone.data.chat import ASK, Chat, Messages, frame_of
+from redone.data.chat import ASK, IN_WORDS, Chat, Messages, frame_of, in_words
 from redone.data.ends import ends_of
 from redone.records import Prompt, Record, Task
 from redone.thinking import CLOSE, OPEN, split_thinking
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Asked(NamedTuple):
-    """A prompt as the model is asked it."""
+    """A prompt as the model is asked it, with the words that ask it to think, where it takes words."""
 
     messages: Messages
     think: bool
@@ -26,8 +26,9 @@ class Asked(NamedTuple):
 class Encoder:
     """A tokenizer with the model's chat template; without a template, the messages' plain text.
 
-    Thinking is switched per task by the template's `enable_thinking`, where it has one (Qwen3). A target decodes to a
-    text of which rewards read exactly the reference answer, also where the prompt itself ends with the opening tag.
+    Thinking is switched per task by the template's `enable_thinking`, where it has one (Qwen3); a model without a way
+    of its own to think first is asked to in words (`takes_words`). A target decodes to a text of which rewards read
+    exactly the reference answer, also where the prompt itself ends with the opening tag.
     What a message or an answer spells stays text, also where it spells a control token.
 
     eos_ids: end tokens that the generation config names. rows: of the model's embedding, where they are known. Raises
@@ -49,6 +50,8 @@ class Encoder:
         self.control = re.compile("|".join(map(re.escape, sorted(spelled, key=len, reverse=True))) or "(?!)")
         self.opened = {think: self.chat.written(ASK, think).rstrip().endswith(OPEN) for think in (False, True)}
         self.frame = frame_of(self.chat, self.opened[True], self.control)
+        switched = self.chat.written(ASK, True) != self.chat.written(ASK, False)
+        self.takes_words = not (switched or self.opened[True] or self.frame.lead)
         own = sorted({OPEN, CLOSE, *self.frame} - {""}, key=len, reverse=True)
         self.own = re.compile(f"({'|'.join(map(re.escape, own))})")  # what a target has around rationale and answer
 
@@ -60,6 +63,11 @@ class Encoder:
     @property
     def chats(self) -> bool:
         return self.chat.there
+
+    def notes(self, thinks: bool) -> list[str]:
+        """What a person should know of how the model is asked and taught. thinks: whether anything asked thinks."""
+        words = f"{self.chat.name}: no thinking switch, so what thinks is asked to in words: {IN_WORDS!r}"
+        return [*([self.note] if self.note else []), *([words] if thinks and self.takes_words else [])]
 
     def save(self, folder: Path) -> None:
         """Leave the tokenizer in a model's folder, whose generation config then names the end token that is taught."""
@@ -73,7 +81,7 @@ class Encoder:
             path.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
     def prompt_text(self, record: Record, task: Task) -> str:
-        return self.chat.text(record.messages, task.think)
+        return self.asked(record.messages, task.think).text
 
     def prompts(self, records: Sequence[Record], tasks: Mapping[str, Task]) -> list[tuple[int, ...]]:
         """Token ids of each record's prompt, ready for the answer."""
@@ -87,16 +95,18 @@ class Encoder:
         """Token ids of each prompt, ready for the answer. Raises ValueError naming one that a model cannot be asked."""
         asked = []
         for prompt in prompts:
+            goes_on = prompt.go_on and not self.chats  # and is told nothing after its last line
             try:
-                one = self.asked(prompt.messages, prompt.think)
+                one = self.asked(prompt.messages, prompt.think and not goes_on)
             except ValueError as error:
                 raise ValueError(f"{prompt.key}: {error}") from None
-            goes_on = prompt.go_on and not self.chats
             asked.append(one._replace(text=one.text.removesuffix("\n")) if goes_on else one)
         return self.ids(asked)
 
     def asked(self, messages: Messages, think: bool) -> Asked:
         """Raises ValueError where the template does not bring every message into the prompt."""
+        if think and self.takes_words:
+            messages = in_words(messages)
         return Asked(messages, think, self.chat.text(messages, think))
 
     def spells(self, messages: Messages) -> bool:

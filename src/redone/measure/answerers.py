@@ -67,10 +67,11 @@ def served(
     seed: int,
     say: Callable[[str], None],
     kept: Path | None = None,
+    words: bool = False,
 ) -> Answerer:
-    """A model that is served elsewhere; `say` is told of outages. kept: as an Endpoint's."""
+    """A model that is served elsewhere; `say` is told of outages. kept, words: as an Endpoint's."""
 
     def make(number: int, there: Collection[Key]) -> Asks:
-        return Endpoint(service, samples, temperature, seed, say, frozenset(there), kept)
+        return Endpoint(service, samples, temperature, seed, say, frozenset(there), kept, words)
 
     return Answerer(samples, make)

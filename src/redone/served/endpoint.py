@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from redone.data.chat import in_words
 from redone.data.mix import derive_seed
 from redone.records import Prompt, Text
 from redone.served.client import Line, Refused, Service
@@ -18,7 +19,8 @@ class Endpoint:
     with a seed of its own, which an endpoint may ignore.
 
     say: told of every outage once, from any thread. there: (key, sample) of answers that are not asked for. kept: a
-    file for what the model does not take of a request (client.Line).
+    file for what the model does not take of a request (client.Line). words: a prompt that thinks asks for it in words,
+    as of a model in this process that has no switch; no template is known here.
     """
 
     service: Service
@@ -28,6 +30,7 @@ class Endpoint:
     say: Callable[[str], None]
     there: Collection[tuple[str, int]] = ()
     kept: Path | None = None
+    words: bool = False
 
     def ask(self, prompts: Sequence[Prompt]) -> Iterator[list[Text]]:
         """The answers one by one, in any order; an empty list twice a second where none comes.
@@ -64,11 +67,12 @@ class Endpoint:
     def _text(self, line: Line, prompt: Prompt, n: int) -> tuple[Text, Refused | None]:
         """The answer; or what stands for it, and how it was refused."""
         several = self.samples > 1
+        messages = in_words(prompt.messages) if self.words and prompt.think else prompt.messages
         seed = {"seed": derive_seed(self.seed, "answer", prompt.key, n) % 2**31} if several else {}
         try:
             choice = line.complete(
                 f", asked for {prompt.key}{f', sample {n}' if several else ''},",
-                messages=[dict(message) for message in prompt.messages],
+                messages=[dict(message) for message in messages],
                 max_tokens=prompt.budget,
                 temperature=self.temperature,
                 **seed,

@@ -117,7 +117,7 @@ def test_space_around_a_message_and_the_thinking_of_an_earlier_answer_may_go(mak
 
 def test_without_a_template_every_message_is_written(make_tokenizer):
     encoder = Encoder(make_tokenizer(None))
-    assert encoder.asked([{"role": "system", "content": "be short"}, *user("?")], True).text == "be short\n?\n"
+    assert encoder.asked([{"role": "system", "content": "be short"}, *user("?")], False).text == "be short\n?\n"
 
 
 def test_no_template_writes_the_question_it_is_tried_with():

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 
+import redone
 from redone.data.encode import Encoder
-from redone.records import Record, Task
+from redone.records import Prompt, Record, Task
 from redone.rewards import score
 from redone.thinking import split_thinking
 
@@ -31,6 +34,8 @@ FOREIGN = (
     "{%- for m in messages -%}[{{ m.role }}]{%- if m.reasoning_content -%}[THINK]{{ m.reasoning_content }}[/THINK]"
     "{%- endif -%}{{ m.content }}{%- endfor -%}{%- if add_generation_prompt -%}[assistant]{%- endif -%}"
 )
+EMBEDDED = Path(redone.__file__).parent / "world" / "base"
+WORDS = "Think step by step between <think> and </think>. After </think> write only the answer."
 KINDS = ("world", "qwen3", "always", "forgetful", "foreign", "none")
 
 TASK = Task("ask", "sns", "dialogue", "", "", "exact")
@@ -131,7 +136,10 @@ def test_a_target_without_thinking_closes_what_the_prompt_has_opened(encoders, k
         ("qwen3", TASK, "<|im_start|>user\nis it ?<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"),
         ("qwen3", THINKING, "<|im_start|>user\nis it ?<|im_end|>\n<|im_start|>assistant\n"),
         ("none", TASK, "is it ?\n"),
-        ("none", THINKING, "is it ?\n"),
+        ("none", THINKING, f"is it ?\n\n{WORDS}\n"),
+        ("foreign", THINKING, f"[user]is it ?\n\n{WORDS}[assistant]"),
+        ("always", THINKING, "<|im_start|>user\nis it ?<|im_end|>\n<|im_start|>assistant\n<think>\n"),
+        ("forgetful", THINKING, "<|User|>is it ?<|Assistant|><think>\n"),
     ],
 )
 def test_the_template_is_told_whether_the_task_thinks(encoders, kind, task, text):
@@ -218,3 +226,57 @@ def test_a_tokenizer_without_an_end_token_is_refused(make_tokenizer):
     tokenizer.eos_token = None
     with pytest.raises(ValueError, match="no end-of-sequence token"):
         Encoder(tokenizer)
+
+
+# Asked to think in words
+
+
+def turns(*said, system=None):
+    roles = zip(("user", "assistant") * 9, said)
+    first = [] if system is None else [{"role": "system", "content": system}]
+    return [*first, *({"role": role, "content": text} for role, text in roles)]
+
+
+def test_the_users_last_message_alone_asks_to_think(encoders):
+    text = encoders["foreign"].asked(turns("1 ?", "one", "2 ?", system="be kind"), True).text
+    assert text == f"[system]be kind[user]1 ?[assistant]one[user]2 ?\n\n{WORDS}[assistant]"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        turns("2 ?", system="Reason in <think> and </think> first."),
+        turns("2 ? Reason in <think> and </think> first."),
+    ],
+)
+def test_a_prompt_that_asks_for_the_tags_itself_is_asked_nothing_more(encoders, asked):
+    assert WORDS not in encoders["foreign"].asked(asked, True).text
+
+
+@pytest.mark.parametrize(
+    "asked", [turns("1 ?", "<think>hm</think>one", "2 ?"), turns("<think> ?"), turns("</think> ?")]
+)
+def test_tags_that_ask_for_nothing_do_not_stand_in_for_it(encoders, asked):
+    assert WORDS in encoders["foreign"].asked(asked, True).text
+
+
+@pytest.mark.parametrize("question", ["is it ?", "is it <|user|> ?"])
+def test_training_evaluation_and_check_ask_with_the_same_tokens(encoders, question):
+    encoder, asked = encoders["none"], record(prompt=question)
+    [ids] = encoder.prompts([asked], {"ask": THINKING})
+    assert ids == encoder.prompt(asked.messages, True) == encoder.encode([Prompt("a", asked.messages, 9, True)])[0]
+    assert encoder.tokenizer.decode(ids) == encoder.prompt_text(asked, THINKING) == f"{question}\n\n{WORDS}\n"
+
+
+def test_a_model_that_goes_on_in_the_last_line_is_told_nothing_after_it(encoders):
+    prompt = Prompt("a", turns("Q: is it ?\nA:"), 9, think=True, go_on=True)
+    assert encoders["none"].tokenizer.decode(encoders["none"].encode([prompt])[0]) == "Q: is it ?\nA:"
+    assert WORDS in encoders["foreign"].tokenizer.decode(encoders["foreign"].encode([prompt])[0])
+
+
+def test_the_embedded_base_is_asked_as_it_always_was():
+    """One task that thinks: by its template's opened tag, with no word more."""
+    encoder = Encoder.load(EMBEDDED)
+    assert not encoder.takes_words
+    assert encoder.prompt_text(record(), THINKING) == "<|user|>is it ?<|assistant|><think>"
+    assert encoder.notes(True) == []

@@ -43,11 +43,29 @@ def encoder(encoders, name):
     return encoders[name]
 
 
-def test_the_prompt_is_the_familys_and_holds_the_question(encoder, family):
-    for task, text in ((TASK, family["prompt"]), (THINKING, family.get("thought", family["prompt"]))):
+# Those that are made to think by their templates; the others are asked to.
+THINK = {"qwen3", "qwen3_thinking", "deepseek_r1", "smollm3", "gpt_oss"}
+WORDS = "2 + 3 ?\n\nThink step by step between <think> and </think>. After </think> write only the answer."
+
+
+def test_the_prompt_is_the_familys_and_holds_the_question(encoder, family, name):
+    thought = family.get("thought", family["prompt"])
+    for task, text in ((TASK, family["prompt"]), (THINKING, thought if name in THINK else with_words(thought))):
         assert encoder.prompt_text(record(), task) == text
         [ids] = encoder.prompts([record()], {"ask": task})
         assert encoder.tokenizer.decode(ids) == text
+
+
+def with_words(text):
+    assert text.count("2 + 3 ?") == 1
+    return text.replace("2 + 3 ?", WORDS)
+
+
+def test_a_line_says_where_thinking_is_asked_for_in_words(encoder, name):
+    said = [note for note in encoder.notes(True) if "no thinking switch" in note]
+    assert len(said) == (name not in THINK)
+    assert all(WORDS.removeprefix("2 + 3 ?\n\n") in note for note in said)
+    assert not any("no thinking switch" in note for note in encoder.notes(False))
 
 
 def test_an_answer_ends_as_the_template_ends_it_and_everything_named_stops_the_model(encoder, family):

@@ -50,6 +50,23 @@ def test_every_prompt_has_its_own_reply_and_budget(served):
     assert {(body["model"], body["temperature"]) for body in asked} == {("m", 0.5)}
 
 
+CHAT = tuple(
+    {"role": r, "content": t} for r, t in [("system", "be kind"), ("user", "1"), ("assistant", "2"), ("user", "3")]
+)
+WORDS = "Think step by step between <think> and </think>. After </think> write only the answer."
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_a_conversation_is_sent_as_it_is_and_asks_to_think_where_that_is_wished(served, words):
+    service, asked = served(lambda number, text: "so")
+    chats = [Prompt("plain", CHAT, 9), Prompt("thinks", CHAT, 9, think=True)]
+    assert len(list(Endpoint(service, 1, 0.0, 5, lambda note: None, words=words).ask(chats))) == 2
+    [plain, thinks] = [body["messages"] for body in asked]  # one at a time, in their order
+    asking = {"role": "user", "content": f"3\n\n{WORDS}"}
+    assert plain == list(CHAT)
+    assert thinks == [*CHAT[:-1], asking if words else CHAT[-1]]
+
+
 def test_samples_are_requests_of_their_own_each_with_a_seed_that_a_single_answer_has_not(served):
     service, asked = served(lambda number, text: f"{number}")
     found = [text for texts in ask(service, prompts(2), samples=3, temperature=0.7) for text in texts]
