@@ -95,7 +95,7 @@ def samplers(monkeypatch: pytest.MonkeyPatch) -> Samplers:
 @pytest.fixture
 def make_lab(tmp_path, dataset, make_tokenizer, samplers, monkeypatch):
     """A function from settings to a lab of these tasks, whose models are their names."""
-    monkeypatch.setattr(Lab, "load", lambda lab, model: Model(model))
+    monkeypatch.setattr(Lab, "_whole", lambda lab, model: Model(model))
 
     def make(*sets: str) -> Lab:
         return Lab(
@@ -106,6 +106,7 @@ def make_lab(tmp_path, dataset, make_tokenizer, samplers, monkeypatch):
             out=tmp_path / "run",
             log=Log(),
             device="cpu",
+            dtype="float32",
             max_context=256,
             score_all=in_process(dataset.tasks),
         )
