@@ -1,5 +1,6 @@
 """eval, score and compare on a made-up benchmark, with the embedded base model and with an endpoint."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -111,7 +112,8 @@ def test_what_eval_wrote_can_be_scored_again(data, made, tmp_path):
     path = tmp_path / "scores.json"
     assert score(data, str(data / "cups.toml"), made / "cups" / "predictions.jsonl", "--json", str(path)) == 0
     scores = json.loads((made / "cups" / "scores.json").read_text(encoding="utf-8"))
-    assert json.loads(path.read_text(encoding="utf-8")) | {"prompts": "ours"} == scores
+    asked = {"prompts": "ours", "chat_template": scores["chat_template"]}
+    assert json.loads(path.read_text(encoding="utf-8")) | asked == scores
 
 
 def test_two_evaluations_are_compared(data, made, tmp_path, capsys):
@@ -174,6 +176,21 @@ def test_other_weights_under_the_same_name_are_refused(data, tmp_path, capsys):
     assert "weights: " in capsys.readouterr().err
 
 
+def test_the_chat_template_stands_beside_scores_and_another_one_is_refused(data, tmp_path, capsys):
+    model, out = tmp_path / "model", tmp_path / "out"
+    shutil.copytree(EMBEDDED, model)
+    path = model / "chat_template.jinja"
+    mark = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    assert evaluate(data, out, model=str(model)) == 0
+    assert f"; chat template {mark}" in capsys.readouterr().out
+    assert json.loads((out / "results.json").read_text())["benchmarks"]["cups"]["chat_template"] == mark
+    assert f"chat template {mark}" in (out / "report.md").read_text(encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8") + "{# of another hand #}", encoding="utf-8")
+    other = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    assert evaluate(data, out, model=str(model)) == 2
+    assert f"(chat_template: {mark} -> {other})" in capsys.readouterr().err
+
+
 def test_an_endpoint_that_is_down_is_said_and_nothing_is_lost(data, made, tmp_path, capsys, monkeypatch):
     pytest.importorskip("openai", reason="the endpoint's client is not installed")
     monkeypatch.setattr("redone.served.client.time.sleep", lambda seconds: None)
@@ -224,7 +241,8 @@ def test_texts_with_thinking_score_alike_whether_they_come_from_an_endpoint_or_a
     assert [line["score"] for line in lines(items)] == [0.0, 1.0, 1.0, 0.0, 0.0, 1.0]
     assert lines(items) == lines(tmp_path / "out" / "cups" / "items.jsonl")
     scores = json.loads((tmp_path / "out" / "cups" / "scores.json").read_text(encoding="utf-8"))
-    assert json.loads(path.read_text(encoding="utf-8")) | {"prompts": "ours"} == scores
+    asked = {"prompts": "ours", "chat_template": "unknown"}  # an endpoint's own
+    assert json.loads(path.read_text(encoding="utf-8")) | asked == scores
 
 
 def test_what_an_endpoint_does_not_answer_is_kept_named_and_scored_the_same_from_its_file(data, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,7 @@ def test_config_and_manifest_say_what_made_the_run(run: Path) -> None:
     assert json.loads((run / "config.json").read_text()) == small_config().model_dump(mode="json")
     manifest = json.loads((run / "manifest.json").read_text())
     assert manifest["packed_engine"] is True
+    assert manifest["chat_template"] == sha256(manifest["chat_template_text"].encode()).hexdigest()[:8]
     assert set(manifest["versions"]) >= {"python", "torch", "transformers", "redone"}
     assert len(manifest["data"]) == TASKS
 

@@ -59,13 +59,15 @@ def check(options: Options) -> None:
     """Read and check everything, and print what was found."""
     config = options.resolve()
     from redone.checks.shown import LINE_END, shown
+    from redone.data.chat import template_said
     from redone.run.log import Log
 
     log = Log()
     checked = prepare.check(config, log)
     examples = {name: shown(checked.dataset, task, checked.encoder) for name, task in checked.dataset.tasks.items()}
     print(
-        f"Below each task: its first prompt as the model reads it, what is taught in ⟦ ⟧, {LINE_END} for a line's end."
+        f"Prompts: {template_said(checked.encoder.chat.mark)}. Under each task is its first, as the model reads it; in "
+        f"⟦ ⟧ what is taught, {LINE_END} for a line's end."
     )
     for name, task in checked.dataset.tasks.items():
         records = checked.dataset.records[name]

@@ -124,6 +124,7 @@ def refuse(options: Options) -> None:
 
 
 def on_benchmarks(options: Options, log: Log) -> int:
+    from redone.cli import prepare
     from redone.cli.tables import average_of, print_table
     from redone.data.mix import derive_seed
     from redone.files import write_json
@@ -136,8 +137,12 @@ def on_benchmarks(options: Options, log: Log) -> int:
     suites = asked_for(names, data, log)[1]
     place = None if options.base_url else place_of(options)
     machine = None if options.base_url else settled(log, options.device, options.dtype)
-    same_settings(options, place, machine, options.seed or 0, {b.benchmark.name: fingerprint(b.records) for b in found})
-    load = loader(options, place, machine, place and encoder_of(options, place, found, log))
+    read = cache(lambda: None if place is None else prepare.reader_of(options.model_folder, place.folder, 0).encoder)
+    items = {b.benchmark.name: fingerprint(b.records) for b in found}
+    mark = same_settings(options, place, machine, lambda: mark_of(read()), options.seed or 0, items)
+    if (encoder := read()) is not None:
+        tried(encoder, options, found, log)
+    load = loader(options, place, machine, encoder)
     scores: dict[str, dict[str, Any]] = {}
     for one in found:
         ids = [record.id for mine in one.records.values() for record in mine]
@@ -147,6 +152,7 @@ def on_benchmarks(options: Options, log: Log) -> int:
             one,
             answerer(options, load, drawn, _ROWS, log),
             options.out / one.benchmark.name,
+            template=mark,
             log=log,
             think=options.think or 0,
             likelihood=options.likelihood,
@@ -186,7 +192,8 @@ def of_tasks(options: Options, log: Log) -> int:
     if options.base_url and not options.think_in_words and any(dataset.tasks[r.task].think for r in records):
         log.line(f"Whether {options.model_folder} thinks first is its endpoint's affair; --think-in-words asks it to.")
     machine = None if options.base_url else settled(log, config.device, config.model.dtype)
-    same_settings(options, place, machine, config.seed, {TASKS: fingerprint(subsets, dataset.tasks)})
+    items = {TASKS: fingerprint(subsets, dataset.tasks)}
+    mark = same_settings(options, place, machine, lambda: mark_of(reader and reader.encoder), config.seed, items)
     seed = derive_seed(config.seed, split)
     load = loader(options, place, machine, reader and reader.encoder, config.threads)
     with prepare.scoring(config, dataset.tasks, prepare.judge_of(config, options.out, log)) as score_all:
@@ -198,6 +205,7 @@ def of_tasks(options: Options, log: Log) -> int:
             trivial_verdicts(dataset, records, score_all),
             options.out / TASKS,
             closed=closed_tasks(dataset),
+            template=mark,
             most_errors=config.scoring.most_errors,
             log=log,
             label=split,
@@ -216,15 +224,20 @@ def place_of(options: Options) -> Place:
     return model_place(options.model_folder)
 
 
-def encoder_of(options: Options, place: Place, benchmarks: Sequence[Prepared], log: Log) -> Encoder:
-    """How the model reads texts, which was tried on all that it will be asked."""
+def mark_of(encoder: Encoder | None) -> str:
+    """Of the chat template that writes the prompts: the model's own, or that of an endpoint."""
+    from redone.data.chat import SERVED
+
+    return SERVED if encoder is None else encoder.chat.mark
+
+
+def tried(encoder: Encoder, options: Options, benchmarks: Sequence[Prepared], log: Log) -> None:
+    """Try how the model reads texts on all that it will be asked."""
     from redone.cli import prepare
 
-    encoder = prepare.reader_of(options.model_folder, place.folder, 0).encoder
     for note in encoder.notes(bool(options.think)):
         log.line(note)
     prepare.check_questions(benchmarks, encoder, log, options.think or 0, options.likelihood)
-    return encoder
 
 
 def settled(log: Log, device: str | None, dtype: str | None) -> Machine:
@@ -272,9 +285,15 @@ def answerer(options: Options, load: Callable[[], Loaded], seed: int, rows: int,
 
 
 def same_settings(
-    options: Options, place: Place | None, machine: Machine | None, seed: int, questions: Mapping[str, str]
-) -> None:
-    """Write the folder's settings, what its answers depend on and the fingerprints of its questions.
+    options: Options,
+    place: Place | None,
+    machine: Machine | None,
+    mark: Callable[[], str],
+    seed: int,
+    questions: Mapping[str, str],
+) -> str:
+    """Write the folder's settings, what its answers depend on and the fingerprints of its questions. mark: of the chat
+    template, which is returned; it is read where all else is as it was.
 
     Raises ValueError naming what differs from the settings that the folder was begun with.
     """
@@ -306,9 +325,13 @@ def same_settings(
         raise ValueError(f"{path.parent} exists and is no folder of this command; give another --out")
     differing = [f"{key}: {before.get(key)} -> {value}" for key, value in now.items() if before.get(key) != value]
     differing += [f"the items of {b}" for b, value in questions.items() if before["questions"].get(b, value) != value]
+    template = "" if differing else mark()
+    if template and before.setdefault("chat_template", template) != template:
+        differing = [f"chat_template: {before['chat_template']} -> {template}"]
     if differing:
         raise ValueError(f"{path.parent} was made otherwise ({'; '.join(differing)}); give another --out")
     write_json(path, {**before, "questions": {**before["questions"], **questions}})
+    return template
 
 
 def write_results(options: Options, tasks: Mapping[str, Any] | None = None) -> None:

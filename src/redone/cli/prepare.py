@@ -71,6 +71,16 @@ def as_begun(out: Path, config: RunConfig) -> RunConfig:
     return config.model_copy(update={"model": config.model.model_copy(update={"dtype": begun})})
 
 
+def same_template(out: Path, encoder: Encoder) -> None:
+    """Raises ValueError where the model's chat template is not the one that the run began with."""
+    before = json.loads((out / "manifest.json").read_text(encoding="utf-8")).get("chat_template", encoder.chat.mark)
+    if before != encoder.chat.mark:
+        raise ValueError(
+            f"{out} was begun with another chat template ({before} -> {encoder.chat.mark}); put it back into the "
+            "model's folder, manifest.json has its text, or give another --out"
+        )
+
+
 @dataclass(frozen=True)
 class Checked:
     """What was found good before anything is trained."""
@@ -289,6 +299,7 @@ def prepare(config: RunConfig, out: Path, log: Log) -> Iterator[Lab]:
         )
     if (out / "manifest.json").exists():
         same_data(out, checked.dataset)
+        same_template(out, checked.encoder)
     if not (out / "config.json").exists():
         machine = {**checked.machine._asdict(), "threads": torch.get_num_threads()}
         write_json(out / "manifest.json", manifest(config, checked, policy, machine, origin))
@@ -349,6 +360,8 @@ def manifest(
         "packed_engine": policy.packed,
         "engine_note": policy.note,
         "max_context": checked.max_context,
+        "chat_template": checked.encoder.chat.mark,
+        "chat_template_text": checked.encoder.chat.template,
         "end": checked.encoder.tokenizer.convert_ids_to_tokens(checked.encoder.end),
         "judge": "embedded",
         "data": checked.dataset.fingerprint(),

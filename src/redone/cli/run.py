@@ -57,8 +57,9 @@ def command(namespace: argparse.Namespace) -> int:
 
 
 def print_results(results: dict[str, Any]) -> None:
-    """The averages of every model, the closed tasks in both readings, and the answers that are missing, before the
-    averages where they are many."""
+    """The averages of every model, the closed tasks in both readings, the answers that are missing, before the averages
+    where they are many, and which chat template wrote the prompts."""
+    from redone.data.chat import template_said
     from redone.measure.missing import many, said
 
     entries = {model: table["tasks"].values() for model, table in results["models"].items()}
@@ -81,3 +82,6 @@ def print_results(results: dict[str, Any]) -> None:
     for model, mine in entries.items():
         if (note := said(mine)) and not many(mine):
             print(f"{model}: {note}")
+    marks = {table["chat_template"] for table in results["models"].values() if "chat_template" in table}
+    for mark in sorted(marks):
+        print(f"Prompts: {template_said(mark)}")

@@ -7,6 +7,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from redone.data.chat import template_said
 from redone.measure.missing import many, said
 
 
@@ -45,7 +46,7 @@ def print_table(scores: Mapping[str, Any]) -> None:
     Console(width=max(Console().width, 110)).print(grid)
     if absent and not many(entries):
         print(absent)
-    print(average_of(scores))
+    print(average_of(scores) + (f"; {template_said(mark)}" if (mark := scores.get("chat_template")) else ""))
 
 
 def between(entry: Mapping[str, Any]) -> str:

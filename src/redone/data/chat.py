@@ -1,5 +1,6 @@
 """A model's chat template: messages to a prompt's text, whole or refused, and what ends an answer."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,6 +38,15 @@ def _unused(text: str) -> tuple[str, str]:
     return next(free), next(free)
 
 
+PLAIN, SERVED = "none", "unknown"  # marks of no template, and of an endpoint's own
+
+
+def template_said(mark: str) -> str:
+    """Which template wrote the prompts, in words."""
+    known = {PLAIN: "no chat template: plain text", SERVED: "the endpoint's own chat template, which is not known"}
+    return known.get(mark, f"chat template {mark}")
+
+
 class Chat:
     """The template of a tokenizer; without one, the messages' plain text.
 
@@ -50,6 +60,12 @@ class Chat:
         self.name = tokenizer.name_or_path or "the model"
         self.there = tokenizer.chat_template is not None
         self.parts = self.there and self._takes_parts()
+        self.template: str | None = tokenizer.get_chat_template() if self.there else None
+
+    @property
+    def mark(self) -> str:
+        """Eight digits that stand for the template, or PLAIN."""
+        return PLAIN if self.template is None else hashlib.sha256(self.template.encode()).hexdigest()[:8]
 
     def text(self, messages: Messages, think: bool) -> str:
         """The text of a prompt, ready for the answer. Raises ValueError where a message is not in it, whole."""

@@ -58,20 +58,27 @@ def prepared(names: Sequence[str], data: Path | None, log: Log, limit: int | Non
 
 
 def measure_benchmark(
-    one: Prepared, answerer: Answerer, folder: Path, *, log: Log, think: int = 0, likelihood: bool = False
+    one: Prepared,
+    answerer: Answerer,
+    folder: Path,
+    *,
+    template: str,
+    log: Log,
+    think: int = 0,
+    likelihood: bool = False,
 ) -> dict[str, Any]:
     """The contents of the folder's scores.json, beside predictions.jsonl and items.jsonl; gone on with where it was
     stopped.
 
-    think: tokens that the model may reason for beside an answer's budget; 0: it is asked not to. likelihood: subsets
-    that have choices are not generated.
+    template: the mark of the chat template that writes its prompts. think: tokens that the model may reason for beside
+    an answer's budget; 0: it is asked not to. likelihood: subsets that have choices are not generated.
     """
     benchmark = one.benchmark
     prompts = questions(one, think, likelihood)
     lines = ask(answerer, prompts, folder / "predictions.jsonl", log=log, label=benchmark.title)
     outputs = {prompt.key: list(map(output_of, mine)) for prompt, mine in zip(prompts, lines)}
     [found], items = score_all([benchmark], {benchmark.name: one.records}, outputs, log)
-    scores = {**found, "prompts": whose_prompts(benchmark, one.data)}
+    scores = {**found, "prompts": whose_prompts(benchmark, one.data), "chat_template": template}
     write_jsonl(folder / "items.jsonl", items)
     write_json(folder / "scores.json", scores)
     return scores

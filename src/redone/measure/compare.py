@@ -144,7 +144,9 @@ def read_result(path: Path) -> Result:
     if not items:
         raise ValueError(f"{path}: there are no records in it")
     about = _json(path / "results.json")
-    return Result(path, str(about.get("model", path)), items, shapes, about.get("made", {}))
+    templates = {table["chat_template"] for file in files if "chat_template" in (table := _scores_beside(file))}
+    made = {**about.get("made", {}), **({"chat_template": " and ".join(sorted(templates))} if templates else {})}
+    return Result(path, str(about.get("model", path)), items, shapes, made)
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -164,9 +166,12 @@ def _items_of(folder: Path) -> Path | None:
 
 def _shape_beside(items: Path) -> Shape | None:
     """The shape that the scores beside an items file hold, where they are no benchmark's."""
-    path = items.parent / "scores.json"
-    table = _json(path).get("shape")
-    return None if table is None else shape_from_json(table, str(path))
+    table = _scores_beside(items).get("shape")
+    return None if table is None else shape_from_json(table, str(items.parent / "scores.json"))
+
+
+def _scores_beside(items: Path) -> dict[str, Any]:
+    return _json(items.parent / "scores.json")
 
 
 def _shape(name: str, one: Result, two: Result) -> Shape:
@@ -345,7 +350,5 @@ def _suites(averages: Mapping[str, Mapping[str, Mapping[str, Difference]]]) -> d
 
 
 def _settings(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Settings that differ, [A's, B's]; none where a side's are not known."""
-    if not a or not b:
-        return {}
-    return {key: [a.get(key), b.get(key)] for key in dict.fromkeys([*a, *b]) if a.get(key) != b.get(key)}
+    """Settings that are known of both sides and differ, [A's, B's]."""
+    return {key: [value, b[key]] for key, value in a.items() if key in b and value != b[key]}

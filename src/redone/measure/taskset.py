@@ -151,11 +151,13 @@ def measure_tasks(
     folder: Path,
     *,
     closed: Mapping[str, Closed] | None = None,
+    template: str,
     most_errors: float,
     log: Log,
     label: str,
 ) -> dict[str, Any]:
-    """Asks and scores: a model's entry of results.json (`summarise`), and the folder's files, scores.json the last.
+    """Asks and scores: a model's entry of results.json (`summarise`, and the mark of the chat `template` that writes
+    its prompts), and the folder's files, scores.json the last.
 
     The shape beside the scores is what `redone compare` reads them by.
     """
@@ -164,7 +166,7 @@ def measure_tasks(
     path = folder / "predictions.jsonl"
     found = judged(answerer, tasks, score_all, records, path, most_errors=most_errors, log=log, label=label)
     items = task_items(found, closed)
-    table = summarise(tasks, items, trivial)
+    table = {**summarise(tasks, items, trivial), "chat_template": template}
     shape = tasks_shape({name: task for name, task in tasks.items() if name in items}, closed_in(items))
     write_jsonl(folder / "items.jsonl", (item_line(TASKS, item) for mine in items.values() for item in mine))
     write_json(folder / "scores.json", {**table, "shape": shape.to_json()})

@@ -30,6 +30,7 @@ def evaluate(lab: Lab, model: str, trivial: Callable[[], Mapping[str, Trivial]])
                 trivial(),
                 folder / TASKS,
                 closed=closed_tasks(lab.dataset),
+                template=lab.encoder.chat.mark,
                 most_errors=lab.config.scoring.most_errors,
                 log=lab.log,
                 label=purpose,
@@ -38,7 +39,9 @@ def evaluate(lab: Lab, model: str, trivial: Callable[[], Mapping[str, Trivial]])
         name = one.benchmark.name
         if not (folder / name / "scores.json").exists():
             with lab.timed(f"{name} {model}"):
-                measure_benchmark(one, answerer(lab, model, f"{name} {model}"), folder / name, log=lab.log)
+                mark = lab.encoder.chat.mark
+                asked = answerer(lab, model, f"{name} {model}")
+                measure_benchmark(one, asked, folder / name, template=mark, log=lab.log)
 
 
 def earned_without_a_model(lab: Lab) -> Callable[[], Mapping[str, Trivial]]:

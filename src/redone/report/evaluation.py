@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from redone.data.chat import template_said
 from redone.measure.missing import many, said
 from redone.report.drawing import (
     INK,
@@ -126,7 +127,7 @@ def _benchmark(name: str, scores: Mapping[str, Any]) -> dict[str, Any]:
         "name": name,
         "title": scores.get("title", name),
         "about": " ".join(scores.get("about", "").split()),
-        "prompts": scores.get("prompts", ""),
+        "prompts": ", ".join(filter(None, [scores.get("prompts", ""), _template(scores)])),
         "reading": scores.get("reading", "score"),
         "subsets": subsets,
         "has_clean": any(row.clean for row in subsets),
@@ -142,6 +143,10 @@ def _benchmark(name: str, scores: Mapping[str, Any]) -> dict[str, Any]:
         "absent_first": many(entries.values()),
         "absent_by_subset": {name: note for name, entry in entries.items() if (note := said([entry]))},
     }
+
+
+def _template(scores: Mapping[str, Any]) -> str:
+    return template_said(scores["chat_template"]) if "chat_template" in scores else ""
 
 
 def _row(name: str, entry: Mapping[str, Any]) -> Row:

@@ -47,6 +47,7 @@ def collect(run: Run) -> dict[str, Any]:
         "averages": scores.averages(run),
         "gains": scores.gains(run),
         "form": scores.form(run),
+        "templates": scores.templates(run),
         "tasks": scores.tasks(run),
         "benchmarks": scores.benchmarks(run),
         "forgotten": scores.forgotten(run),

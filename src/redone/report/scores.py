@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from redone.data.chat import template_said
 from redone.measure.missing import many, summed
 from redone.measure.missing import said as answers_said
 from redone.report.numbers import Change, Score, count, num, read_change
@@ -170,6 +171,12 @@ def _absent(run: Run, first: bool) -> Iterator[str]:
             counts = {model: sum(summed(entries)["missing"].values()) for model, entries in some.items()}
             each = ", ".join(f"{model} {number:,}" for model, number in counts.items() if number)
             yield f"{name}: {note}." + (f" Missing by model: {each}." if each else "")
+
+
+def templates(run: Run) -> str:
+    """Which chat template wrote the prompts of the tasks, in words; nothing where that is not known."""
+    marks = [table["chat_template"] for table in run.results.get("models", {}).values() if "chat_template" in table]
+    return ", ".join(map(template_said, dict.fromkeys(marks)))
 
 
 def form(run: Run) -> dict[str, Any]:

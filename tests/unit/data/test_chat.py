@@ -16,6 +16,11 @@ def template(said="{{ m.content }}"):
     return TURNS.replace("SAID", said) + ASKED
 
 
+def test_a_template_is_known_by_the_first_digits_of_its_sha256(make_tokenizer):
+    assert Encoder(make_tokenizer("{{ messages[0].content }}!")).chat.mark == "032384d7"  # sha256sum
+    assert Encoder(make_tokenizer(None)).chat.mark == "none"
+
+
 def user(text):
     return [{"role": "user", "content": text}]
 

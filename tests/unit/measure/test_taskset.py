@@ -6,6 +6,7 @@ from statistics import fmean
 
 import pytest
 
+from redone.cli.run import print_results
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.files import read_jsonl
@@ -344,12 +345,12 @@ def answerer(encoder, says, samples=1):
     return Answerer(samples, make, lambda: Unit(4, 0))
 
 
-def measured(encoder, given, says, folder, samples=1):
+def measured(encoder, given, says, folder, samples=1, template="1a2b3c4d"):
     asked = given.split("eval")
     score_all = in_process(given.tasks)
     return measure_tasks(
         answerer(encoder, says, samples), given.tasks, score_all, asked, trivial_verdicts(given, asked, score_all),
-        folder, most_errors=0.0, log=Log(), label="eval",
+        folder, template=template, most_errors=0.0, log=Log(), label="eval",
     )  # fmt: skip
 
 
@@ -431,6 +432,18 @@ def test_two_folders_and_two_models_are_compared_record_by_record(encoder, tmp_p
     )  # fmt: skip
     assert now.differences == differences(given.tasks, *sides)
     assert {kind: one.score for kind, one in now.averages.items()} == {"sns": 100.0, "general": 100.0}
+
+
+def test_the_template_stands_beside_the_scores_and_a_comparison_says_where_two_differ(encoder, tmp_path, capsys):
+    given = dataset(WORD, word=["yes"] * 3)
+    for model, template in (("a", "1a2b3c4d"), ("b", "none"), ("c", "none")):
+        table = measured(encoder, given, lambda *_: "yes", tmp_path / model / "tasks", template=template)
+        assert table["chat_template"] == template
+        assert json.loads((tmp_path / model / "tasks" / "scores.json").read_text())["chat_template"] == template
+    assert compare(tmp_path / "a", tmp_path / "b")["settings"] == {"chat_template": ["1a2b3c4d", "none"]}
+    assert compare(tmp_path / "b", tmp_path / "c")["settings"] == {}
+    print_results({"models": {"base": table}})
+    assert capsys.readouterr().out.splitlines()[-1] == "Prompts: no chat template: plain text"
 
 
 def test_tasks_that_are_scored_otherwise_are_not_compared(encoder, tmp_path):

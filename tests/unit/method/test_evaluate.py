@@ -29,7 +29,7 @@ def test_every_model_is_measured_on_the_benchmarks_of_the_run_with_its_own_weigh
         class benchmark:
             name = "mine"
 
-    def measured(one, answerer, folder, *, log):
+    def measured(one, answerer, folder, *, template, log):
         asked.append((one, folder))
         answerer.make(0, [])  # as the first prompt that is missing does
 
