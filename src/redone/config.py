@@ -208,6 +208,7 @@ class RunConfig(Table):
     threads: int | None = Field(None, ge=1, description="CPU threads; all cores if not set")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one")
     tokens_per_pass: int = Field(8192, ge=16, description="tokens forwarded at once in an update")
+    recompute: bool = Field(False, description="layers run again in the backward pass: less memory, more time")
     stages: tuple[str, ...] = Field(
         min_length=1, strict=False, description="the stages in order, each the name of a table of its own"
     )

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from redone.model.adapter import increment
 from redone.model.attention import attend
+from redone.model.recompute import recomputed
 
 
 class Layer(NamedTuple):
@@ -117,11 +118,17 @@ def layers(model: Any, dtype: torch.dtype) -> list[Layer]:
 
 
 def hidden(
-    model: Any, weights: Sequence[Layer], input_ids: Tensor, position_ids: Tensor, tree: Any, rows: Tensor | None
+    model: Any,
+    weights: Sequence[Layer],
+    input_ids: Tensor,
+    position_ids: Tensor,
+    tree: Any,
+    rows: Tensor | None,
+    recompute: bool = False,
 ) -> Tensor:
     """Last hidden states of a row [1, T] under prefix-tree attention, at some of its places. -> [rows or T, d]
 
-    rows: prompts' last tokens and tokens of answers; all if not given.
+    rows: prompts' last tokens and tokens of answers; all if not given. recompute: see `model.recompute`.
     """
     base = model.base_model
     eps = base.norm.variance_epsilon
@@ -129,8 +136,9 @@ def hidden(
     cos, sin = (angles[0, :, None] for angles in base.rotary_emb(x, position_ids))  # [T, 1, D]
     half = sin.shape[-1] // 2
     sin = torch.cat([-sin[..., :half], sin[..., half:]], -1)
-    for number, layer in enumerate(weights):
-        attention = base.layers[number].self_attn
+
+    def run(x: Tensor, number: int) -> Tensor:
+        layer, attention = weights[number], base.layers[number].self_attn
         size = attention.head_dim
         h = _rms_norm(x, layer.norm, eps).to(layer.qkv.dtype)
         qkv = h @ layer.qkv if layer.qkv_bias is None else torch.addmm(layer.qkv_bias, h, layer.qkv)
@@ -146,7 +154,10 @@ def hidden(
             x, out = x.index_select(0, wanted), out.index_select(0, wanted)
         x = x + out @ layer.out
         h = _rms_norm(x, layer.mlp_norm, eps).to(layer.gate_up.dtype)
-        x = x + _swiglu(h @ layer.gate_up) @ layer.down
+        return x + _swiglu(h @ layer.gate_up) @ layer.down
+
+    for number in range(len(weights)):
+        x = recomputed(run, x, number) if recompute else run(x, number)
     return _rms_norm(x, base.norm.weight, eps)
 
 

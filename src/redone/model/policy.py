@@ -7,7 +7,7 @@ takes is decided when it is loaded (`model.trial`).
 
 import copy
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from transformers import (
 )
 
 from redone.model import adapter, attention, llama, precision, trial
+from redone.model.recompute import Around, recomputing
 from redone.model.trees import PackedBatch, Tokens
 
 _CHUNK = 1 << 24  # logits held at once, in numbers
@@ -42,9 +43,11 @@ class Policy:
     by_hand: whether that path runs the layers itself (`model.llama`) rather than through transformers.
     dtype: in which numbers it computes (`model.precision`); `compute_in` sets it.
     pads: whether the ordinary path may run texts of different lengths side by side.
+    recompute: whether layers run again in the backward pass (`model.recompute`).
     """
 
     dtype = "float32"
+    recompute = False
 
     def __init__(self, model: PreTrainedModel, context: int | None = None, path: trial.Path | None = None) -> None:
         """context: most tokens of a prompt and its answer that this run has; the model's own limit if not given.
@@ -271,8 +274,10 @@ class Policy:
         """
         if self.by_hand:
             layers = weights or self.packed_weights()
-            return llama.hidden(self.model, layers, input_ids, position_ids, tree, rows)
-        with self._attention(attention.NAME), self._autocast(), precision.placed(weights or ()):
+            again = self.recompute and torch.is_grad_enabled()
+            return llama.hidden(self.model, layers, input_ids, position_ids, tree, rows, again)
+        around = partial(self._attention, attention.NAME)
+        with around(), self._autocast(), precision.placed(weights or ()), self._recomputing(around):
             out = self.model.base_model(input_ids=input_ids, position_ids=position_ids, use_cache=False, tree=tree)
         hidden = out.last_hidden_state[0]
         return hidden if rows is None else hidden.index_select(0, rows)
@@ -289,6 +294,9 @@ class Policy:
 
     def next_logits(self, hidden: Tensor) -> Tensor:  # [rows, d] -> [rows, V] in float32
         return self.model.get_output_embeddings()(hidden).float()
+
+    def _recomputing(self, around: Around = nullcontext) -> AbstractContextManager[None]:
+        return recomputing(self.model, around) if self.recompute else nullcontext()
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.narrow)
@@ -333,7 +341,7 @@ class Policy:
             rows += [row] * len(answer)
             columns += range(len(prompt) - 1, length - 1)
         device = self.device
-        with self._autocast():
+        with self._autocast(), self._recomputing():
             logits = self.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
         return logits[torch.tensor(rows, device=device), torch.tensor(columns, device=device)].float()
 

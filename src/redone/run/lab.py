@@ -66,7 +66,9 @@ class Lab:
         return self._adapted(stage, self.out / stage.start / "adapter" if goes_on else None)
 
     def _whole(self, model: str) -> Policy:
-        return Policy.load(self.folder(model), self.dtype, self.device, self.max_context)
+        policy = Policy.load(self.folder(model), self.dtype, self.device, self.max_context)
+        policy.recompute = self.config.recompute
+        return policy
 
     def _adapted(self, stage: Stage, start: Path | None) -> Policy:
         """What lies under the stage's adapter, and beside it an adapter: the one in the folder, or a new one."""
