@@ -13,6 +13,7 @@ from redone.model.policy import Policy
 from redone.records import Record, Task, Verdict
 from redone.sample.local import make_sampler
 from redone.train import rl
+from redone.train.passes import Passes
 
 TASK = Task("t", "sns", "dialogue", "{text}", "{text}", "exact", budget=8)
 
@@ -48,7 +49,7 @@ def trainer_of(
         mix=Mix([Stratum("sns", 1.0, {"t": 1.0})], {"t": pool}, seed=0),
         settings=made,
         seed=seed,
-        tokens_per_pass=tokens_per_pass,
+        passes=Passes(tokens_per_pass, lambda line: None),
     )
 
 

@@ -40,6 +40,8 @@ def command(namespace: argparse.Namespace) -> int:
     from redone.run.log import Interrupted, Log
 
     log = Log()
+    import torch
+
     from redone.method import pipeline
 
     again = " ".join(["redone", *sys.argv[1:]])
@@ -51,6 +53,11 @@ def command(namespace: argparse.Namespace) -> int:
             return 130
         except FloatingPointError as failure:
             raise ValueError(str(failure)) from failure
+        except torch.OutOfMemoryError as failure:
+            raise ValueError(
+                f"the device's memory ran out while answers were sampled ({str(failure).strip().splitlines()[0]}); "
+                "lower the stages' in_flight, or eval.rows, and give another --out"
+            ) from failure
     print_results(results)
     print(f"\nReport: {out / 'report.html'}")
     return 0

@@ -17,6 +17,7 @@ from redone.run.stages import Stage
 from redone.run.store import Store
 from redone.sample.local import make_sampler
 from redone.train import rl
+from redone.train.passes import Passes
 
 
 def reinforce(lab: Lab, stage: Stage) -> None:
@@ -44,7 +45,7 @@ def reinforce(lab: Lab, stage: Stage) -> None:
         mix=mix,
         settings=settings,
         seed=lab.config.seed,
-        tokens_per_pass=lab.config.tokens_per_pass,
+        passes=Passes(lab.config.tokens_per_pass, lab.log.line),
     )
     store = Store(lab.out / stage.name)
     lab.finish(store, trainer.learner, rl.train(trainer, store, lab.log))

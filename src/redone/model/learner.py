@@ -45,8 +45,12 @@ class Learner:
                 "or use float32 weights"
             )
         self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.forget()
         return norm
+
+    def forget(self) -> None:
+        """Drop the gradients that are there."""
+        self.optimizer.zero_grad(set_to_none=True)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds: the weights that are trained, and the optimiser's state."""

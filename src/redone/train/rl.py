@@ -7,6 +7,7 @@ passes that fit into memory.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
 from typing import Any
 
@@ -26,6 +27,7 @@ from redone.run.log import Log
 from redone.run.scoring import Asked, ScoreAll, refuse_errors
 from redone.run.store import Store
 from redone.sample.protocol import Answer, Request, TrainingSampler
+from redone.train.passes import Passes
 from redone.train.rollouts import Collected, by_task, collect, reached, rollout_rows, with_old_logprobs
 from redone.train.steps import Taken, run_steps
 
@@ -44,7 +46,7 @@ class Trainer:
     mix: Mix
     settings: Reinforce
     seed: int
-    tokens_per_pass: int
+    passes: Passes
 
     @property
     def policy(self) -> Policy:
@@ -65,12 +67,14 @@ def train(trainer: Trainer, store: Store, log: Log) -> float:
         return Taken(metrics, _said(metrics), rows)
 
     def state() -> dict[str, Any]:
-        return {"surplus": [group_to_json(group) for group in surplus], "mix": trainer.mix.state()}
+        kept = {"surplus": [group_to_json(group) for group in surplus], "mix": trainer.mix.state()}
+        return {**kept, "tokens_per_pass": trainer.passes.tokens}
 
     def restore(saved: Mapping[str, Any]) -> None:
         nonlocal surplus
         surplus = [group_from_json(row) for row in saved["surplus"]]
         trainer.mix.restore(saved["mix"])
+        trainer.passes.tokens = saved["tokens_per_pass"]
 
     return run_steps(
         trainer.stage,
@@ -159,11 +163,15 @@ def shaped_rewards(groups: Sequence[Group], tasks: Mapping[str, Task], factor: f
 def add_old_logprobs(trainer: Trainer, groups: Sequence[Group]) -> tuple[list[Group], int]:
     """The groups in their order, those without the trainer's log-probabilities with them, taken before the weights that
     sampled them change; and the tokens that were run forward for it."""
+    return trainer.passes.run(partial(_with_old_logprobs, trainer, groups))
+
+
+def _with_old_logprobs(trainer: Trainer, groups: Sequence[Group], tokens: int) -> tuple[list[Group], int]:
     known, forwarded = list(groups), 0
     places = [i for i, group in enumerate(groups) if group.old_logprobs is None]
     trees = group_trees([groups[i] for i in places])
     with torch.no_grad():
-        for part in split_by_tokens(trees, trainer.tokens_per_pass, repeated=not trainer.policy.packed):
+        for part in split_by_tokens(trees, tokens, repeated=not trainer.policy.packed):
             batch = pack([trees[i] for i in part], trainer.policy.device)
             forwarded += trainer.policy.num_forwarded(batch)
             logprobs, _ = trainer.policy.token_logprobs(batch, trainer.settings.temperature)
@@ -180,6 +188,13 @@ def group_trees(groups: Sequence[Group]) -> list[tuple[Sequence[int], list[Seque
 
 def update(trainer: Trainer, groups: Sequence[Group], advantages: Tensor, rate: float) -> dict[str, float]:
     """One optimiser step on some groups, at this learning rate; its statistics."""
+    totals = trainer.passes.run(partial(_accumulate, trainer, groups, advantages), trainer.learner.forget)
+    norm = trainer.learner.step(rate, trainer.settings.max_grad_norm, totals["loss"])
+    return {**totals, "grad_norm": norm}
+
+
+def _accumulate(trainer: Trainer, groups: Sequence[Group], advantages: Tensor, tokens: int) -> dict[str, float]:
+    """Gradients of the groups' loss, from passes of so many tokens; its statistics."""
     settings, policy = trainer.settings, trainer.policy
     trees = group_trees(groups)
     lengths = [len(rollout.tokens) for group in groups for rollout in group.rollouts]
@@ -187,7 +202,7 @@ def update(trainer: Trainer, groups: Sequence[Group], advantages: Tensor, rate: 
     weights = list(dapo.token_weights(lengths, owners, settings.averaging).split([sum(map(len, t[1])) for t in trees]))
     totals = {"loss": 0.0, "clip_fraction": 0.0, "entropy": 0.0, "sampler_gap": 0.0}
     forwarded = 0
-    for part in split_by_tokens(trees, trainer.tokens_per_pass, repeated=not policy.packed):
+    for part in split_by_tokens(trees, tokens, repeated=not policy.packed):
         batch = pack([trees[i] for i in part], policy.device)
         forwarded += policy.num_forwarded(batch)
         logprobs, entropy = policy.token_logprobs(batch, settings.temperature)
@@ -203,7 +218,6 @@ def update(trainer: Trainer, groups: Sequence[Group], advantages: Tensor, rate: 
         totals["clip_fraction"] += statistics["clip_fraction"]
         totals["entropy"] += float((entropy * share).sum())
         totals["sampler_gap"] = max(totals["sampler_gap"], float((old - sampler).abs().max()))
-    totals["grad_norm"] = trainer.learner.step(rate, settings.max_grad_norm, totals["loss"])
     return {**totals, "forwarded": forwarded, "answer_tokens": sum(lengths)}
 
 
@@ -251,6 +265,7 @@ def _metrics(
         "rationale_share": fmean(thinking) if thinking else None,
         "updates": len(parts),
         "forwarded_tokens": sum(part["forwarded"] for part in parts),  # of the updates, forward and backward
+        "tokens_per_pass": trainer.passes.tokens,
         "scored_tokens": scored,  # forward only, for old log-probabilities
         "answer_tokens": sum(part["answer_tokens"] for part in parts),
         "tasks": by_task(fresh, trainer.tasks, trainer.settings.min_spread),

@@ -1,8 +1,9 @@
 """Packed supervised fine-tuning: stages that teach, and the pretraining of the embedded base model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from redone.model.policy import Policy
 from redone.model.trees import PackedBatch, pack, split_by_tokens
 from redone.run.log import Log
 from redone.run.store import Store
+from redone.train.passes import Passes
 from redone.train.steps import Taken, run_steps
 
 
@@ -53,13 +55,18 @@ def fit(
     step saved.
     """
 
+    passes = Passes(settings.tokens_per_pass, log.line)
+
     def take(step: int) -> Taken:
         rate = settings.rate(step)
         examples = batch_at(step)
-        loss, tokens = _accumulate(learner.policy, examples, settings.tokens_per_pass)
+        loss, tokens = passes.run(partial(_accumulate, learner.policy, examples), learner.forget)
         norm = learner.step(rate, settings.max_grad_norm, loss)
         metrics = {"step": step + 1, "loss": loss, "grad_norm": norm, "learning_rate": rate, "tokens": tokens}
         return Taken({**metrics, "records": len(examples)}, f"loss {loss:.3f}")
+
+    def restore(saved: Mapping[str, Any]) -> None:
+        passes.tokens = saved["tokens_per_pass"]
 
     return run_steps(
         settings.name,
@@ -69,6 +76,8 @@ def fit(
         steps=settings.steps,
         save_every=settings.save_every,
         take=take,
+        state=lambda: {"tokens_per_pass": passes.tokens},
+        restore=restore,
         say_every=max(1, settings.steps // 200),
     )
 

@@ -32,7 +32,7 @@ def test_training_starts_from_the_stages_start_with_its_own_settings(make_lab, s
     assert trainer.learner.settings == {"learning_rate": 3e-4, "weight_decay": lab.config.refine.weight_decay}
     assert trainer.settings is lab.config.refine
     assert (trainer.stage, trainer.seed) == ("refine", 7)
-    assert trainer.tokens_per_pass == lab.config.tokens_per_pass
+    assert trainer.passes.tokens == lab.config.tokens_per_pass
     assert trainer.most_errors == lab.config.scoring.most_errors
     [made] = samplers.made
     assert (made.model, made.group, made.temperature) == ("target", 5, 0.7)
