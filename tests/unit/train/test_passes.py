@@ -62,7 +62,7 @@ def test_an_update_is_that_of_smaller_passes(make_trainer, groups_of):
     assert found == expected
     assert torch.equal(weights, wanted)
     assert trainer.passes.tokens == 60
-    assert [line.split()[6] for line in said] == ["240", "120"]
+    assert [line.split()[7] for line in said] == ["240", "120"]
     moved(trainer, groups, each)
     assert small.failed == 2  # what was found out stays
 
