@@ -52,7 +52,7 @@ def groups_of(make_trainer):
 
 
 def test_an_update_is_that_of_smaller_passes(make_trainer, groups_of):
-    trainer, other = make_trainer(tokens_per_pass=150), make_trainer(tokens_per_pass=75)
+    trainer, other = make_trainer(tokens_per_pass=100), make_trainer(tokens_per_pass=50)
     groups = groups_of(trainer)
     each = torch.randn(len(groups), 4, generator=torch.Generator().manual_seed(0))
     said = []
@@ -63,14 +63,14 @@ def test_an_update_is_that_of_smaller_passes(make_trainer, groups_of):
     assert small.failed == 1
     assert found == expected
     assert torch.equal(weights, wanted)
-    assert trainer.passes.tokens == 75
-    assert [line.split()[7] for line in said] == ["150"]
+    assert trainer.passes.tokens == 50
+    assert [line.split()[7] for line in said] == ["100"]
     moved(trainer, groups, each)
     assert small.failed == 1  # what was found out stays
 
 
 def test_old_log_probabilities_are_taken_again_too(make_trainer, groups_of):
-    trainer = make_trainer(tokens_per_pass=240)
+    trainer = make_trainer(tokens_per_pass=100)
     groups = groups_of(trainer)
     expected, forwarded = rl.add_old_logprobs(trainer, groups)
     small = Small(trainer.policy, 75)
