@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from redone.checks.check import every, listed, without
 from redone.checks.lengths import Lengths, long_answers, long_prompts
@@ -47,7 +47,7 @@ def check_texts(
             f"model.max_context = {max_context:,} has no room for a prompt beside the answers of task "
             f"{crowded[0].name}, whose budget is {crowded[0].budget:,} tokens; raise the one or lower the other"
         )
-    flaws: list[str] = []
+    flaws: list[Flaw] = []
     long: list[str] = []
     notes: list[str] = []
     lengths = {}
@@ -80,8 +80,23 @@ def check_texts(
     return Texts(replace(dataset, records=records, too_long=dropped), notes, lengths)
 
 
-def _flawed(flaws: Sequence[str]) -> list[str]:
-    return [f"{len(flaws)} records cannot be asked or taught as they are:", listed(flaws)] if flaws else []
+class Flaw(NamedTuple):
+    """What is wrong with a record's texts."""
+
+    record: Record
+    why: str
+
+
+def _flawed(flaws: Sequence[Flaw]) -> list[str]:
+    """A line for each task and reason, with the first of its records and how many more there are."""
+    alike: dict[tuple[str, str], list[Record]] = {}
+    for record, why in flaws:
+        alike.setdefault((record.task, why), []).append(record)
+    lines = [
+        f"{mine[0].source} ({mine[0].id}){f' and {len(mine) - 1:,} more of {task}' if len(mine) > 1 else ''}: {why}"
+        for (task, why), mine in alike.items()
+    ]
+    return [f"{len(flaws):,} records cannot be asked or taught as they are:", listed(lines)] if flaws else []
 
 
 def _refused(long: Sequence[str]) -> list[str]:
@@ -107,7 +122,7 @@ def check_prompts(prompts: Sequence[Prompt], encoder: Encoder, name: str) -> lis
     return [f"{name}: {spelled} prompts spell control tokens, which stay text in them"] if spelled else []
 
 
-def _asked(records: Sequence[Record], task: Task, encoder: Encoder) -> tuple[list[Record], list[int], list[str]]:
+def _asked(records: Sequence[Record], task: Task, encoder: Encoder) -> tuple[list[Record], list[int], list[Flaw]]:
     """The records that can be asked, the tokens of their prompts, and what is wrong with the others."""
     flaws = []
     questions: list[tuple[Record, Question]] = []
@@ -115,15 +130,15 @@ def _asked(records: Sequence[Record], task: Task, encoder: Encoder) -> tuple[lis
         try:
             questions.append((record, encoder.asked(record.messages, task.think)))
         except ValueError as error:
-            flaws.append(f"{record.source} ({record.id}): {error}")
+            flaws.append(Flaw(record, str(error)))
     lengths = [len(ids) for ids in encoder.ids([question for _, question in questions])]
     return [record for record, _ in questions], lengths, flaws
 
 
 def _changed(
     records: Sequence[Record], answers: Sequence[Sequence[int]], task: Task, encoder: Encoder, score_all: ScoreAll
-) -> list[str]:
-    """A line for each reference answer that does not come back from its tokens."""
+) -> list[Flaw]:
+    """The reference answers that do not come back from their tokens."""
     changed: list[tuple[Record, str]] = []
     for record, ids in zip(records, answers):
         read = encoder.decode(ids, task.think)
@@ -133,8 +148,11 @@ def _changed(
         verdicts = score_all([Asked(record, [(read, True)]) for record, read in changed])
         changed = [one for one, [verdict] in zip(changed, verdicts) if verdict.score != 1.0]
     return [
-        f"{record.source} ({record.id}): the reference answer {record.answer!r:.200} comes back from the model's "
-        f"tokens as {split_thinking(read)[1] or ''!r:.200}, so no model can give it; write it otherwise"
+        Flaw(
+            record,
+            f"the reference answer {record.answer!r:.200} comes back from the model's tokens as "
+            f"{split_thinking(read)[1] or ''!r:.200}, so no model can give it; write it otherwise",
+        )
         for record, read in changed
     ]
 

@@ -127,7 +127,8 @@ def _over_closed(readings: Sequence[Mapping[str, Measured]]) -> dict[str, Any] |
     if not readings:
         return None
     strict, lenient = (mean_of([mine[name] for mine in readings]) for name in (READING, LENIENT))
-    return {"tasks": len(readings), "strict": strict.score, **_beside(strict, lenient)}
+    ends = None if strict.interval is None else list(strict.interval)
+    return {"tasks": len(readings), "strict": strict.score, "strict_interval": ends, **_beside(strict, lenient)}
 
 
 def averages(

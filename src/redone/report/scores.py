@@ -186,7 +186,7 @@ def form(run: Run) -> dict[str, Any]:
     if not found or not all(found):
         return {}
     rows = [
-        {"label": "in the form asked for", "cells": [Score(one["strict"]) for one in found]},
+        {"label": "in the form asked for", "cells": [Score(one["strict"], one["strict_interval"]) for one in found]},
         {"label": "by the first label named", "cells": [Score(one["score"], one["interval"]) for one in found]},
         {"label": "above", "cells": [Score(one["above"], one["above_interval"]) for one in found]},
     ]

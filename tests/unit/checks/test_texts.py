@@ -197,6 +197,14 @@ def test_what_the_template_drops_or_cuts_is_named_by_its_record(make_tokenizer):
     assert "leaves out the user message, or changes it" in lines[2]
 
 
+def test_records_with_the_same_flaw_are_one_line(make_tokenizer):
+    given = [record(WORD, i, "tea", system="be short") for i in range(30)]
+    lines = refusal(dataset(WORD, given), Encoder(make_tokenizer(GEMMA))).splitlines()
+    assert lines[0] == "30 records cannot be asked or taught as they are:"
+    assert lines[1].startswith("  word.train.jsonl:1 (word/train/0) and 29 more of word: cannot write system ")
+    assert len(lines) == 2
+
+
 def test_prompts_of_a_benchmark_are_tried_before_they_are_asked(make_tokenizer, encoder):
     said = {"role": "user", "content": "what is <|end|> ?"}
     assert check_prompts([Prompt("cups/0", [said], 8)], encoder, "Cups") == [

@@ -25,7 +25,7 @@ def model(reply: float, slang: float, sums: float) -> dict[str, Any]:
         "averages": averages,
         "average_intervals": {kind: [value - 10, value + 10] for kind, value in averages.items()},
         "baselines": dict.fromkeys(averages, 20.0),
-        "lenient": {"tasks": 1, "strict": reply, **lenient},
+        "lenient": {"tasks": 1, "strict": reply, "strict_interval": None, **lenient},
         "tasks": {n: {**row, **common, "interval": [row["score"] - 10, row["score"] + 10]} for n, row in about.items()},
     }
 

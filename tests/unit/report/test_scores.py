@@ -64,7 +64,7 @@ def test_what_a_model_knows_and_does_not_say_as_asked_is_said_where_it_is_much_a
     ]
     assert scores.form(run) == {}  # of a version that did not sum it up
     for model, strict in (("base", 20.0), ("refine", 30.0)):
-        both = {"tasks": 3, "strict": strict, "score": 50.0, "interval": [40.0, 60.0]}
+        both = {"tasks": 3, "strict": strict, "strict_interval": None, "score": 50.0, "interval": [40.0, 60.0]}
         run.results["models"][model]["lenient"] = {**both, "above": 50.0 - strict, "above_interval": [10.0, 40.0]}
     shown = {row["label"]: list(map(str, row["cells"])) for row in scores.form(run)["rows"]}
     assert shown == {
