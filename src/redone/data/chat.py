@@ -165,8 +165,9 @@ class Chat:
                 given, add_generation_prompt=ask, enable_thinking=think, return_dict=False, **how
             )
         except (TemplateError, *_BREAKS) as error:
-            roles = " and ".join(dict.fromkeys(message.get("role", "unnamed") for message in messages))
-            raise ValueError(f"cannot write {roles} messages: {type(error).__name__}: {error!s:.300}") from None
+            roles = list(dict.fromkeys(message.get("role", "unnamed") for message in messages))
+            said = f"cannot write {' and '.join(roles)} messages: {type(error).__name__}: {error!s:.300}"
+            raise ValueError(said + ("; say it in the user's message" if "system" in roles else "")) from None
 
 
 class Frame(NamedTuple):

@@ -183,6 +183,7 @@ def test_a_system_message_that_the_template_refuses_is_named_by_its_record(make_
     assert len(lines) == 2
     assert lines[1].startswith("  word.train.jsonl:2 (word/train/1): ")
     assert "cannot write system and user messages: TemplateError: System role not supported" in lines[1]
+    assert lines[1].endswith("; say it in the user's message")
 
 
 def test_what_the_template_drops_or_cuts_is_named_by_its_record(make_tokenizer):
