@@ -135,8 +135,8 @@ def test_a_template_that_refuses_a_system_prompt_stops_before_anything_trains(
     lines = capsys.readouterr().err.partition("redone: ")[2].splitlines()
     assert lines[0] == "40 records cannot be asked or taught as they are:"  # of reply and mood
     assert lines[1] == (
-        "  reply.train.jsonl:1 (reply/train/0) and 19 more of reply: cannot write system and user and assistant messages: "
-        "TemplateError: System role not supported; say it in the user's message"
+        "  reply.train.jsonl:1 (reply/train/0) and 19 more of reply: cannot write system and user and assistant "
+        "messages: TemplateError: System role not supported; say it in the user's message"
     )
     assert not (tmp_path / "out").exists()
 
