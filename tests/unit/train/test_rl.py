@@ -189,3 +189,33 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change(make_trainer)
     with pytest.raises(FloatingPointError, match="not stepped"):
         rl.update(trainer, groups, torch.full((2, 4), float("inf")), 1e-3)
     assert all(torch.equal(a, before[name]) for name, a in trainer.policy.model.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", ["Qwen3", "GPTNeo"])
+def test_a_sampler_that_is_not_the_policy_stops_the_run(make_trainer, kind):
+    """It samples at the temperature 1, is scored at 1 and goes on; then it samples at 1.2."""
+    trainer = make_trainer(kind, prompts=2, updates=1, temperature=1.0, min_spread=0.0, learning_rate=1e-6)
+    metrics, _, _ = rl.rl_step(trainer, 0, [])
+    assert metrics["sampler_gap_mean"] <= metrics["sampler_gap"] < 1e-4
+    trainer.sampler.temperature = 1.2
+    with pytest.raises(FloatingPointError, match="the sampler and the trainer disagree") as stopped:
+        rl.rl_step(trainer, 1, [])
+    assert "\n" not in str(stopped.value)
+
+
+def test_what_stops_a_run_is_the_mean_gap_of_a_step_beyond_its_numbers_rounding():
+    """Gaps of 0.02 nats on average are what products in bfloat16 make, whatever one token is off by."""
+    rl.refuse_gap(3e-6, 0.01, narrow=False)
+    rl.refuse_gap(0.02, 0.7, narrow=True)
+    for mean, narrow in ((0.02, False), (0.3, True), (math.nan, True)):
+        with pytest.raises(FloatingPointError, match="sampler and the trainer disagree"):
+            rl.refuse_gap(mean, mean, narrow)
+
+
+def test_the_mean_gap_is_over_the_tokens_of_the_update_however_it_is_cut(make_trainer):
+    trainer = make_trainer(tokens_per_pass=60)
+    groups = make_groups(trainer, 6)
+    old = [rl.add_old_logprobs(trainer, [group])[0][0].old_logprobs for group in groups]
+    gaps = [abs(p + 2.0) for rows in old for row in rows for p in row]
+    found = rl.update(trainer, groups, torch.zeros(6, 4), 1e-3)
+    assert found["sampler_gap_mean"] == pytest.approx(sum(gaps) / len(gaps), rel=1e-4)

@@ -38,8 +38,9 @@ def by_number(asked):
 
 
 @pytest.fixture
-def make(make_tokenizer):
-    """A function that makes a trainer with a scripted sampler."""
+def make(make_tokenizer, monkeypatch):
+    """A function that makes a trainer with a scripted sampler, whose log-probabilities are made up."""
+    monkeypatch.setattr(rl, "refuse_gap", lambda *given: None)
 
     def made(script=says, **settings):
         chosen = {"group": 4, "score_all": by_number, **settings}
@@ -57,7 +58,7 @@ def updates(monkeypatch):
 
     def update(trainer, groups, values, rate):
         seen.append((groups, values, rate))
-        zeros = dict.fromkeys(("loss", "clip_fraction", "entropy", "sampler_gap", "grad_norm"), 0.0)
+        zeros = dict.fromkeys(("loss", "clip_fraction", "entropy", "sampler_gap", "sampler_gap_mean", "grad_norm"), 0.0)
         return {**zeros, "forwarded": 0, "answer_tokens": 0}
 
     monkeypatch.setattr(rl, "update", update)
