@@ -238,7 +238,9 @@ def test_in_every_update_of_every_step_old_log_probabilities_are_those_of_the_we
     assert moved >= 6, "later updates have other weights"
 
 
-def test_every_answer_has_its_own_verdict_when_several_groups_come_back_at_once(make_tokenizer):
+def test_every_answer_has_its_own_verdict_when_several_groups_come_back_at_once(make_tokenizer, monkeypatch):
+    monkeypatch.setattr(rl, "refuse_gap", lambda *given: None)
+
     class AllAtOnce(ScriptedSampler):
         def step(self):
             waiting, self.waiting = self.waiting, []
