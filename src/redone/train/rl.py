@@ -32,8 +32,8 @@ from redone.train.rollouts import Collected, by_task, collect, reached, rollout_
 from redone.train.steps import Taken, run_steps
 
 # Largest mean gap of a step's log-probabilities between sampler and trainer, in float32 and with products in bfloat16.
-# SmolLM2's are 3e-6, and 0.02 where it is sampled with other shapes than it is scored in; sampled at 0.7 and scored at 1
-# it is 0.3. The largest gap says less: of 600 tokens one is off by 0.2 in bfloat16.
+# SmolLM2's are 3e-6, and 0.02 where it is sampled with other shapes than it is scored in; sampled at 0.7 and scored at
+# 1 it is 0.3. The largest gap says less: of 600 tokens one is off by 0.2 in bfloat16.
 _NOISE = {False: 1e-3, True: 0.1}
 
 
