@@ -148,6 +148,8 @@ def main(arguments: Sequence[str] | None = None, mutations: Sequence[Mutation] |
     parser.add_argument("--jobs", type=int, default=1, help="mutations tried at once")
     options = parser.parse_args(arguments)
     chosen = [m for m in read() if options.k in f"{m.file} {m.what}"] if mutations is None else list(mutations)
+    if not chosen:
+        parser.error(f"no mutation has {options.k!r} in its file or sentence")
     flaws = [f"DOES NOT FIT  {mutation.what}: {why}" for mutation in chosen if (why := flaw(mutation, root))]
     if flaws:
         print("\n".join(flaws))
