@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
+from transformers import AutoTokenizer
 
 from redone.cli import main
 from redone.cli.prepare import same_template
@@ -233,3 +235,38 @@ def test_two_packs_with_a_task_of_one_name_are_refused(refused, tmp_path, tiny_r
     shutil.copy(tmp_path / "pack.toml", tmp_path / "again.toml")
     tiny_run.write_text(tiny_run.read_text().replace('["pack.toml"]', '["pack.toml", "again.toml"]'))
     assert "pack again: task size is already defined by pack pack" in refused("check", tiny_run)
+
+
+def test_a_tokenizer_larger_than_the_embedding_is_refused(command, refused, tmp_path, tiny_model):
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    rows = len(tokenizer)
+    tokenizer.add_special_tokens({"eos_token": "<|new end|>"})
+    shutil.copytree(tiny_model, tmp_path / "larger")
+    tokenizer.save_pretrained(tmp_path / "larger")
+    message = refused(*command, "--model", tmp_path / "larger")
+    assert f"has number {rows}, but the model's embedding has {rows} rows; take the tokenizer" in message
+
+
+def test_a_model_that_lacks_a_projection_is_refused(tmp_path, tiny_run, tiny_model, capsys):
+    shutil.copytree(tiny_model, tmp_path / "lacking")
+    weights = load_file(tmp_path / "lacking" / "model.safetensors")
+    [name, *_] = [name for name in weights if "down_proj" in name]
+    del weights[name]
+    save_file(weights, tmp_path / "lacking" / "model.safetensors", metadata={"format": "pt"})
+    assert main(["run", str(tiny_run), "--model", str(tmp_path / "lacking"), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert f"its weights do not fit its config.json: 1 missing ({name})" in said
+    assert "Traceback" not in said
+
+
+def test_a_run_says_in_its_first_lines_that_prompts_are_plain_text(tmp_path, tiny_run, tiny_model, capsys):
+    """As `check` does; the base has a template and is said to have none nowhere."""
+    shutil.copytree(tiny_model, tmp_path / "plain")
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.chat_template = None
+    (tmp_path / "plain" / "chat_template.jinja").unlink()
+    tokenizer.save_pretrained(tmp_path / "plain")
+    sets = ["--set", 'stages=["explore"]', "--set", "explore.steps=1"]
+    assert main(["run", str(tiny_run), "--model", str(tmp_path / "plain"), "--out", str(tmp_path / "out"), *sets]) == 0
+    said = capsys.readouterr().err
+    assert said.index("no chat template: prompts are plain text") < said.index("explore")

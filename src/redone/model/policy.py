@@ -16,7 +16,10 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers import (
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+    AutoConfig,
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
     GenerationConfig,
     LogitsProcessor,
     LogitsProcessorList,
@@ -70,12 +73,15 @@ class Policy:
     def load(
         cls, path: str | Path, dtype: str = "float32", device: str = "cpu", context: int | None = None
     ) -> "Policy":
-        """A model from a Hugging Face folder or hub id; it is tried in float32, whatever it computes in afterwards.
+        """A model from a Hugging Face folder or hub id; it is tried in float32, whatever it computes in afterwards. One
+        that sees is loaded whole, asked with texts alone, and saved whole.
 
         Raises ValueError where its weights are not all of this model's and no others (transformers would fill the gaps
         with random numbers, and say so in passing), or are no numbers."""
         packed: Any = {"quantization_config": precision.four_bit(), "device_map": device} if dtype == "4bit" else {}
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        sees = type(AutoConfig.from_pretrained(path)) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+        kind: Any = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+        loaded: Any = kind.from_pretrained(
             path, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **packed
         )
         model, found = loaded

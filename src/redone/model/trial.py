@@ -268,6 +268,8 @@ def _cut(config: Any, context: int | None, inner: int | None, whole: bool) -> No
                 setattr(config, key, _VOCABULARY)
             elif key.endswith("token_id") and value >= _VOCABULARY:
                 setattr(config, key, _VOCABULARY - 1)
+            elif key == "depth":  # of what sees
+                setattr(config, key, min(value, 2))
             elif inner and _INNER.search(key) and value > inner:
                 setattr(config, key, inner)
             elif _outgrown(key, value, context):

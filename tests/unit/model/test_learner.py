@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 from tiny import tiny
 
@@ -170,6 +171,14 @@ def test_a_folder_whose_weights_do_not_fit_is_refused_by_name(folder, change, sa
     rewrite(folder, change)
     with pytest.raises(ValueError, match=rf"model: its weights do not fit its config.json: .*{said}.*save_pretrained"):
         Policy.load(folder)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_classifiers_folder_is_refused(tmp_path, tied):
+    config = tiny("Qwen3", tie_word_embeddings=tied).config
+    transformers.Qwen3ForSequenceClassification(config).save_pretrained(tmp_path / "classifier")
+    with pytest.raises(ValueError, match=r"classifier: its weights do not fit .*1 unknown \(score.weight\)"):
+        Policy.load(tmp_path / "classifier")
 
 
 def test_a_checkpoint_of_a_stage_lies_over_its_folder_and_has_to_be_whole(folder, tmp_path):
