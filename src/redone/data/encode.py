@@ -66,8 +66,11 @@ class Encoder:
 
     def notes(self, thinks: bool) -> list[str]:
         """What a person should know of how the model is asked and taught. thinks: whether anything asked thinks."""
-        words = f"{self.chat.name}: no thinking switch, so what thinks is asked to in words: {IN_WORDS!r}"
-        return [*([self.note] if self.note else []), *([words] if thinks and self.takes_words else [])]
+        name = self.chat.name
+        plain = f"{name}: no chat template, so prompts are plain text, and turns lines that do not say who speaks"
+        words = f"{name}: no thinking switch, so what thinks is asked to in words: {IN_WORDS!r}"
+        said = ((plain, not self.chats), (self.note, self.note != ""), (words, thinks and self.takes_words))
+        return [note for note, holds in said if holds]
 
     def save(self, folder: Path) -> None:
         """Leave the tokenizer in a model's folder, whose generation config then names the end token that is taught."""

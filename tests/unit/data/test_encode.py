@@ -228,6 +228,12 @@ def test_a_tokenizer_without_an_end_token_is_refused(make_tokenizer):
         Encoder(tokenizer)
 
 
+def test_a_template_that_is_missing_is_said(encoders):
+    assert [kind for kind in KINDS if any("no chat template" in note for note in encoders[kind].notes(False))] == [
+        "none"
+    ]
+
+
 # Asked to think in words
 
 
