@@ -81,7 +81,7 @@ def _room(key: str, needs: Sequence[int], given: int, value: Callable[[int], int
     """What the key would have to be for all, and for MOST of them where that is less and not there yet."""
     ordered = sorted(needs)
     all_, most = ordered[-1], ordered[ceil(MOST * len(ordered)) - 1]
-    nearly = f", {value(most)} {100 * MOST:.0f} % of them" if given < most < all_ else ""
+    nearly = f", and {value(most)} would hold {100 * MOST:.0f} %" if given < most < all_ else ""
     return f"{key} = {value(all_)} would hold all{nearly}"
 
 

@@ -123,7 +123,7 @@ def test_records_that_are_too_long_are_counted_by_task_with_the_room_for_all_and
     )
     assert refusal(both, encoder, 70).splitlines()[1:] == [
         "  word: 4 of 202 prompts leave no room for an answer of 8 tokens in the context of 70; the longest has 92 "
-        "tokens (word.train.jsonl:200, word/train/199). model.max_context = 100 would hold all, 72 99 % of them",
+        "tokens (word.train.jsonl:200, word/train/199). model.max_context = 100 would hold all, and 72 would hold 99 %",
         "  cup: 3 of 3 reference answers are longer than the 8 tokens that its budget of 8 rewards in full; the "
         "longest has 10 tokens with its end (cup.train.jsonl:1, cup/train/0). budget = 10 would hold all",
     ]
