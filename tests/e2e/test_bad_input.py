@@ -260,7 +260,6 @@ def test_a_model_that_lacks_a_projection_is_refused(tmp_path, tiny_run, tiny_mod
 
 
 def test_a_run_says_in_its_first_lines_that_prompts_are_plain_text(tmp_path, tiny_run, tiny_model, capsys):
-    """As `check` does; the base has a template and is said to have none nowhere."""
     shutil.copytree(tiny_model, tmp_path / "plain")
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     tokenizer.chat_template = None
@@ -269,4 +268,4 @@ def test_a_run_says_in_its_first_lines_that_prompts_are_plain_text(tmp_path, tin
     sets = ["--set", 'stages=["explore"]', "--set", "explore.steps=1"]
     assert main(["run", str(tiny_run), "--model", str(tmp_path / "plain"), "--out", str(tmp_path / "out"), *sets]) == 0
     said = capsys.readouterr().err
-    assert said.index("no chat template: prompts are plain text") < said.index("explore")
+    assert said.index("no chat template, so prompts are plain text") < said.index("explore")

@@ -290,8 +290,6 @@ def prepare(config: RunConfig, out: Path, log: Log) -> Iterator[Lab]:
     with loading(config.model.path):
         policy = Policy.load(checked.base, dtype, device, checked.max_context)
     log.line(policy.note or "Every prompt is computed once for all of its answers.")
-    if not checked.encoder.chats:
-        log.line("The model has no chat template: prompts are plain text.")
     if origin := gguf.note(checked.base):
         log.line(origin)
     if config.lora is not None:
