@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from transformers import AutoTokenizer
@@ -41,9 +42,8 @@ def lab(tmp_path, make_tokenizer):
 
 def test_a_model_is_loaded_from_its_own_folder_as_the_configuration_says(lab, monkeypatch, tmp_path):
     loaded = []
-    monkeypatch.setattr(module.Policy, "load", lambda *given: loaded.append(given))
-    for model in lab.models:
-        lab.load(model)
+    monkeypatch.setattr(module.Policy, "load", lambda *given: loaded.append(given) or SimpleNamespace())
+    assert all(lab.load(model).recompute == lab.config.recompute for model in lab.models)
     folders = [tmp_path / "base", *(tmp_path / "run" / name / "model" for name in ("explore", "target", "refine"))]
     assert loaded == [(folder, "mixed", "cpu", 99) for folder in folders]
 
