@@ -23,12 +23,19 @@ from redone.train.passes import Passes
 def reinforce(lab: Lab, stage: Stage) -> None:
     """DAPO with the stage's settings, from the model that it starts from."""
     settings: Reinforce = stage.settings
+    trainer = trainer_of(lab, stage, difficulty(lab, stage) if settings.difficulty else {})
+    store = Store(lab.out / stage.name)
+    lab.finish(store, trainer.learner, rl.train(trainer, store, lab.log))
+
+
+def trainer_of(lab: Lab, stage: Stage, weights: Mapping[str, float]) -> rl.Trainer:
+    """What a step of the stage needs. weights: of records, 1 where they are not given."""
+    settings: Reinforce = stage.settings
     records = lab.train_records()
-    weights = difficulty(lab, stage) if settings.difficulty else {}
     means = {name: fmean(weights.get(r.id, 1.0) for r in records[name]) for name in records}
     mix = Mix(strata(lab.trained, settings, means), records, derive_seed(lab.config.seed, stage.name, "mix"), weights)
     policy = lab.policy(stage)
-    trainer = rl.Trainer(
+    return rl.Trainer(
         stage=stage.name,
         learner=Learner(policy, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay),
         sampler=make_sampler(
@@ -47,8 +54,6 @@ def reinforce(lab: Lab, stage: Stage) -> None:
         seed=lab.config.seed,
         passes=Passes(lab.config.tokens_per_pass, lab.log.line),
     )
-    store = Store(lab.out / stage.name)
-    lab.finish(store, trainer.learner, rl.train(trainer, store, lab.log))
 
 
 def strata(tasks: Mapping[str, Task], settings: Reinforce, weights: Mapping[str, float]) -> list[Stratum]:

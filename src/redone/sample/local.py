@@ -18,7 +18,7 @@ from redone.sample import asking
 from redone.sample.ordinary import OrdinarySampler
 from redone.sample.protocol import LOOK, Answer, Completed, Request, Seeds, TrainingSampler
 
-_ROWS = 1024  # rows whose logits exist at once
+ROWS = 1024  # rows whose logits exist at once
 _CAPACITY = 16  # own tokens that a sampler has room for at first
 
 
@@ -146,7 +146,7 @@ class TreeSampler:
 
     def _record(self, rows: Tensor, hidden: Tensor) -> None:
         """Sample a token for each row; rows that end die, prompts without live rows are complete."""
-        drawn = [sample(self.policy.next_logits(h), self.temperature, self.random) for h in hidden.split(_ROWS)]
+        drawn = [sample(self.policy.next_logits(h), self.temperature, self.random) for h in hidden.split(ROWS)]
         picked, logprobs = (torch.cat(parts) for parts in zip(*drawn))
         self.tokens[rows, self.count[rows]] = picked
         self.logprobs[rows, self.count[rows]] = logprobs

@@ -122,7 +122,8 @@ def rl_step(
     return metrics, rows, surplus
 
 
-def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group]) -> Collected:
+def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group], most: int | None = None) -> Collected:
+    """The groups of a step. most: prompts drawn for it; as many as there are if not given."""
     settings, encoder, tasks = trainer.settings, trainer.encoder, trainer.tasks
     trainer.sampler.load(trainer.policy, step)
 
@@ -147,7 +148,7 @@ def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group]) -> Coll
         request,
         scored,
         prompts=settings.prompts,
-        pool=len(trainer.mix),
+        pool=most or len(trainer.mix),
         refill=settings.refill,
         in_flight=settings.in_flight,
         min_spread=settings.min_spread,

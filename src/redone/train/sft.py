@@ -60,7 +60,7 @@ def fit(
     def take(step: int) -> Taken:
         rate = settings.rate(step)
         examples = batch_at(step)
-        loss, tokens = passes.run(partial(_accumulate, learner.policy, examples), learner.forget)
+        loss, tokens = passes.run(partial(accumulate, learner.policy, examples), learner.forget)
         norm = learner.step(rate, settings.max_grad_norm, loss)
         metrics = {"step": step + 1, "loss": loss, "grad_norm": norm, "learning_rate": rate, "tokens": tokens}
         return Taken({**metrics, "records": len(examples)}, f"loss {loss:.3f}")
@@ -82,7 +82,7 @@ def fit(
     )
 
 
-def _accumulate(policy: Policy, examples: Sequence[Example], tokens_per_pass: int) -> tuple[float, int]:
+def accumulate(policy: Policy, examples: Sequence[Example], tokens_per_pass: int) -> tuple[float, int]:
     """Gradients of the mean loss over the step's target tokens; the loss and the number of tokens forwarded."""
     examples = sorted(examples, key=lambda e: (len(e.prompt), len(e.target)))
     trees = [(e.prompt, [e.target]) for e in examples]

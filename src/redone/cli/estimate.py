@@ -1,0 +1,125 @@
+"""`redone estimate`: the memory that a run will take, by phase, and its hours, before anything trains."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from redone.cli import prepare
+from redone.cli.options import Configured, add_configured, frozen
+
+if TYPE_CHECKING:
+    from redone.config import RunConfig
+    from redone.method.estimate import Phase, Timed
+    from redone.run.log import Log
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Options(Configured):
+    no_timing: bool = False
+
+
+def add(commands: Any) -> None:
+    estimate = commands.add_parser("estimate", help="the memory that a run will take by phase, and its hours")
+    add_configured(estimate)
+    estimate.add_argument("--no-timing", action="store_true", help="load no model: memory alone")
+    estimate.set_defaults(command=command)
+
+
+def command(namespace: argparse.Namespace) -> int:
+    options = frozen(Options, namespace)
+    config = options.resolve()
+    from redone.run.log import Log
+
+    log = Log()
+    checked = prepare.check(config, log)
+    found = memory(config, checked)
+    print_phases(found, checked.machine.device)
+    if not options.no_timing:
+        times = timings(config, log)
+        for one in times:
+            print(f"{one.stage:<12} {_hours(one.seconds):>8}   {one.said}")
+        print(f"In all about {_hours(sum(one.seconds for one in times))}.")
+    print(peak_line(found, checked.machine.device))
+    return 0
+
+
+def memory(config: RunConfig, checked: prepare.Checked) -> list[Phase]:
+    """Raises ValueError where the model's own code does not run on tensors without contents."""
+    from redone.method.estimate import phases
+
+    held_out = config.data.held_out
+    tasks = {n: task for n, task in checked.dataset.tasks.items() if task.train and n not in held_out}
+    lengths = {n: [(prompt, task.budget) for prompt in checked.lengths[n].prompts] for n, task in tasks.items()}
+    device, dtype, _ = checked.machine
+    try:
+        return phases(config, checked.base, dtype, device == "cuda", checked.max_context, lengths)
+    except (RuntimeError, TypeError, AttributeError, LookupError, AssertionError) as error:
+        raise ValueError(f"memory cannot be estimated: {type(error).__name__}: {str(error)[:200]}") from None
+
+
+def timings(config: RunConfig, log: Log) -> list[Timed]:
+    """One step of each stage, with the base model; nothing of it is kept."""
+    from redone.method.estimate import answering, timed
+
+    with tempfile.TemporaryDirectory() as folder, prepare.prepare(config, Path(folder) / "run", log) as lab:
+        stages = [
+            stage for stage in lab.stages if getattr(stage.settings, "steps", getattr(stage.settings, "epochs", 0))
+        ]
+        with log.bar("timing a step of each stage", len(stages) + 1) as bar:
+            found = []
+            for act in [*(lambda one=stage: timed(lab, one) for stage in stages), lambda: answering(lab)]:
+                found.append(act())
+                bar.advance(1)
+    return found
+
+
+def print_phases(found: Sequence[Phase], device: str) -> None:
+    kinds = list(dict.fromkeys(kind for phase in found for kind in phase.bytes))
+    print(f"\nGB of memory {'on the GPU' if device == 'cuda' else 'of this process'}, beside what Python itself takes:")
+    print(f"{'':<24}" + "".join(f"{kind:>17}" for kind in [*kinds, "peak"]))
+    for phase in found:
+        cells = [f"{phase.bytes[kind] / GIB:.2f}" if kind in phase.bytes else "" for kind in kinds]
+        print(
+            f"{phase.stage + ' ' + phase.name:<24}"
+            + "".join(f"{cell:>17}" for cell in [*cells, f"{phase.peak / GIB:.2f}"])
+        )
+
+
+def peak_line(found: Sequence[Phase], device: str) -> str:
+    """The largest phase with what the process has already, and what to do where there is less memory than that."""
+    own, free = _memory(device)
+    worst = max(found, key=lambda phase: phase.peak)
+    peak = own + worst.peak
+    said = f"Memory: about {peak / GIB:.1f} GB at most ({worst.name} of {worst.stage}), of {free / GIB:.1f} GB free."
+    if peak <= free:
+        return said
+    return (
+        f"{said} That is not enough: lower tokens_per_pass, in_flight or eval.rows, set recompute = true, or train an "
+        "adapter, [lora]"
+    )
+
+
+def _memory(device: str) -> tuple[int, int]:
+    """Bytes that this process has, and that it may have."""
+    import torch
+
+    if device == "cuda":
+        return 0, torch.cuda.mem_get_info()[0]
+    status = Path("/proc/self/status").read_text(encoding="ascii") if Path("/proc/self/status").exists() else ""
+    own = next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0) * 1024
+    known = Path("/proc/meminfo").read_text(encoding="ascii") if Path("/proc/meminfo").exists() else ""
+    free = next((int(line.split()[1]) for line in known.splitlines() if line.startswith("MemAvailable")), 0) * 1024
+    return own, own + free
+
+
+def _hours(seconds: float) -> str:
+    from redone.run.log import clock
+
+    return clock(seconds)

@@ -1,0 +1,197 @@
+"""What a run will take before it begins: bytes by phase, from the model's own code on tensors without contents, and
+seconds by stage, from one timed step on its own records.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from math import ceil
+from pathlib import Path
+from typing import TypeVar
+
+from redone.config import Reinforce, RunConfig, Teach
+from redone.data.load import Dataset
+from redone.data.mix import uniform
+from redone.records import Record, Task
+from redone.run.lab import Lab
+from redone.run.stages import BASE, Stage
+
+_Found = TypeVar("_Found")
+Length = tuple[int, int]  # tokens of a prompt, of an answer
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Bytes of one phase of a stage, by what they are of."""
+
+    stage: str
+    name: str
+    bytes: Mapping[str, int]
+
+    @property
+    def peak(self) -> int:
+        return sum(self.bytes.values())
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Seconds of a stage, and how they were found."""
+
+    stage: str
+    seconds: float
+    said: str
+
+
+def phases(
+    config: RunConfig, folder: Path, dtype: str, cuda: bool, context: int, lengths: Mapping[str, Sequence[Length]]
+) -> list[Phase]:
+    """Of every stage and of measuring. lengths: of every trained task's records, answers as long as their budget.
+
+    Each pass is the largest that the records allow: the longest of them, as many as go through at once.
+    """
+    from redone.train.memory import imagined
+
+    every = sorted((length for mine in lengths.values() for length in mine), key=sum, reverse=True)
+    lora = config.lora
+    adapter = None if lora is None else {"rank": lora.rank, "alpha": lora.alpha, "targets": lora.targets}
+    found = []
+    with imagined(folder, dtype, context, cuda, adapter, config.recompute) as model:
+        held = model.held
+        still = {"weights": held.weights, "moments": held.moments}
+
+        def answering(group: int, prompts: int) -> dict[str, int]:
+            return model.answering(every[:prompts], group, config.eval.rows)
+
+        for name in config.stages:
+            settings = config.stage(name)
+            if isinstance(settings, Reinforce):
+                if not settings.steps:
+                    continue
+                sampled = answering(settings.group, min(settings.in_flight, settings.prompts))
+                found.append(Phase(name, "sampling", {**still, **sampled}))
+                trees = [
+                    ([0] * p, [[0] * a] * settings.group) for p, a in every[: settings.prompts // settings.updates]
+                ]
+                what = "update"
+            else:
+                if not settings.epochs:
+                    continue
+                trees = [([0] * p, [[0] * a]) for p, a in every[: settings.batch]]
+                what = "fine-tuning"
+            found.append(Phase(name, what, {**still, **model.updating(trees, config.tokens_per_pass)}))
+        found.append(Phase("every model", "measuring", {"weights": held.weights, **answering(1, config.eval.rows)}))
+    return found
+
+
+def lengths_of(
+    dataset: Dataset, tasks: Mapping[str, Task], prompts: Mapping[str, Sequence[int]]
+) -> dict[str, list[Length]]:
+    """The length of every trained task's prompts with the longest answer that each may get."""
+    return {name: [(length, task.budget) for length in prompts[name]] for name, task in tasks.items()}
+
+
+def timed(lab: Lab, stage: Stage) -> Timed:
+    """From one step of the stage with the base model's weights, on records as the stage would draw them."""
+    own = replace(stage, start=BASE)
+    return _reinforced(lab, own) if isinstance(stage.settings, Reinforce) else _taught(lab, own)
+
+
+def _reinforced(lab: Lab, stage: Stage) -> Timed:
+    """A wave of one prompt for each that a step trains on, and an update of a minibatch."""
+    import torch
+
+    from redone.method.reinforce import trainer_of
+    from redone.train import rl
+
+    settings: Reinforce = stage.settings
+    trainer = trainer_of(lab, stage, {})
+    waited, collected = _clocked(lambda: rl.sample_groups(trainer, 0, (), settings.prompts))
+    dead = 1 - len(collected.groups) / len(collected.fresh)
+    groups = [*collected.groups, *collected.dropped, *collected.errors][: settings.prompts // settings.updates]
+    advantages = torch.linspace(-1, 1, len(groups) * settings.group).view(len(groups), settings.group)
+    updated, _ = _clocked(lambda: rl.update(trainer, groups, advantages, 0.0))
+    scored, _ = _clocked(lambda: rl.add_old_logprobs(trainer, groups))
+    waves = 1 / (1 - dead) if dead < 1 else 1.0
+    step = waves * waited + settings.updates * updated + (settings.updates - 1) * scored
+    kept = f"{100 * dead:.0f} % of the base's groups have no spread and are replaced"
+    if dead == 1:
+        kept = "all of the base's groups have no spread: replacing them is not counted, and takes longest"
+    return Timed(
+        stage.name,
+        settings.steps * step,
+        f"{settings.steps} steps of {step:.1f} s: {waves:.1f} waves of {waited:.1f} s, {settings.updates} updates of "
+        f"{updated:.1f} s ({kept})",
+    )
+
+
+def _taught(lab: Lab, stage: Stage) -> Timed:
+    """A batch with reference answers, and what is sampled before: the diagnosis and the soft labels."""
+    from redone.model.learner import Learner
+    from redone.train import sft
+
+    settings: Teach = stage.settings
+    records = _some(lab, settings.batch)
+    tasks, encoder = lab.dataset.tasks, lab.encoder
+    prompts = encoder.prompts(records, tasks)
+    examples = [
+        sft.Example(prompt, encoder.target(record, tasks[record.task])) for prompt, record in zip(prompts, records)
+    ]
+    policy = lab.policy(stage)
+    learner = Learner(policy, learning_rate=0.0, weight_decay=0.0)
+
+    def step() -> None:
+        loss, _ = sft.accumulate(policy, examples, lab.config.tokens_per_pass)
+        learner.step(0.0, settings.max_grad_norm, loss)
+
+    each, _ = _clocked(step)
+    pool = sum(len(mine) for mine in lab.train_records().values())
+    steps = settings.epochs * ceil(min(settings.records, pool) / settings.batch)
+    return Timed(stage.name, steps * each, f"{steps} steps of {each:.1f} s, by reference answers")
+
+
+def answering(lab: Lab, most: int = 64) -> Timed:
+    """All that is answered outside of reinforcement, at the pace of some greedy answers to eval records."""
+    from redone.measure.judged import prompt_of
+    from redone.sample.local import make_sampler
+
+    tasks, records = lab.dataset.tasks, lab.dataset.split("eval")
+    some = sorted(records, key=lambda r: uniform(lab.config.seed, "estimate", r.id))[:most]
+    sampler = make_sampler(
+        lab.load(BASE), lab.encoder, group=1, temperature=0.0, seeds=lambda version: 0, rows=lab.config.eval.rows
+    )
+    prompts = [prompt_of(record, tasks[record.task]) for record in some]
+    waited, _ = _clocked(lambda: list(sampler.ask(prompts)))
+    each, count = waited / len(some), _answers(lab)
+    return Timed("answers", count * each, f"{count:,} of {each:.2f} s: evaluations, diagnosis, soft labels, difficulty")
+
+
+def _answers(lab: Lab) -> int:
+    """How many a run samples outside of reinforcement; benchmarks not among them."""
+    config, records = lab.config, lab.dataset.records
+    most = config.eval.records or 1 << 30
+    count = len(lab.models) * sum(min(most, len(mine["eval"])) for mine in records.values())
+    for stage in lab.stages:
+        settings = stage.settings
+        if isinstance(settings, Reinforce):
+            pools = (
+                [len(mine) for mine in lab.train_records().values()] if settings.difficulty and settings.steps else []
+            )
+            count += settings.difficulty_samples * sum(min(settings.difficulty_records, pool) for pool in pools)
+        elif settings.epochs:
+            probed = sum(min(config.diagnose.records, len(mine["probe"])) for mine in records.values())
+            models = len({BASE, stage.start}) if settings.choose == "findings" else 0
+            soft = 0 if settings.soft_labels == "gold" else round(1.5 * settings.records * settings.general_share)
+            count += models * config.diagnose.samples * probed + settings.candidates * soft
+    return count
+
+
+def _some(lab: Lab, count: int) -> list[Record]:
+    every = (record for mine in lab.train_records().values() for record in mine)
+    return list(islice(sorted(every, key=lambda r: uniform(lab.config.seed, "estimate", r.id)), count))
+
+
+def _clocked(act: Callable[[], _Found]) -> tuple[float, _Found]:
+    began = time.monotonic()
+    found = act()
+    return time.monotonic() - began, found
