@@ -13,6 +13,7 @@ from redone.sample.protocol import Answer, Completed, Request, Sampler
 from redone.thinking import split_thinking
 
 _PREFILL = 1 << 15  # tokens of prompts that are admitted at once
+CAPACITY = 16  # own tokens that a sampler has room for at first
 _CACHE = 2 << 30  # bytes that keys and values may take on a CPU
 
 
@@ -66,19 +67,38 @@ def scheduled(
                     break
                 wave.append(waiting.popleft())
                 flying[wave[-1].key] = size
-            for part in split_by_tokens([(request.prompt, ()) for request in wave], _PREFILL):
-                sampler.admit([wave[i] for i in part])
+            admit(sampler, wave)
         completed = sampler.step()
         for request, _ in completed:
             del flying[request.key]
         yield completed
 
 
-def cache_room(policy: Policy) -> int:
-    """Tokens whose keys and values a sampler may keep: a quarter of a GPU's free memory, 2 GiB on a CPU."""
-    on_gpu = policy.device.type == "cuda"
-    free = torch.cuda.mem_get_info(policy.device)[0] // 4 if on_gpu else _CACHE
-    return free // policy.bytes_per_token
+def admit(sampler: Sampler, wave: Sequence[Request]) -> None:
+    """Give the sampler the requests, so many at once as a pass over their prompts may have tokens."""
+    for part in split_by_tokens([(request.prompt, ()) for request in wave], _PREFILL):
+        sampler.admit([wave[i] for i in part])
+
+
+def cache_room(policy: Policy, held: int = 0) -> int:
+    """Tokens whose keys and values a sampler may keep: 2 GiB on a CPU; on a GPU a quarter of what its memory has beside
+    the policy's weights and `held` bytes.
+
+    What happens to be free does not count: what is sampled depends on the order in which requests go in, and a run has
+    to repeat on its machine.
+    """
+    if policy.device.type != "cuda":
+        return _CACHE // policy.bytes_per_token
+    weights = sum(parameter.nbytes for parameter in policy.model.parameters())
+    return max(0, torch.cuda.mem_get_info(policy.device)[1] - weights - held) // 4 // policy.bytes_per_token
+
+
+def kept(requests: Sequence[Request], group: int, copies: int) -> int:
+    """Most tokens that a sampler has room for when it answers the requests together: for each as for the longest, where
+    the room for answers is doubled as they grow."""
+    longest = max(len(request.prompt) for request in requests)
+    budget = max(CAPACITY, *(request.budget for request in requests))
+    return len(requests) * (copies * longest + group * (1 << (budget - 1).bit_length()))
 
 
 def fitted(prompt: tuple[int, ...], budget: int, context: int | None) -> tuple[tuple[int, ...], int]:

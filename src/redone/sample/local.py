@@ -19,7 +19,6 @@ from redone.sample.ordinary import OrdinarySampler
 from redone.sample.protocol import LOOK, Answer, Completed, Request, Seeds, TrainingSampler
 
 ROWS = 1024  # rows whose logits exist at once
-_CAPACITY = 16  # own tokens that a sampler has room for at first
 
 
 def make_sampler(
@@ -183,8 +182,9 @@ class TreeSampler:
         self.inside = self.inside[keep]
         if not self.requests:
             self.prompts, self.own, self.inside = {}, {}, self.inside[:, :0]
-        self.prompts = {layer: (k[keep], v[keep]) for layer, (k, v) in self.prompts.items()}
-        self.own = {layer: (k[keep], v[keep]) for layer, (k, v) in self.own.items()}
+        for states in (self.prompts, self.own):
+            for layer, (k, v) in states.items():  # one layer after another: never all of them twice
+                states[layer] = (k[keep], v[keep])
 
     def _answer(self, row: int) -> Answer:
         count = int(self.count[row])
@@ -216,7 +216,7 @@ class TreeSampler:
         for layer, pair in prefill.kept.items():
             new = [states[index].transpose(1, 2).contiguous() for states in pair]  # [N, Hkv, width, D]
             n, hkv, _, d = new[0].shape
-            capacity = self.own[layer][0].shape[3] if layer in self.own else _CAPACITY
+            capacity = self.own[layer][0].shape[3] if layer in self.own else asking.CAPACITY
             room = [states.new_zeros(n, hkv, self.group, capacity, d) for states in new]
             if layer in self.own:
                 new = [torch.cat([_widen(o, 2, width), x]) for o, x in zip(self.prompts[layer], new)]

@@ -26,6 +26,7 @@ from redone.records import Group, Record, Rollout, Task, Verdict, group_from_jso
 from redone.run.log import Log
 from redone.run.scoring import Asked, ScoreAll, refuse_errors
 from redone.run.store import Store
+from redone.sample.asking import cache_room, kept
 from redone.sample.protocol import Answer, Request, TrainingSampler
 from redone.train.passes import Passes
 from redone.train.rollouts import Collected, by_task, collect, reached, rollout_rows, with_old_logprobs
@@ -142,6 +143,9 @@ def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group], most: i
         )
         return [list(zip(mine, theirs)) for mine, theirs in zip(written, verdicts)]
 
+    policy = trainer.policy
+    room = cache_room(policy, held=3 * sum(p.nbytes for p in policy.trainable().values()))  # gradients and moments
+    copies = 1 if policy.packed else settings.group
     return collect(
         trainer.sampler,
         trainer.mix.draw,
@@ -151,6 +155,7 @@ def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group], most: i
         pool=most or len(trainer.mix),
         refill=settings.refill,
         in_flight=settings.in_flight,
+        fits=lambda requests: kept(requests, settings.group, copies) <= room,
         min_spread=settings.min_spread,
         carried=carried,
     )

@@ -5,6 +5,7 @@ informative but not needed (where `refill` > 1 generated a few more at once) are
 there first. After one full pass over the pool the step makes do with what it has; it never raises.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -12,6 +13,7 @@ from typing import Any
 
 from redone.algo.dapo import is_informative
 from redone.records import Group, Record, Rollout, Task, Verdict
+from redone.sample.asking import admit
 from redone.sample.protocol import Answer, Request, Sampler
 
 
@@ -38,22 +40,37 @@ def collect(
     pool: int,  # most prompts drawn in this step
     refill: int = 1,
     in_flight: int = 1 << 30,
+    fits: Callable[[Sequence[Request]], bool] = lambda requests: True,  # whether all of these may be answered at once
     min_spread: float = 1e-3,
     carried: Sequence[Group] = (),
 ) -> Collected:
-    """Groups for one step: the carried ones first, then new ones until `prompts` are informative."""
+    """Groups for one step: the carried ones first, then new ones until `prompts` are informative.
+
+    What is drawn and does not fit beside what is being answered waits, in its order; one prompt is always answered.
+    """
     ready, dropped, errors = list(carried), [], []
     drawn: list[Record] = []  # by ticket
+    waiting: deque[Request] = deque()
+    flying: dict[int, Request] = {}  # by ticket
     while True:
-        missing = prompts - len(ready) - sampler.in_flight
-        room = min(in_flight - sampler.in_flight, pool - len(drawn))
-        if missing > 0 and room > 0 and (missing >= refill or sampler.in_flight == 0):
+        unanswered = len(waiting) + len(flying)
+        missing = prompts - len(ready) - unanswered
+        room = min(in_flight - unanswered, pool - len(drawn))
+        if missing > 0 and room > 0 and (missing >= refill or unanswered == 0):
             new = [draw() for _ in range(min(max(missing, refill), room))]
-            sampler.admit([request(len(drawn) + i, record) for i, record in enumerate(new)])
+            waiting += [request(len(drawn) + i, record) for i, record in enumerate(new)]
             drawn += new
-        if sampler.in_flight == 0:
+        wave: list[Request] = []
+        while waiting and (not (flying or wave) or fits([*flying.values(), *wave, waiting[0]])):
+            wave.append(waiting.popleft())
+        admit(sampler, wave)
+        flying |= {one.key: one for one in wave}
+        if not flying:
             break
-        completed = [(drawn[asked.key], asked.prompt, answers) for asked, answers in sampler.step()]
+        answered = sampler.step()
+        for asked, _ in answered:
+            del flying[asked.key]
+        completed = [(drawn[asked.key], asked.prompt, answers) for asked, answers in answered]
         scored = score([(record, answers) for record, _, answers in completed])
         for (record, prompt, _), judged in zip(completed, scored):
             group = Group(record, prompt, tuple(r for r, _ in judged), tuple(v for _, v in judged))

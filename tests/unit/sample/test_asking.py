@@ -1,5 +1,7 @@
 """Prompts in, texts out: what a model is shown, in which order and how many at once, where answers end."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from tiny import tiny
@@ -10,7 +12,7 @@ from redone.records import Prompt
 from redone.sample import asking
 from redone.sample.asking import cut_at, fitted, scheduled
 from redone.sample.choosing import Chooser
-from redone.sample.local import make_sampler
+from redone.sample.local import TreeSampler, make_sampler
 from redone.sample.protocol import Request
 from redone.sample.scripted import ScriptedSampler
 
@@ -118,6 +120,35 @@ def test_the_room_on_a_cpu_is_that_of_two_gibibytes(encoder):
     policy = model(encoder)
     assert policy.bytes_per_token == 256
     assert asking.cache_room(policy) == 2**23
+
+
+def test_the_room_on_a_gpu_is_a_quarter_of_its_memory_beside_what_training_holds_whatever_is_free(encoder, monkeypatch):
+    """Or else a run would not repeat: what is sampled depends on the order in which requests go in."""
+    real = model(encoder)
+    policy = SimpleNamespace(device=torch.device("cuda"), model=real.model, bytes_per_token=real.bytes_per_token)
+    weights = 4 * real.num_parameters
+    rooms = []
+    for free in (1 << 30, 1 << 10):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (free, 1024 * 4000 + 4 * weights))
+        rooms.append(asking.cache_room(policy, held=3 * weights))
+    assert rooms == [4000, 4000]
+    assert asking.cache_room(policy, held=1 << 40) == 0
+
+
+def test_a_sampler_has_room_for_no_more_tokens_than_are_counted(encoder):
+    """The widest of either kind, for every prompt: 3 x (2 x 9 + 2 x 64), and for 2 short ones 2 x (3 + 2 x 16)."""
+    mixed = [Request(i, (1,) * length, budget) for i, (length, budget) in enumerate([(9, 35), (2, 40), (5, 36)])]
+    assert asking.kept(mixed, 2, copies=2) == 438
+    assert asking.kept([Request(0, (1,) * 3, 5), Request(1, (1,), 2)], 2, copies=1) == 70
+    policy = model(encoder)
+    sampler = TreeSampler(policy, SimpleNamespace(eos_ids=[]), group=2, temperature=1.0, seeds=lambda v: 0, rows=9)
+    sampler.admit(mixed)
+    most = 0
+    while sampler.in_flight:
+        kept = [*sampler.prompts.values(), *sampler.own.values()]
+        most = max(most, sum(states.nbytes for pair in kept for states in pair))
+        sampler.step()
+    assert most == asking.kept(mixed, 2, copies=1) * policy.bytes_per_token
 
 
 @pytest.mark.parametrize(

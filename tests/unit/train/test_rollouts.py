@@ -126,6 +126,20 @@ def test_no_more_prompts_are_in_flight_than_allowed():
     assert len(found.groups) == 8
 
 
+@pytest.mark.parametrize(("fitting", "most"), [(3, 3), (0, 1)])
+def test_what_does_not_fit_beside_what_is_answered_waits_in_its_order(fitting, most):
+    """One prompt is always answered; nothing is drawn that the step would not have drawn otherwise."""
+    sampler, free = make_sampler(), make_sampler()
+    script, other = Script(every_other_is_dead), Script(every_other_is_dead)
+    found = script.collect(sampler, prompts=8, fits=lambda requests: len(requests) <= fitting)
+    assert sampler.most == most
+    assert len(found.groups) == 8
+    tickets = [ticket for ticket, _ in sampler.answered]
+    assert all(tickets[i] <= i + most - 1 for i in range(len(tickets)))
+    other.collect(free, prompts=8)
+    assert script.drawn == other.drawn
+
+
 def test_errors_are_kept_apart_and_replaced_like_dead_groups():
     """Record 1 could not be scored: it is neither informative nor constant, whatever its other answer got."""
     found = Script(lambda number: BROKEN if number == 1 else ALIVE).collect(make_sampler(), prompts=4)

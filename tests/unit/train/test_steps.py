@@ -22,6 +22,7 @@ from redone.model.trees import pack
 from redone.records import Group, Rollout, Verdict
 from redone.run.log import Interrupted
 from redone.run.store import Store
+from redone.sample import asking
 from redone.sample.scripted import ScriptedSampler
 from redone.train import rl, sft
 from redone.train.steps import Taken, run_steps
@@ -259,13 +260,19 @@ def test_every_answer_has_its_own_verdict_when_several_groups_come_back_at_once(
     assert [row["score"] for row in rows] == [score(records[row["id"]], row["text"]) for row in rows]
 
 
-def test_a_step_keeps_to_the_settings_of_sampling(make, updates):
-    """Seven prompts together where four are missing; three at once; scores that differ by 0.4 of the 0.5 asked for."""
+def test_a_step_keeps_to_the_settings_of_sampling(make, updates, monkeypatch):
+    """Seven prompts together where four are missing; three at once, and one where there is room for no more; scores
+    that differ by 0.4 of the 0.5 asked for."""
     together, narrow = make(refill=7), make(in_flight=3)
     metrics, _, surplus = rl.rl_step(together, 0, [])
     assert (together.sampler.admitted, metrics["surplus"], len(surplus)) == (7, 3, 3)
     rl.rl_step(narrow, 0, [])
     assert narrow.sampler.most == 3
+
+    monkeypatch.setattr(asking, "_CACHE", 0)
+    alone = make()
+    rl.rl_step(alone, 0, [])
+    assert alone.sampler.most == 1
 
     def close(asked):
         return [[replace(v, score=0.4 * v.score) for v in mine] for mine in by_number(asked)]
