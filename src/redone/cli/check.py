@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from redone.cli import prepare
+from redone.cli import estimate, prepare
 from redone.cli.options import Configured, add_configured, frozen, positive
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def check(options: Options) -> None:
             _print_stress(checked.dataset, score_all, log)
         if options.judge:
             _print_agreement(checked.dataset, score_all, config, options.judge, log)
+    print(estimate.peak_line(estimate.memory(config, checked), checked.machine.device))
 
 
 def _print_prompts(examples: Mapping[str, Shown]) -> None:

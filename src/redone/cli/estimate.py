@@ -82,7 +82,9 @@ def timings(config: RunConfig, log: Log) -> list[Timed]:
 
 def print_phases(found: Sequence[Phase], device: str) -> None:
     kinds = list(dict.fromkeys(kind for phase in found for kind in phase.bytes))
-    print(f"\nGB of memory {'on the GPU' if device == 'cuda' else 'of this process'}, beside what Python itself takes:")
+    print(
+        f"\nGiB of memory {'on the GPU' if device == 'cuda' else 'of this process'}, beside what Python itself takes:"
+    )
     print(f"{'':<24}" + "".join(f"{kind:>17}" for kind in [*kinds, "peak"]))
     for phase in found:
         cells = [f"{phase.bytes[kind] / GIB:.2f}" if kind in phase.bytes else "" for kind in kinds]
@@ -97,7 +99,7 @@ def peak_line(found: Sequence[Phase], device: str) -> str:
     own, free = _memory(device)
     worst = max(found, key=lambda phase: phase.peak)
     peak = own + worst.peak
-    said = f"Memory: about {peak / GIB:.1f} GB at most ({worst.name} of {worst.stage}), of {free / GIB:.1f} GB free."
+    said = f"Memory: about {peak / GIB:.1f} GiB at most ({worst.name} of {worst.stage}), of {free / GIB:.1f} GiB free."
     if peak <= free:
         return said
     return (

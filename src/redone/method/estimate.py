@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from redone.config import Reinforce, RunConfig, Teach
-from redone.data.load import Dataset
 from redone.data.mix import uniform
-from redone.records import Record, Task
+from redone.records import Record
 from redone.run.lab import Lab
 from redone.run.stages import BASE, Stage
 
@@ -82,13 +81,6 @@ def phases(
             found.append(Phase(name, what, {**still, **model.updating(trees, config.tokens_per_pass)}))
         found.append(Phase("every model", "measuring", {"weights": held.weights, **answering(1, config.eval.rows)}))
     return found
-
-
-def lengths_of(
-    dataset: Dataset, tasks: Mapping[str, Task], prompts: Mapping[str, Sequence[int]]
-) -> dict[str, list[Length]]:
-    """The length of every trained task's prompts with the longest answer that each may get."""
-    return {name: [(length, task.budget) for length in prompts[name]] for name, task in tasks.items()}
 
 
 def timed(lab: Lab, stage: Stage) -> Timed:

@@ -1,0 +1,43 @@
+"""`redone estimate`, through the command line."""
+
+import re
+
+import pytest
+from fakes import SMALL
+
+from redone import cli
+from redone.cli.run import DEMO
+from redone.model.policy import Policy
+
+
+def estimated(capsys, *options):
+    sets = [part for one in SMALL for part in ("--set", one)]
+    assert cli.main(["estimate", str(DEMO), *sets, *options]) == 0
+    return capsys.readouterr().out
+
+
+def test_it_says_memory_by_phase_and_hours_by_stage(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out = estimated(capsys)
+    for phase in ("explore sampling", "explore update", "target fine-tuning", "refine update", "every model measuring"):
+        assert re.search(rf"^{phase} +(\d+\.\d+ *)+$", out, re.MULTILINE), phase
+    assert re.search(r"^explore +\d+:\d\d +4 steps of \d+\.\d s", out, re.MULTILINE)
+    assert re.search(r"^target +\d+:\d\d +3 steps of", out, re.MULTILINE)
+    assert re.search(r"^In all about \d+:\d\d\.$", out, re.MULTILINE)
+    assert re.fullmatch(r"Memory: about \d\.\d GiB at most \(.+\), of \d+\.\d GiB free\.", out.splitlines()[-1])
+    assert not list(tmp_path.iterdir())  # nothing of it is kept
+
+
+def test_without_timing_no_model_is_loaded(capsys, monkeypatch):
+    monkeypatch.setattr(Policy, "load", lambda *given: pytest.fail("a model was loaded"))
+    out = estimated(capsys, "--no-timing")
+    assert "In all" not in out
+    assert "GiB at most" in out.splitlines()[-1]
+
+
+def test_where_memory_is_too_small_it_says_what_to_lower(capsys, monkeypatch):
+    from redone.cli import estimate
+
+    monkeypatch.setattr(estimate, "_memory", lambda device: (2**30, 2**30))
+    last = estimated(capsys, "--no-timing").splitlines()[-1]
+    assert "not enough: lower tokens_per_pass, in_flight or eval.rows, set recompute = true" in last
