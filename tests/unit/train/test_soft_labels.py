@@ -6,7 +6,7 @@ from redone.algo.sft import sft_loss
 from redone.method.targeted import load_distributions, save_distributions
 from redone.model import policy as module
 from redone.model.policy import Policy
-from redone.train.sft import Example, _accumulate, distributions, one_hot
+from redone.train.sft import Example, accumulate, distributions, one_hot
 
 EXAMPLES = [Example((3, 4, 5), (6, 7)), Example((8, 9), (10, 11, 12)), Example((1, 2, 3, 4), (5,))]
 KINDS = ["Qwen3", "GPT2", "GPTNeo"]  # layers by hand, through transformers, and the ordinary path
@@ -18,7 +18,7 @@ def labels(policy, k):
 
 def step(policy, examples):
     policy.model.zero_grad()
-    loss, _ = _accumulate(policy, examples, 4096)
+    loss, _ = accumulate(policy, examples, 4096)
     return loss, torch.cat([p.grad.flatten() for p in policy.model.parameters() if p.grad is not None])
 
 
