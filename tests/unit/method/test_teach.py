@@ -223,7 +223,7 @@ def test_distributions_are_the_stages_starts_along_its_own_answers_alone(make_la
     [(_, batches, _, _)] = fitted
     soft = [e for batch in batches for e in batch if e.soft is not None]
     general = [row for row in rows_of(lab) if row["task"] == "sums"]
-    assert sorted(e.target for e in soft) == sorted(lab.encoder.ended(row["target"]) for row in general)
+    assert sorted(tuple(e.target) for e in soft) == sorted(lab.encoder.ended(row["target"]) for row in general)
     assert all(e.soft[1].unique().tolist() == [len(e.target)] for e in soft)
 
 
@@ -235,3 +235,19 @@ def test_which_general_records_are_taught_is_the_runs_seed(make_lab, samplers, f
         return set(samplers.made[-1].asked)
 
     assert len({frozenset(chosen(seed)) for seed in range(5)}) > 1
+
+
+def test_encoded_records_take_few_bytes_and_are_those_of_one_at_a_time(make_lab, monkeypatch):
+    """Python's own numbers take 36 bytes a token."""
+    lab = make_lab()
+    records = [r for name in list(lab.trained)[:3] for r in lab.dataset.records[name]["train"]]
+    tasks, encoder = lab.dataset.tasks, lab.encoder
+    rows = [
+        {"messages": list(r.messages), "think": tasks[r.task].think, "target": encoder.target_text(r, tasks[r.task])}
+        for r in records
+    ]
+    monkeypatch.setattr(module, "_AT_ONCE", 7)
+    found = module.encoded(lab, rows)
+    assert [tuple(one.prompt) for one in found] == encoder.prompts(records, tasks)
+    assert [tuple(one.target) for one in found] == [encoder.target(r, tasks[r.task]) for r in records]
+    assert {one.prompt.itemsize for one in found} == {one.target.itemsize for one in found} == {4}
