@@ -1,7 +1,9 @@
 """The run's files are an interface (docs/data.md): what is promised of them, on a small run of the whole method."""
 
+import gc
 import json
 import shutil
+import weakref
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,7 +11,10 @@ import pytest
 from fakes import small_config, small_run
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from redone.cli import prepare
 from redone.files import read_jsonl
+from redone.model.policy import Policy
+from redone.run.log import Log
 
 TASKS = 15 + 16  # of the support and the general pack
 
@@ -143,3 +148,17 @@ def test_the_same_command_again_trains_nothing(finished_run: Path, tmp_path: Pat
     _, lines = small_run(run)
     assert not [line for line in lines if line.startswith(STAGES)]
     assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*.safetensors")}
+
+
+def test_a_run_holds_no_model_that_no_step_uses(tmp_path, monkeypatch):
+    real, loaded = Policy.load, []
+
+    def load(*given):
+        policy = real(*given)
+        loaded.append(weakref.ref(policy))
+        return policy
+
+    monkeypatch.setattr(Policy, "load", load)
+    with prepare.prepare(small_config(), tmp_path / "run", Log()):
+        gc.collect()
+        assert [one() for one in loaded] == [None]

@@ -304,6 +304,7 @@ def prepare(config: RunConfig, out: Path, log: Log) -> Iterator[Lab]:
         machine = {**checked.machine._asdict(), "threads": torch.get_num_threads()}
         write_json(out / "manifest.json", manifest(config, checked, policy, machine, origin))
         write_json(out / "config.json", config.model_dump(mode="json"))
+    del policy  # every step loads what it needs
     dataset = checked.dataset
     with scoring(config, dataset.tasks, judge_of(config, out, log)) as score_all:
         yield Lab(

@@ -57,13 +57,12 @@ def phases(
     found = []
     with imagined(folder, dtype, context, cuda, adapter, config.recompute) as model:
         held = model.held
-        still = {"weights": held.weights, "moments": held.moments}
 
         def answering(group: int, prompts: int) -> dict[str, int]:
             return model.answering(every[:prompts], group, config.eval.rows)
 
         for name in config.stages:
-            settings = config.stage(name)
+            settings, still = config.stage(name), {"weights": held.weights, "moments": held.moments}
             if isinstance(settings, Reinforce):
                 if not settings.steps:
                     continue
@@ -72,6 +71,7 @@ def phases(
                 trees = [
                     ([0] * p, [[0] * a] * settings.group) for p, a in every[: settings.prompts // settings.updates]
                 ]
+                still = {**still, "copies": sampled["copies"]}  # which the sampler keeps
                 what = "update"
             else:
                 if not settings.epochs:
