@@ -281,7 +281,7 @@ def prepare(config: RunConfig, out: Path, log: Log) -> Iterator[Lab]:
     checked = check(as_begun(out, config), log)
     check_trained(checked.dataset.tasks, config.data.held_out)
     from redone.files import write_json
-    from redone.model import gguf
+    from redone.model import adapter, gguf
     from redone.model.places import loading
     from redone.model.policy import Policy
     from redone.run.lab import Lab
@@ -293,6 +293,7 @@ def prepare(config: RunConfig, out: Path, log: Log) -> Iterator[Lab]:
     if origin := gguf.note(checked.base):
         log.line(origin)
     if config.lora is not None:
+        adapter.check(policy.model, config.lora.targets)
         rates = ", ".join(f"{name} {config.stage(name).learning_rate:.2g}" for name in config.stages)
         log.line(
             f"An adapter of rank {config.lora.rank} is trained, at {config.lora.times:g} times the rates: {rates}."

@@ -4,7 +4,9 @@ The layers are PEFT's, put into the model by transformers, so that the model's c
 what they are. Source: Hu et al. 2022.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +22,12 @@ def attach(model: Any, *, rank: int, alpha: float, targets: Sequence[str], seed:
     """Freeze the model's weights and put an adapter beside the linear layers that `targets` name ("all-linear": all but
     the head), which changes nothing yet. base: what the adapter's own configuration names as its base.
 
-    Raises ValueError where no layer has such a name.
+    Raises ValueError as `check` does.
     """
-    try:
-        from peft import LoraConfig
-    except ImportError:
-        raise ValueError(f"[lora] needs PEFT: {INSTALL}") from None
+    check(model, targets)
+    from peft import LoraConfig
+
     every = "all-linear" in targets
-    if not every and (unknown := [name for name in targets if not _named(model, name)]):
-        raise ValueError(
-            f"lora.targets: no linear layer of the model is called {unknown[0]}; there are {_linear(model)}"
-        )
     config = LoraConfig(
         r=rank,
         lora_alpha=alpha,  # type: ignore[arg-type]  # a float will do
@@ -45,6 +42,16 @@ def attach(model: Any, *, rank: int, alpha: float, targets: Sequence[str], seed:
         if weight.requires_grad:  # PEFT makes them in the base's numbers, where most steps would be rounded away
             weight.data = weight.data.float()
     model.eval()
+
+
+def check(model: Any, targets: Sequence[str]) -> None:
+    """Raises ValueError where PEFT is not installed, or no layer has such a name."""
+    if find_spec("peft") is None:
+        raise ValueError(f"[lora] needs PEFT: {INSTALL}")
+    if "all-linear" not in targets and (unknown := [name for name in targets if not _named(model, name)]):
+        raise ValueError(
+            f"lora.targets: no linear layer of the model is called {unknown[0]}; there are {_linear(model)}"
+        )
 
 
 def load(model: Any, folder: Path) -> None:
@@ -73,7 +80,7 @@ def merged(model: Any) -> dict[str, Tensor]:
     float32, for most of what an adapter adds is smaller than the distance between two numbers in bfloat16."""
     layers = {name: module for name, module in model.named_modules() if hasattr(module, "lora_A")}
     out: dict[str, Tensor] = {}
-    for name, weight in model.state_dict().items():
+    for name, weight in _unpacked(model).items():
         if ".lora_" in name:
             continue
         owner, base, rest = name.partition(".base_layer.")
@@ -82,6 +89,35 @@ def merged(model: Any) -> dict[str, Tensor]:
         weight = weight.detach()
         out[f"{owner}.{rest}" if base else name] = weight.float() if weight.is_floating_point() else weight
     return out
+
+
+def _unpacked(model: Any) -> dict[str, Tensor]:
+    """The model's weights by name, those of 4 bits as the numbers that they stand for."""
+    state: dict[str, Tensor] = model.state_dict()
+    packed = {n: p for n, p in model.named_parameters() if getattr(p, "quant_state", None) is not None}
+    if packed:
+        from bitsandbytes.functional import dequantize_4bit
+
+        about = tuple(f"{name}." for name in packed)  # how bitsandbytes has packed them
+        state = {name: weight for name, weight in state.items() if not name.startswith(about)}
+        state |= {name: dequantize_4bit(p.data, p.quant_state) for name, p in packed.items()}
+    return state
+
+
+@contextmanager
+def forgotten(model: Any) -> Iterator[None]:
+    """So that transformers saves weights that are given as those of an ordinary model, with neither an adapter nor
+    4-bit weights."""
+    config, mine = model.config, vars(model)
+    kept = {name: mine[name] for name in ("hf_quantizer", "is_quantized") if name in mine}
+    packed = config.__dict__.pop("quantization_config", None)
+    mine.update(dict.fromkeys(kept), _hf_peft_config_loaded=False)
+    try:
+        yield
+    finally:
+        mine.update(kept, _hf_peft_config_loaded=True)
+        if packed is not None:
+            config.quantization_config = packed
 
 
 def increment(layer: Any) -> Tensor:

@@ -52,9 +52,15 @@ class Policy:
     dtype = "float32"
     recompute = False
 
-    def __init__(self, model: PreTrainedModel, context: int | None = None, path: trial.Path | None = None) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        context: int | None = None,
+        path: trial.Path | None = None,
+        dtype: str = "float32",
+    ) -> None:
         """context: most tokens of a prompt and its answer that this run has; the model's own limit if not given.
-        path: the fastest that is right if not given; raises ValueError where none is.
+        path: the fastest that is right if not given; raises ValueError where none is. dtype: see `compute_in`.
 
         What is frozen stays frozen.
         """
@@ -62,6 +68,8 @@ class Policy:
         self.context: int | None = context or getattr(model.config.get_text_config(), "max_position_embeddings", None)
         model.eval()  # dropout off, also in updates: the ratio of DAPO needs the policy, not a thinned copy of it
         self.note = ""
+        if dtype != "float32":
+            self.compute_in(dtype)
         if path is None:
             path, self.note = trial.choose(self)
         self.take(path)
@@ -73,8 +81,8 @@ class Policy:
     def load(
         cls, path: str | Path, dtype: str = "float32", device: str = "cpu", context: int | None = None
     ) -> "Policy":
-        """A model from a Hugging Face folder or hub id; it is tried in float32, whatever it computes in afterwards. One
-        that sees is loaded whole, asked with texts alone, and saved whole.
+        """A model from a Hugging Face folder or hub id; its kind is tried in float32, whatever it computes in. One that
+        sees is loaded whole, asked with texts alone, and saved whole.
 
         Raises ValueError where its weights are not all of this model's and no others (transformers would fill the gaps
         with random numbers, and say so in passing), or are no numbers."""
@@ -95,9 +103,12 @@ class Policy:
                 f"{path}: {len(broken)} weights hold NaN or infinite numbers, first {', '.join(broken[:3])}; the files "
                 "are damaged, or training went wrong before they were saved"
             )
-        policy = cls(model if packed else model.to(device), context)
-        policy.compute_in(dtype)
-        return policy
+        if dtype != "bfloat16":
+            policy = cls(model if packed else model.to(device), context)
+            policy.compute_in(dtype)
+            return policy
+        precision.round_frozen(model)  # before it moves: a GPU never has to hold it in float32
+        return cls(model.to(device), context, dtype=dtype)
 
     def compute_in(self, dtype: str) -> None:
         """Multiply in these numbers from here on ("float32", "mixed", "bfloat16", "4bit"); the weights themselves are
@@ -178,12 +189,9 @@ class Policy:
         """Leave a Hugging Face folder, an adapter merged into it; in another number format than the policy's if one is
         given."""
         if self.adapted:
-            assert dtype is None, "a merged model is left in the policy's own number format"
-            self.model._hf_peft_config_loaded = False  # or else transformers saves the adapter alone
-            try:
+            assert dtype is None, "a merged model is left in float32"
+            with adapter.forgotten(self.model):
                 self.model.save_pretrained(folder, state_dict=adapter.merged(self.model))
-            finally:
-                self.model._hf_peft_config_loaded = True
             return
         model = self.model if dtype is None else copy.deepcopy(self.model).to(getattr(torch, dtype))
         model.save_pretrained(folder)

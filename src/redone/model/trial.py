@@ -78,7 +78,8 @@ def _on_twin(policy: "Policy", path: Path) -> str:
     if key not in _seen:
         try:
             twin = _twin(model, policy.context)
-            _seen[key] = _off(type(policy)(twin or model, policy.context, path), slopes=twin is not None)
+            mine = type(policy)(twin, policy.context, path) if twin is not None else _itself(policy, path)
+            _seen[key] = _off(mine, slopes=twin is not None)
         except UnsupportedAttention as error:
             window = getattr(model.config.get_text_config(), "sliding_window", None)
             outgrown = window and (policy.context is None or window < policy.context)
@@ -88,6 +89,13 @@ def _on_twin(policy: "Policy", path: Path) -> str:
             how = f"({type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''})"
             _seen[key] = f"prefix-tree attention fails in it {how}" if path.packed else f"it breaks {how}"
     return _seen[key]
+
+
+def _itself(policy: "Policy", path: Path) -> "Policy":
+    """The policy on another path."""
+    mine = copy.copy(policy)
+    mine.take(path)
+    return mine
 
 
 def _on_itself(policy: "Policy", path: Path) -> str:
@@ -110,7 +118,8 @@ def _on_itself(policy: "Policy", path: Path) -> str:
         except _BREAKS as error:
             return f"prefix-tree attention fails in it ({type(error).__name__}: {error})"
         expected, _ = policy.token_logprobs(batch, packed=False)
-    rounded = policy.model.dtype != torch.float32 or getattr(policy.model, "is_quantized", False)
+    quantized = getattr(policy.model, "is_quantized", False)
+    rounded = policy.narrow or policy.model.dtype != torch.float32 or quantized
     gaps = (expected - found).abs()
     gap = float(gaps.mean() if rounded else gaps.max())
     return "" if gap <= (_ROUNDED if rounded else _AGREE) else f"prefix-tree attention is off by {gap:.2g} on it"

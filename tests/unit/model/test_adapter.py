@@ -1,9 +1,11 @@
 """LoRA: gradients against those of the full weights, merging, freezing, and going on."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from tiny import tiny
 from transformers import AutoModelForCausalLM
 
 from redone.model.learner import Learner
@@ -113,3 +115,16 @@ def test_targets_that_match_nothing_and_adapters_of_other_shapes_are_sentences(t
         policy = Policy.load(tiny_model)
         with pytest.raises(ValueError, match=words):
             policy.attach(**{**LORA, **changes}, start=Path(tmp_path / "adapter"))
+
+
+def test_a_merged_model_is_saved_as_one_without_packed_weights_and_is_what_it_was_afterwards(tmp_path):
+    """Of a base in 4 bits the adapter's folder says so, the merged model's does not."""
+    policy = Policy(tiny("Qwen3"))
+    policy.attach(4, 8.0, ["all-linear"], 0, base="base")
+    policy.model.config.quantization_config = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    policy.save(tmp_path)
+    assert "quantization_config" not in json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    assert policy.model.config.quantization_config["load_in_4bit"]
+    assert policy.adapted
+    again = Policy.load(tmp_path)
+    assert not again.adapted

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import transformers
 from test_policy import objective
 from tiny import gradient, relative, some_trees, tiny
 
@@ -201,3 +202,21 @@ def test_weights_that_are_no_numbers_are_named(tmp_path):
     model.save_pretrained(tmp_path)
     with pytest.raises(ValueError, match=r"2 weights hold NaN or infinite numbers, first model.layers.1.mlp.up_proj"):
         Policy.load(tmp_path)
+
+
+def test_a_device_never_holds_in_float32_what_is_rounded(tmp_path, monkeypatch):
+    """What moves is rounded already, but for embedding, norms and head, and is served as it was."""
+    Policy(tiny("Qwen3")).save(tmp_path)
+    real, moved = torch.nn.Module.to, []
+
+    def to(module, *given, **more):
+        if isinstance(module, transformers.PreTrainedModel):
+            moved.append({name: p.dtype for name, p in module.named_parameters()})
+        return real(module, *given, **more)
+
+    monkeypatch.setattr(torch.nn.Module, "to", to)
+    policy = Policy.load(tmp_path, "bfloat16")
+    assert policy.packed
+    [dtypes] = moved
+    assert {dtype for name, dtype in dtypes.items() if "_proj" in name} == {torch.bfloat16}
+    assert {dtype for name, dtype in dtypes.items() if "_proj" not in name} == {torch.float32}
