@@ -3,7 +3,8 @@
     python benchmarks/products.py MODEL [--prompts 8] [--group 8] [--repeats 3] [--threads 2]
 
 MODEL is a Hugging Face folder, or "base". The update is one pass, forwards and back, over groups of 64-token answers
-to prompts of 192 tokens; sampling answers them with 64 tokens each. Prints the median seconds and how many times as fast as torch's own.
+to prompts of 192 tokens; sampling answers them with 64 tokens each. Prints the median seconds, and how many times as
+fast as torch's own it is.
 """
 
 import argparse
