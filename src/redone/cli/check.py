@@ -90,7 +90,8 @@ def check(options: Options) -> None:
             _print_stress(checked.dataset, score_all, log)
         if options.judge:
             _print_agreement(checked.dataset, score_all, config, options.judge, log)
-    print(estimate.peak_line(estimate.memory(config, checked), checked.machine.device))
+    if found := estimate.memory(config, checked):
+        print(estimate.peak_line(found, checked.machine.device))
 
 
 def _print_prompts(examples: Mapping[str, Shown]) -> None:

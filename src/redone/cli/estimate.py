@@ -35,10 +35,12 @@ def add(commands: Any) -> None:
 def command(namespace: argparse.Namespace) -> int:
     options = frozen(Options, namespace)
     config = options.resolve()
+    from redone.checks.check import check_trained
     from redone.run.log import Log
 
     log = Log()
     checked = prepare.check(config, log)
+    check_trained(checked.dataset.tasks, config.data.held_out)
     found = memory(config, checked)
     print_phases(found, checked.machine.device)
     if not options.no_timing:
@@ -51,13 +53,15 @@ def command(namespace: argparse.Namespace) -> int:
 
 
 def memory(config: RunConfig, checked: prepare.Checked) -> list[Phase]:
-    """Raises ValueError where the model's own code does not run on tensors without contents."""
+    """Nothing where nothing is trained. Raises ValueError where the model's own code does not run on tensors without contents."""
     from redone.method.estimate import phases
 
     held_out = config.data.held_out
     tasks = {n: task for n, task in checked.dataset.tasks.items() if task.train and n not in held_out}
     lengths = {n: [(prompt, task.budget) for prompt in checked.lengths[n].prompts] for n, task in tasks.items()}
     device, dtype, _ = checked.machine
+    if not any(lengths.values()):
+        return []
     try:
         return phases(config, checked.base, dtype, device == "cuda", checked.max_context, lengths)
     except (RuntimeError, TypeError, AttributeError, LookupError, AssertionError) as error:

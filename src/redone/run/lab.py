@@ -1,5 +1,6 @@
 """The lab: what every step of a run shares, and where its models are."""
 
+import gc
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -66,6 +67,7 @@ class Lab:
         return self._adapted(stage, self.out / stage.start / "adapter" if goes_on else None)
 
     def _whole(self, model: str) -> Policy:
+        gc.collect()  # adapters and the models they stand in refer to each other, and would stay a while
         policy = Policy.load(self.folder(model), self.dtype, self.device, self.max_context)
         policy.recompute = self.config.recompute
         return policy
