@@ -53,7 +53,8 @@ def command(namespace: argparse.Namespace) -> int:
 
 
 def memory(config: RunConfig, checked: prepare.Checked) -> list[Phase]:
-    """Nothing where nothing is trained. Raises ValueError where the model's own code does not run on tensors without contents."""
+    """Nothing where nothing is trained. Raises ValueError where the model's own code does not run on tensors without
+    contents."""
     from redone.method.estimate import phases
 
     held_out = config.data.held_out
