@@ -141,6 +141,19 @@ def test_bad_gold_answers_are_dropped_where_the_task_says_so_and_the_person_is_t
     assert line.split()[-6:] == ["train", "11", "probe", "4", "eval", "4"]
 
 
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        (['model.dtype="bfloat16"'], "most weights would never move"),
+        (['model.dtype="bfloat16"', "lora.each_stage=true"], "learnt rounded away"),
+        (['model.dtype="4bit"', "lora.rank=4", 'device="cpu"'], "needs a CUDA device"),
+        (['model.dtype="half"'], "model.dtype = 'half'"),
+    ],
+)
+def test_numbers_that_cannot_be_trained_in_are_refused(command, refused, sets, said):
+    assert said in refused(*command, *(part for one in sets for part in ("--set", one)))
+
+
 def test_a_model_folder_that_is_not_there_is_named(command, refused, tmp_path):
     message = refused(*command, "--model", tmp_path / "none")
     assert message.startswith(f"{tmp_path / 'none'}: there is no such model folder")

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from redone import cli
 from redone.model.places import EMBEDDED
+from redone.model.policy import Policy
 
 CUPS = """
 title = "Cups"
@@ -95,8 +96,23 @@ def test_the_same_command_goes_on_where_it_was_killed_and_ends_with_the_same_byt
 def test_a_folder_made_otherwise_is_refused_by_what_differs(data, made, capsys):
     assert evaluate(data, made, "--limit", "3") == 2
     assert "limit: None -> 3" in capsys.readouterr().err
+    assert evaluate(data, made, "--dtype", "mixed") == 2
+    assert "dtype: float32 -> mixed" in capsys.readouterr().err
     assert evaluate(data, made, model="somebody/else") == 2
     assert "model: base -> somebody/else" in capsys.readouterr().err
+
+
+def test_a_model_computes_in_the_numbers_that_are_asked_for_and_the_results_say_which(
+    data, made, tmp_path, monkeypatch
+):
+    loaded = []
+    real = Policy.load
+    monkeypatch.setattr(Policy, "load", lambda *given: loaded.append(given[1:3]) or real(*given))
+    assert evaluate(data, tmp_path / "out", "--dtype", "mixed", "--device", "cpu") == 0
+    assert loaded == [("bfloat16", "cpu")]  # the numbers of mixed, in less room
+    for folder, dtype in ((made, "float32"), (tmp_path / "out", "mixed")):
+        settings = json.loads((folder / "results.json").read_text(encoding="utf-8"))["made"]
+        assert (settings["dtype"], settings["device"]) == (dtype, "cpu")
 
 
 def test_changed_questions_are_refused(data, made, tmp_path, capsys):
@@ -296,6 +312,10 @@ def test_what_an_endpoint_does_not_answer_is_kept_named_and_scored_the_same_from
         (["eval", "./none", "--benchmark", "gsm8k", "--out", "OUT"], "there is no such model folder"),
         (["eval", "m", "--benchmark", "gsm8k", "--base-url", "http://127.0.0.1:9/v1", "--likelihood", "--out", "OUT"],
          "--likelihood needs the model itself"),
+        (["eval", "m", "--benchmark", "gsm8k", "--base-url", "http://[::1]:9/v1", "--dtype", "mixed", "--out", "OUT"],
+         "--device and --dtype are of a model that is loaded"),
+        (["eval", "base", "--config", "x.toml", "--dtype", "mixed", "--out", "OUT"],
+         "--dtype is set by the configuration; give --set model.dtype=..."),
         (["compare", "none", "none"], "there is no such file or folder"),
     ],
 )  # fmt: skip

@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from redone.data.encode import Encoder
 from redone.model.policy import Policy
+from redone.model.trees import pack
 from redone.records import Prompt
 from redone.sample.local import make_sampler
+from redone.sample.protocol import Request
 
 STEPS = (
     "explore.steps=1",
@@ -39,6 +42,28 @@ def test_it_is_asked_to_think_in_words(smollm2: Path) -> None:
     asked = encoder.asked([{"role": "user", "content": "2 + 3 ?"}], True).text
     assert asked == f"{system}<|im_start|>user\n2 + 3 ?\n\n{words}<|im_end|>\n<|im_start|>assistant\n"
     assert encoder.tokenizer.decode(encoder.prompt([{"role": "user", "content": "2 + 3 ?"}], True)) == asked
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_in_mixed_precision_its_sampler_and_its_update_compute_the_same(smollm2: Path, by_hand: bool) -> None:
+    """Measured over some 470 tokens: 5e-7 on average, 2e-6 at most; against float32 0.02 and 0.15."""
+    policy, encoder = Policy.load(smollm2, "mixed", context=256), Encoder.load(smollm2)
+    policy.by_hand = by_hand
+    sampler = make_sampler(policy, encoder, group=2, temperature=1.0, seeds=lambda version: 3)
+    questions = ("Tell me about Paris.", "What is 17 times 23?")
+    prompts = [Prompt(str(n), ({"role": "user", "content": text},), 24) for n, text in enumerate(questions)]
+    sampler.admit([Request(n, tuple(tokens), 24) for n, tokens in enumerate(encoder.encode(prompts))])
+    done = []
+    while sampler.in_flight:
+        done += sampler.step()
+    batch = pack([(request.prompt, [answer.tokens for answer in answers]) for request, answers in done])
+    sampled = torch.tensor([x for _, answers in done for answer in answers for x in answer.logprobs])
+    with torch.no_grad():
+        update, _ = policy.token_logprobs(batch)
+        policy.dtype, policy.by_hand = "float32", True
+        exact, _ = policy.token_logprobs(batch)
+    assert (sampled - update).abs().mean() < 2e-3  # other processors may add up in other orders
+    assert (sampled - exact).abs().mean() > 6e-3
 
 
 @pytest.mark.slow

@@ -220,3 +220,30 @@ def test_a_device_never_holds_in_float32_what_is_rounded(tmp_path, monkeypatch):
     [dtypes] = moved
     assert {dtype for name, dtype in dtypes.items() if "_proj" in name} == {torch.bfloat16}
     assert {dtype for name, dtype in dtypes.items() if "_proj" not in name} == {torch.float32}
+
+
+def test_weights_in_4_bits_are_asked_for_as_nf4_where_bitsandbytes_is_and_refused_where_it_is_not(
+    tmp_path, monkeypatch
+):
+    tiny("Qwen3").save_pretrained(tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(ValueError, match="needs bitsandbytes: pip install bitsandbytes"):
+        precision.four_bit()
+    asked = []
+
+    class Loader:
+        @staticmethod
+        def from_pretrained(path, **more):
+            asked.append(more)
+            raise ValueError("not here")
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    monkeypatch.setattr("redone.model.policy.AutoModelForCausalLM", Loader)
+    with pytest.raises(ValueError, match="not here"):
+        Policy.load(tmp_path, "4bit", "cuda")
+    config = asked[0]["quantization_config"]
+    assert asked[0]["device_map"] == "cuda"
+    assert (config.load_in_4bit, config.bnb_4bit_quant_type, config.bnb_4bit_compute_dtype) == (
+        True, "nf4", torch.bfloat16
+    )  # fmt: skip

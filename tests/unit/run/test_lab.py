@@ -48,6 +48,29 @@ def test_a_model_is_loaded_from_its_own_folder_as_the_configuration_says(lab, mo
     assert loaded == [(folder, "mixed", "cpu", 99) for folder in folders]
 
 
+@pytest.mark.parametrize("each_stage", [False, True])
+def test_where_products_round_an_adapter_is_measured_beside_what_lies_under_it(lab, monkeypatch, tmp_path, each_stage):
+    """Merged into the weights much of it would be rounded away; in float32 nothing is, and the merged model serves."""
+    seen = []
+
+    class Loaded:
+        def __init__(self, *given):
+            self.folder = given[0]
+
+        def attach(self, *given, base, start):
+            assert base == str(self.folder)
+            seen.append((self.folder, start))
+
+    monkeypatch.setattr(module.Policy, "load", lambda *given: Loaded(*given))
+    adapted = replace(lab, config=load_config([], ["lora.rank=4", f"lora.each_stage={str(each_stage).lower()}"]))
+    adapted.load("target")
+    base, out = tmp_path / "base", tmp_path / "run"
+    assert seen == [(out / "explore" / "model" if each_stage else base, out / "target" / "adapter")]
+    adapted.load("base")
+    assert replace(adapted, dtype="float32").load("target").folder == out / "target" / "model"
+    assert len(seen) == 1
+
+
 def test_stages_have_the_kind_start_and_settings_of_their_own_tables(lab):
     assert [(s.name, s.kind, s.start) for s in lab.stages] == [
         ("explore", "reinforce", "base"),
