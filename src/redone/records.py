@@ -136,6 +136,7 @@ class Verdict:
     parts: Mapping[str, float] = field(default_factory=dict)  # the counts a metric needs: hits, predicted, gold, ...
     note: str = ""  # what was compared or what failed, for people
     missing: Missing = ""  # why there was no answer to compare
+    said: str = ""  # the label that `exact` read in the answer; "" where it read none, or another reward decides
 
 
 @dataclass(frozen=True, slots=True)

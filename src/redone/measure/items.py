@@ -57,6 +57,7 @@ def _verdict_line(verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason,
         "note": verdict.note,
         **missing,
+        **({"said": verdict.said} if verdict.said else {}),
         "parts": _parts(verdict),
     }
 
@@ -106,7 +107,7 @@ def _item(row: Mapping[str, Any], where: str) -> tuple[str, Item]:
 
 def _verdict(one: Mapping[str, Any]) -> Verdict:
     parts = {part: _number(value) for part, value in one["parts"].items()}
-    return Verdict(float(one["score"]), one["reason"], parts, one["note"], one.get("missing", ""))
+    return Verdict(float(one["score"]), one["reason"], parts, one["note"], one.get("missing", ""), one.get("said", ""))
 
 
 def _number(value: float | None) -> float:

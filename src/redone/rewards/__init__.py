@@ -99,6 +99,13 @@ def score(task: Task, record: Record, text: str, finished: bool = True) -> Found
     return together([compared(REWARDS[task.reward], record, found, task.options)], finish)
 
 
+def said(task: Task, record: Record, text: str) -> str:
+    """The label that the task's reward reads in an answer, as `Verdict.said` has it; of `record.gold_text` that of the
+    record itself."""
+    found = score(task, record, text) if task.reward == "exact" else None
+    return found.said if isinstance(found, Verdict) else ""
+
+
 def compared(reward: Callable[..., Found], record: Record, answer: str, options: Mapping[str, Any]) -> Found:
     """The best verdict, by score, over the reference answer and the accepted ones; of equals the first."""
     first = reward(record, answer, **options)

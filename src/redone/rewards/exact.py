@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from redone.records import Record, Verdict
+from redone.records import Reason, Record, Verdict
 from redone.rewards import extract
+
+LONGEST_LABEL = 100  # characters: what is longer is no label
 
 
 def exact(
@@ -26,6 +28,8 @@ def exact(
     by value (12.0 is 12, 3/4 is 0.75, 50% is 0.5), and by unit, as written, where both name one. A set ignores order
     and repetition, which a list keeps.
     Blind to synonyms, to another wording of the same fact, and to how nearly right an answer is.
+    `said` is the label that was read: the text itself, an option's letter, yes or no, a level's number; none of
+    numbers, sets, lists, and texts above LONGEST_LABEL characters.
 
     Raises ValueError naming the record where the reference is not of the kind.
     """
@@ -46,18 +50,21 @@ def exact(
     gold, found = read(record.answer), read(answer)
     if not gold:
         raise ValueError(f"{record.id}: the reference answer {record.answer!r} is empty")
-    return _verdict(found == gold, parsed=bool(found))
+    said = str(found) if kind == "text" and len(found) <= LONGEST_LABEL else ""
+    return _verdict(found == gold, parsed=bool(found), said=said)
 
 
-def _verdict(right: bool, parsed: bool) -> Verdict:
-    return Verdict(float(right), "right" if right else "wrong" if parsed else "unparsable", {"parsed": float(parsed)})
+def _verdict(right: bool, parsed: bool, said: str = "") -> Verdict:
+    reason: Reason = "right" if right else "wrong" if parsed else "unparsable"
+    return Verdict(float(right), reason, {"parsed": float(parsed)}, said=said)
 
 
 def _named(record: Record, answer: str, kind: str, read: Callable[[str], int | None]) -> Verdict:
     gold, found = read(record.answer), read(answer)
     if gold is None:
         raise ValueError(f"{record.id}: the reference answer {record.answer!r} is no {kind}")
-    return _verdict(found == gold, parsed=found is not None)
+    name = "" if found is None else str(found) if kind == "level" else "yes" if found else "no"
+    return _verdict(found == gold, parsed=found is not None, said=name)
 
 
 def _number(record: Record, answer: str) -> Verdict:
@@ -82,4 +89,5 @@ def _choice(record: Record, answer: str, rules: Mapping[str, bool]) -> Verdict:
     if gold is None:
         raise ValueError(f"{record.id}: the reference answer {record.answer!r} is none of the candidates")
     found = extract.option(answer, candidates, **rules)
-    return _verdict(found == gold, parsed=found is not None)
+    letter = "" if found is None else chr(ord("A") + found) if found < 26 else str(found + 1)
+    return _verdict(found == gold, parsed=found is not None, said=letter)

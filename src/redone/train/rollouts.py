@@ -133,6 +133,7 @@ def rollout_rows(step: int, group: Group, advantages: Sequence[float] | None) ->
             "reason": verdict.reason,
             "parts": dict(verdict.parts),
             "note": verdict.note,
+            "said": verdict.said,
             "advantage": None if advantages is None else round(advantages[i], 6),
             "length": len(rollout.tokens),
             "version": rollout.version,

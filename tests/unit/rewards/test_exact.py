@@ -85,3 +85,24 @@ def test_case_counts_where_the_task_says_so():
 def test_a_reference_that_is_not_of_its_kind_is_refused_by_name(kind, gold, candidates):
     with pytest.raises(ValueError, match="tea/eval/0"):
         exact(record(gold, candidates=candidates), "x", kind=kind)
+
+
+@pytest.mark.parametrize(
+    "kind, gold, answer, said",
+    [
+        ("text", "Green Tea", "  MILK.", "milk"),
+        ("text", "milk", "milk " * 21, ""),  # 104 characters are no label
+        ("text", "milk", "", ""),
+        ("choice", "B", "water", "C"),
+        ("choice", "green tea", "(b)", "B"),
+        ("choice", "B", "coffee", ""),
+        ("yes or no", "yes", "False", "no"),
+        ("yes or no", "no", "对", "yes"),
+        ("yes or no", "no", "perhaps", ""),
+        ("level", "2", "第3档", "3"),
+        ("number", "12", "12", ""),
+        ("set", "tea", "tea", ""),
+    ],
+)
+def test_what_was_said_is_told_as_a_label(kind, gold, answer, said):
+    assert exact(record(gold, candidates=DRINKS), answer, kind=kind).said == said

@@ -5,7 +5,7 @@ import pytest
 from verdicts import settled
 
 from redone.records import Record, Task
-from redone.rewards import JUDGED, LONGEST, REWARDS, SANDBOXED, score, uses, validate_options
+from redone.rewards import JUDGED, LONGEST, REWARDS, SANDBOXED, said, score, uses, validate_options
 from redone.sandbox.isolate import unavailable
 
 
@@ -338,3 +338,13 @@ def test_options_that_fit_pass_and_one_more_does_not(reward, options, others):
     assert validate_options(Task("tea", "sns", "dialogue", "?", "x", reward, options, **others)) is None
     with pytest.raises(ValueError, match="has no option 'sugar'"):
         validate_options(Task("tea", "sns", "dialogue", "?", "x", reward, {**options, "sugar": 1}, **others))
+
+
+def test_the_label_that_was_said_is_read_as_the_reward_reads_it():
+    record = Record("t/eval/0", "t", ({"role": "user", "content": "?"},), "Yes", "eval", "world", rationale="because")
+    last = [{"first": r"\w+\Z"}]
+    task = Task("t", "sns", "dialogue", "?", "Yes", "exact", {"kind": "yes or no"}, extract=last, think=True)
+    assert said(task, record, record.gold_text) == "yes"
+    assert said(task, record, "<think>yes</think>the answer: NO") == "no"
+    assert said(task, record, "<think>yes") == ""
+    assert said(Task("t", "sns", "dialogue", "?", "Yes", "set_f1"), record, "yes") == ""
