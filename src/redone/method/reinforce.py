@@ -8,10 +8,12 @@ from statistics import fmean
 from redone.config import Reinforce
 from redone.data.mix import Mix, Stratum, by_difficulty, derive_seed, uniform
 from redone.files import write_json
+from redone.measure.closed import closed_tasks
 from redone.measure.trivial import chance, trivial_verdicts
 from redone.method.evaluate import sample
 from redone.model.learner import Learner
 from redone.records import Record, Task
+from redone.rewards import said
 from redone.run.lab import Lab
 from redone.run.stages import Stage
 from redone.run.store import Store
@@ -53,7 +55,19 @@ def trainer_of(lab: Lab, stage: Stage, weights: Mapping[str, float]) -> rl.Train
         settings=settings,
         seed=lab.config.seed,
         passes=Passes(lab.config.tokens_per_pass, lab.log.line),
+        labels=labels_of(lab),
     )
+
+
+def labels_of(lab: Lab) -> dict[str, str]:
+    """The label of each train record of a closed task, by its id."""
+    closed = closed_tasks(lab.dataset)
+    return {
+        record.id: said(lab.trained[name], record, record.gold_text)
+        for name, mine in lab.train_records().items()
+        if name in closed
+        for record in mine
+    }
 
 
 def strata(tasks: Mapping[str, Task], settings: Reinforce, weights: Mapping[str, float]) -> list[Stratum]:

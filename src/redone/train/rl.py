@@ -6,7 +6,7 @@ passes that fit into memory.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from statistics import fmean
 from typing import Any
@@ -28,6 +28,7 @@ from redone.run.scoring import Asked, ScoreAll, refuse_errors
 from redone.run.store import Store
 from redone.sample.asking import cache_room, kept
 from redone.sample.protocol import Answer, Request, TrainingSampler
+from redone.train.labels import Counts, counted, excess
 from redone.train.passes import Passes
 from redone.train.rollouts import Collected, by_task, collect, reached, rollout_rows, with_old_logprobs
 from redone.train.steps import Taken, run_steps
@@ -40,7 +41,7 @@ _NOISE = {False: 1e-3, True: 0.1}
 
 @dataclass
 class Trainer:
-    """What every step needs; nothing of it changes identity during a stage."""
+    """What every step needs; nothing of it but `counts` changes identity during a stage."""
 
     stage: str
     learner: Learner
@@ -53,6 +54,8 @@ class Trainer:
     settings: Reinforce
     seed: int
     passes: Passes
+    labels: Mapping[str, str] = field(default_factory=dict)  # of the records of closed tasks, by id
+    counts: Counts = field(default_factory=dict)  # of what was said and what was right; changes from step to step
 
     @property
     def policy(self) -> Policy:
@@ -74,13 +77,14 @@ def train(trainer: Trainer, store: Store, log: Log) -> float:
 
     def state() -> dict[str, Any]:
         kept = {"surplus": [group_to_json(group) for group in surplus], "mix": trainer.mix.state()}
-        return {**kept, "tokens_per_pass": trainer.passes.tokens}
+        return {**kept, "tokens_per_pass": trainer.passes.tokens, "labels": trainer.counts}
 
     def restore(saved: Mapping[str, Any]) -> None:
         nonlocal surplus
         surplus = [group_from_json(row) for row in saved["surplus"]]
         trainer.mix.restore(saved["mix"])
         trainer.passes.tokens = saved["tokens_per_pass"]
+        trainer.counts = saved["labels"]
 
     return run_steps(
         trainer.stage,
@@ -107,15 +111,17 @@ def rl_step(
     first, rest = order[:size], order[size:]
     known, scored = add_old_logprobs(trainer, [*rest, *collected.surplus])
     trained, surplus = [*first, *known[: len(rest)]], known[len(rest) :]
-    minibatches = [trained[start : start + size] for start in range(0, len(trained), size)]
+    trainer.counts = counted(trainer.counts, collected.fresh, trainer.labels)
+    advantages = advantages_of(trainer, trained)
+    minibatches = [
+        (trained[start : start + size], advantages[start : start + size]) for start in range(0, len(trained), size)
+    ]
     rate = settings.learning_rate * constant_with_warmup(step, settings.warmup)
     parts, rows = [], []
-    for part in minibatches:
-        shaped = shaped_rewards(part, trainer.tasks, settings.length_penalty)
-        advantages = dapo.advantages(shaped, settings.advantage_floor)
-        parts.append(update(trainer, part, advantages, rate))
+    for part, theirs in minibatches:
+        parts.append(update(trainer, part, theirs, rate))
         refuse_gap(parts[-1]["sampler_gap_mean"], parts[-1]["sampler_gap"], trainer.policy.narrow)
-        for group, values in zip(part, advantages.tolist()):
+        for group, values in zip(part, theirs.tolist()):
             rows += rollout_rows(step + 1, group, values)
     for group in [*collected.dropped, *collected.errors]:
         rows += rollout_rows(step + 1, group, None)
@@ -158,6 +164,24 @@ def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group], most: i
         fits=lambda requests: kept(requests, settings.group, copies) <= room,
         min_spread=settings.min_spread,
         carried=carried,
+    )
+
+
+def advantages_of(trainer: Trainer, groups: Sequence[Group]) -> Tensor:  # -> [P, G]
+    """Of all groups that a step trains on; those of closed tasks without a push of a label as such."""
+    settings = trainer.settings
+    if not groups:
+        return torch.empty(0, settings.group)
+    shaped = shaped_rewards(groups, trainer.tasks, settings.length_penalty)
+    found = dapo.advantages(shaped, settings.advantage_floor)
+    if not settings.without_prior:
+        return found
+    above = excess(trainer.counts)
+    return dapo.without_prior(
+        found,
+        [[verdict.said for verdict in group.verdicts] for group in groups],
+        [above.get(group.record.task, {}) for group in groups],
+        [group.record.task for group in groups],
     )
 
 

@@ -6,7 +6,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from redone.algo.dapo import advantages, dapo_loss, is_informative, overlong_cache, overlong_penalty, token_weights
+from redone.algo.dapo import (
+    advantages,
+    dapo_loss,
+    is_informative,
+    overlong_cache,
+    overlong_penalty,
+    token_weights,
+    without_prior,
+)
 
 LENGTHS = (1, 7, 4, 5, 9, 2, 3, 6)  # of eight answers, two groups of four
 GROUPS = (0, 0, 0, 0, 1, 1, 1, 1)
@@ -156,3 +164,33 @@ def test_group_averaging_gives_every_group_the_same_share_however_long_its_answe
     """Two groups of 1 + 1 and 2 + 6 tokens: 1/2 over 2 tokens, 1/2 over 8."""
     found = token_weights([1, 1, 2, 6], [0, 0, 1, 1], "group", torch.float64)
     assert found.tolist() == pytest.approx([1 / 4, 1 / 4, *[1 / 16] * 8], abs=1e-15)
+
+
+def pushed(excess, *, labels=(("yes", "no", ""), ("yes", "yes", "no"))):
+    """[[1, -2, -3], [3, -1, 2]] for two questions: "yes" sums up to 3 over three answers, "no" to 0 over two."""
+    return without_prior(torch.tensor([[1.0, -2, -3], [3, -1, 2]]), labels, [excess] * 2, ["t"] * 2).tolist()
+
+
+def test_a_label_that_is_said_too_often_is_not_pushed_up_as_such():
+    assert pushed({"yes": 0.3, "no": -0.3}) == [[0.0, -2.0, -3.0], [2.0, -2.0, 2.0]]  # 1 is the mean push
+
+
+def test_a_push_towards_the_references_share_stays():
+    assert pushed({"yes": -0.3, "no": 0.3}) == [[1.0, -2.0, -3.0], [3.0, -1.0, 2.0]]
+
+
+def test_a_label_that_is_said_too_seldom_is_not_pushed_down_as_such():
+    found = without_prior(torch.tensor([[-1.0, -3.0, 0.5]]), [["no", "no", "yes"]], [{"no": -0.1}], ["t"])
+    assert found.tolist() == [[1.0, -1.0, 0.5]]
+
+
+def test_what_is_no_label_of_the_task_keeps_its_advantage():
+    assert pushed({}) == [[1.0, -2.0, -3.0], [3.0, -1.0, 2.0]]
+
+
+def test_the_labels_of_each_task_are_its_own():
+    """Of task a "yes" has a push of 1 and is said too often, of task b it has one of 3 and is not."""
+    found = without_prior(
+        torch.tensor([[1.0, -2.0], [3.0, -1.0]]), [["yes", "no"]] * 2, [{"yes": 0.1}, {"yes": -0.1}], ["a", "b"]
+    )
+    assert found.tolist() == [[0.0, -2.0], [3.0, -1.0]]

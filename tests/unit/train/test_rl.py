@@ -1,5 +1,6 @@
 import copy
 import math
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -11,7 +12,9 @@ from redone.algo.dapo import dapo_loss, token_weights
 from redone.model.policy import Policy
 from redone.model.trees import pack
 from redone.records import Group, Record, Rollout, Task, Verdict
+from redone.run.log import Log
 from redone.run.scoring import in_process
+from redone.run.store import Store
 from redone.train import rl
 
 
@@ -219,3 +222,48 @@ def test_the_mean_gap_is_over_the_tokens_of_the_update_however_it_is_cut(make_tr
     gaps = [abs(p + 2.0) for rows in old for row in rows for p in row]
     found = rl.update(trainer, groups, torch.zeros(6, 4), 1e-3)
     assert found["sampler_gap_mean"] == pytest.approx(sum(gaps) / len(gaps), rel=1e-4)
+
+
+def test_a_model_that_says_one_label_is_not_taught_to_say_it_by_questions_that_have_it(make_trainer):
+    """Every informative group asks for "yes", which is said already; what is wrong is still unlearnt."""
+    trainer = make_trainer(length_penalty=0.0)
+    groups = [
+        replace(
+            one, verdicts=tuple(Verdict(float(s == "yes"), "right" if s == "yes" else "wrong", said=s) for s in said)
+        )
+        for one, said in zip(make_groups(trainer, 2), [("yes", "yes", "yes", "no"), ("yes", "yes", "well", "no")])
+    ]
+    plain = rl.advantages_of(trainer, groups)
+    trainer.counts = {"t": {"yes": [90.0, 50.0], "no": [10.0, 50.0]}}
+    found = rl.advantages_of(trainer, groups)
+    yes = torch.tensor([[True, True, True, False], [True, True, False, False]])
+    assert plain[yes].min() > 0
+    assert found[yes].sum() == pytest.approx(0.0, abs=1e-6)
+    assert found[0, 3] + found[1, 3] == pytest.approx(0.0, abs=1e-6)  # "no" is said too seldom: not pushed down
+    assert found[1, 2] == plain[1, 2] < 0
+    trainer.settings = trainer.settings.model_copy(update={"without_prior": False})
+    assert rl.advantages_of(trainer, groups).equal(plain)
+
+
+def test_what_was_said_is_counted_in_every_group_that_a_step_generates(make_trainer):
+    def score_all(asked):
+        return [[Verdict(0.0, "wrong", said="no") for _ in answers] for _, answers in asked]
+
+    trainer = make_trainer(score_all=score_all, records=5)
+    trainer.labels = {"t/train/0": "yes", "t/train/1": "no"}
+    rl.rl_step(trainer, 0, [])
+    assert trainer.counts == {"t": {"yes": [0.0, 4.0], "no": [8.0, 4.0]}}
+
+
+def test_a_resumed_stage_knows_what_was_said_before(make_trainer, tmp_path):
+    def score_all(asked):
+        return [[replace(v, said="yes" if v.score else "no") for v in mine] for mine in toss(asked)]
+
+    def after(steps, folder):
+        trainer = make_trainer(score_all=score_all, steps=steps)
+        trainer.labels = {f"t/train/{i}": "yes" for i in range(0, 12, 2)}
+        rl.train(trainer, Store(tmp_path / folder), Log())
+        return trainer.counts
+
+    after(1, "halted")
+    assert after(3, "halted") == after(3, "whole")
