@@ -100,6 +100,7 @@ class Reinforce(Table):
     )
     averaging: Literal["token", "group"] = Field("token", description="mean over a step's tokens, or over each group's")
     length_penalty: float = Field(1.0, ge=0, description="factor of the soft overlong penalty")
+    overlong_zone: float = Field(0.25, ge=0, lt=1, description="share of a task's budget, its end, that is punished")
     learning_rate: float = Field(5e-6, gt=0, description="constant after warm-up")
     warmup: int = Field(10, ge=0, description="rollout steps of linear warm-up")
     weight_decay: float = Field(0.1, ge=0, description="AdamW, on matrices")
@@ -229,6 +230,12 @@ class RunConfig(Table):
         if self.lora is None:
             return settings
         return settings.model_copy(update={"learning_rate": settings.learning_rate * self.lora.times})
+
+    @property
+    def overlong_zone(self) -> float:
+        """The largest share of a budget in which a stage punishes an answer: no reference answer may lie there."""
+        kinds = [self.stage(name) for name in self.stages]
+        return max((one.overlong_zone for one in kinds if isinstance(one, Reinforce)), default=0.0)
 
 
 def load_config(paths: Iterable[Path], sets: Iterable[str] = ()) -> RunConfig:

@@ -246,3 +246,9 @@ def test_what_the_paper_says_is_what_is_done_where_nothing_else_is_said():
     assert (target.choose, target.soft_labels, target.candidates) == ("findings", "best_of_n", 8)
     assert (refine.rationale_share, refine.difficulty) == (0.5718, True)
     assert (config.diagnose.samples, config.diagnose.unknown_below, config.diagnose.solved_above) == (8, 0.1, 0.85)
+
+
+def test_no_reference_answer_may_lie_in_the_largest_overlong_zone_of_a_stage():
+    assert load_config([], ["refine.overlong_zone=0.5"]).overlong_zone == 0.5
+    assert load_config([], ["explore.overlong_zone=0.0", "refine.overlong_zone=0.0"]).overlong_zone == 0.0
+    assert load_config([], ['stages=["target"]']).overlong_zone == 0.0  # nothing is punished

@@ -65,9 +65,9 @@ def overlong_penalty(length: int, budget: int, cache: int) -> float:
     return max(-1.0, (budget - cache - length) / cache)
 
 
-def overlong_cache(budget: int) -> int:
-    """Length of the penalised zone: a quarter of the budget, none for budgets under 32 tokens (ours)."""
-    return budget // 4 if budget >= 32 else 0
+def overlong_cache(budget: int, zone: float) -> int:
+    """Length of the penalised zone, a share of the budget; none for budgets under 32 tokens (ours)."""
+    return int(zone * budget) if budget >= 32 else 0
 
 
 def token_weights(

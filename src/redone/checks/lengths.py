@@ -52,9 +52,10 @@ def long_prompts(records: Sequence[Record], task: Task, lengths: Sequence[int], 
     return TooLong(places, said + beyond)
 
 
-def long_answers(records: Sequence[Record], task: Task, lengths: Sequence[int]) -> TooLong:
-    """Those whose reference answer is longer than the budget rewards in full (`overlong_penalty`)."""
-    most = rewarded(task.budget)
+def long_answers(records: Sequence[Record], task: Task, lengths: Sequence[int], zone: float) -> TooLong:
+    """Those whose reference answer is longer than the budget rewards in full (`overlong_penalty`). zone: share of the
+    budget that is punished."""
+    most = rewarded(task.budget, zone)
     places = frozenset(i for i, length in enumerate(lengths) if length > most)
     if not places:
         return TooLong(places, "")
@@ -62,19 +63,20 @@ def long_answers(records: Sequence[Record], task: Task, lengths: Sequence[int]) 
     said = (
         f"{task.name}: {len(places):,} of {len(records):,} reference answers are longer than the {most:,} tokens that "
         f"its budget of {task.budget:,} rewards in full; the longest has {lengths[longest]:,} tokens with its end "
-        f"({_named(records[longest])}). {_room('budget', lengths, most, lambda need: budget_for(need, task.budget))}"
+        f"({_named(records[longest])}). "
+        f"{_room('budget', lengths, most, lambda need: budget_for(need, zone, task.budget))}"
     )
     return TooLong(places, said)
 
 
-def rewarded(budget: int) -> int:
+def rewarded(budget: int, zone: float) -> int:
     """Tokens of the longest answer that the overlong penalty leaves alone."""
-    return budget - overlong_cache(budget)
+    return budget - overlong_cache(budget, zone)
 
 
-def budget_for(length: int, least: int = 1) -> int:
+def budget_for(length: int, zone: float, least: int = 1) -> int:
     """The least budget, of those from `least` on, that rewards an answer of so many tokens in full."""
-    return next(budget for budget in count(max(length, least)) if rewarded(budget) >= length)
+    return next(budget for budget in count(max(length, least)) if rewarded(budget, zone) >= length)
 
 
 def _room(key: str, needs: Sequence[int], given: int, value: Callable[[int], int] = lambda need: need) -> str:

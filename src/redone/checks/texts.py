@@ -30,17 +30,18 @@ def check_texts(
     max_context: int,
     own_context: int,
     score_all: ScoreAll,
+    zone: float,
     too_long: Literal["refuse", "drop"] = "refuse",
     advance: Callable[[int], None] = lambda tasks: None,
 ) -> Texts:
     """With a note for each task that lost records which are too long, or has prompts or answers that spell control
     tokens, which stay text.
 
-    own_context: the longest that the model has. Raises ValueError naming records whose prompt the chat template does
-    not write whole, or whose reference answer does not come back from the model's tokens; the tasks that have prompts
-    which do not fit the context, or reference answers that do not fit the budget or lie in the zone that the overlong
-    penalty punishes, unless `too_long` drops them; and a task whose budget alone takes the context, or that is left
-    without data.
+    own_context: the longest that the model has. zone: share of a budget that the overlong penalty punishes. Raises
+    ValueError naming records whose prompt the chat template does not write whole, or whose reference answer does not
+    come back from the model's tokens; the tasks that have prompts which do not fit the context, or reference answers
+    that do not fit the budget or lie in that zone, unless `too_long` drops them; and a task whose budget alone takes
+    the context, or that is left without data.
     """
     if crowded := [task for task in dataset.tasks.values() if task.budget >= max_context]:
         raise ValueError(
@@ -56,7 +57,7 @@ def check_texts(
         mine, prompts, unasked = _asked(every(dataset, name), task, encoder)
         answers = encoder.answers([encoder.target_text(record, task) for record in mine])
         taught = [len(ids) for ids in answers]
-        found = (long_prompts(mine, task, prompts, max_context, own_context), long_answers(mine, task, taught))
+        found = (long_prompts(mine, task, prompts, max_context, own_context), long_answers(mine, task, taught, zone))
         bad = found[0].places | found[1].places
         if bad and too_long == "drop":
             dropped[name] = len(bad)

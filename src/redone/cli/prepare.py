@@ -212,7 +212,9 @@ def read_dataset(
             dataset, notes = checks.check_rewards(dataset, score_all, bar.advance)
             lengths: Mapping[str, Lengths] = {}
             if reader is not None:
-                texts = check_texts(dataset, *reader, score_all, config.data.too_long, bar.advance)
+                texts = check_texts(
+                    dataset, *reader, score_all, config.overlong_zone, config.data.too_long, bar.advance
+                )
                 dataset, lengths = texts.dataset, texts.lengths
                 asked = reader.encoder.notes(any(task.think for task in dataset.tasks.values()))
                 notes = [*asked, *notes, *texts.notes]

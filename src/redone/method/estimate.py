@@ -173,7 +173,7 @@ def _answers(lab: Lab) -> int:
         elif settings.epochs:
             probed = sum(min(config.diagnose.records, len(mine["probe"])) for mine in records.values())
             models = len({BASE, stage.start}) if settings.choose == "findings" else 0
-            soft = 0 if settings.soft_labels == "gold" else round(1.5 * settings.records * settings.general_share)
+            soft = 0 if settings.soft_labels == "gold" else round(settings.records * settings.general_share)
             count += models * config.diagnose.samples * probed + settings.candidates * soft
     return count
 

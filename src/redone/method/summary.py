@@ -66,12 +66,13 @@ def notes(lab: Lab) -> list[str]:
 def _of_teaching(lab: Lab, stage: Stage) -> Iterator[str]:
     folder = lab.out / stage.name
     made = json.loads((folder / "made.json").read_text(encoding="utf-8"))
-    yield (
-        f"{stage.name}: the embedded judge stood in for a judge model: it ranks candidates by verifiable reward, then "
-        f"format, then mean log-probability. {made['soft_labels']} general records carry a soft label "
-        f"({made['kind'].replace('_', ' ')}); {made['without_a_passing_candidate']} had no passing candidate and were "
-        "left out."
-    )
+    if made["kind"] != "gold":
+        yield (
+            f"{stage.name}: the embedded judge stood in for a judge model: it ranks candidates by verifiable reward, "
+            f"then format, then mean log-probability. {made['passing'] + made['not_passing']} general records carry a "
+            f"soft label ({made['kind'].replace('_', ' ')}), {made['not_passing']} of them one that does not pass; "
+            f"{made['by_reference']} whose candidates were all cut off or empty have the reference answer."
+        )
     removed = sum(made["near_duplicates_removed"].values())
     yield f"{stage.name}: {removed} near-duplicates were left out of the targeted set."
     if (folder / "findings.json").exists():

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -66,12 +65,12 @@ def spread(pool: Sequence[Record], quota: int) -> list[Record]:
     return kept
 
 
-def choose_general(plan: TargetPlan, dataset: Dataset, seed: int, spare: float) -> list[Record]:
-    """Train records of general tasks for soft labels, and the share `spare` of them besides for those that fail."""
+def choose_general(plan: TargetPlan, dataset: Dataset, seed: int) -> list[Record]:
+    """Train records of general tasks for soft labels."""
     chosen: list[Record] = []
     for task, quota in plan.general.items():
         pool = sorted(dataset.records[task]["train"], key=lambda r: uniform(seed, "general", r.id))
-        chosen += pool[: ceil(quota * (1.0 + spare))]
+        chosen += pool[:quota]
     return chosen
 
 
@@ -104,36 +103,29 @@ def _said(teach: Teach) -> str:
 
 
 def best_of_n(
-    judged: Sequence[Judged],
-    encoder: Encoder,
-    tasks: Mapping[str, Task],
-    quotas: Mapping[str, int],
-    labels: str = "best of n",
-) -> tuple[list[Teach], int]:
-    """Soft labels: each record's best candidate by the embedded judge; and how many records had none that passes.
+    judged: Sequence[Judged], encoder: Encoder, tasks: Mapping[str, Task], labels: str = "best of n"
+) -> tuple[list[Teach], dict[str, int]]:
+    """Soft labels: each record's best candidate by the embedded judge; and how many of these pass or do not, and how
+    many records have the reference answer instead, because all of their candidates were cut off or empty.
 
-    The judge ranks by verifiable reward first, then format, then the model's own mean log-probability. A candidate that
-    does not pass, or is cut off, is never taken. Source: RedOne 2.0 section 3.3.1; the judge's order is ours.
+    The judge ranks by verifiable reward first, then format, then the model's own mean log-probability. The best is
+    taken though it may not pass: what is rehearsed is what the model says, and without the hard records it would be the
+    easy ones alone. Source: RedOne 2.0 section 3.3.1, which keeps the single best; the judge's order is ours.
     """
     taught: list[Teach] = []
-    failed = 0
-    left = dict(quotas)
+    counts = {"passing": 0, "not_passing": 0, "by_reference": 0}
     for item in judged:
         task = tasks[item.record.task]
-        if not left[task.name]:
-            continue
-        passing = [
-            (verdict, text)
-            for verdict, text in zip(item.verdicts, item.texts)
-            if verdict.score >= task.pass_at and text.finished
-        ]
-        if passing:
-            target = encoder.rewritten(max(passing, key=_rank)[1].text, task.think)
-            taught.append(Teach(item.record, target, labels, f"general, {task.family}: against forgetting"))
-            left[task.name] -= 1
+        why = f"general, {task.family}: against forgetting"
+        whole = [(v, text) for v, text in zip(item.verdicts, item.texts) if text.finished and not v.missing]
+        if whole:
+            verdict, text = max(whole, key=_rank)
+            taught.append(Teach(item.record, encoder.rewritten(text.text, task.think), labels, why))
+            counts["passing" if verdict.score >= task.pass_at else "not_passing"] += 1
         else:
-            failed += 1
-    return taught, failed
+            taught.append(Teach(item.record, encoder.target_text(item.record, task), "gold", why))
+            counts["by_reference"] += 1
+    return taught, counts
 
 
 def _rank(candidate: tuple[Verdict, Text]) -> tuple[float, float, float]:

@@ -53,15 +53,15 @@ def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
     if settings.turns == "all":
         held_out = {normalised_prompt(record) for record in (*lab.dataset.split("probe"), *lab.dataset.split("eval"))}
         earlier, left_out = targeted.earlier_targets(taught, lab.encoder, tasks, held_out)
-    failed = 0
+    counts: dict[str, int] = {}
     if settings.soft_labels == "gold":
-        soft = targeted.gold_targets(targeted.choose_general(plan, lab.dataset, seed, 0.0), lab.encoder, tasks, {})
+        soft = targeted.gold_targets(targeted.choose_general(plan, lab.dataset, seed), lab.encoder, tasks, {})
     else:
-        general = targeted.choose_general(plan, lab.dataset, seed, 0.5)
+        general = targeted.choose_general(plan, lab.dataset, seed)
         path = lab.out / stage.name / "candidates.jsonl.gz"
         answers = sample(lab, stage.start, general, settings.candidates, settings.temperature, "soft labels", path)
         labels = settings.soft_labels.replace("_", " ")
-        soft, failed = targeted.best_of_n(answers, lab.encoder, tasks, plan.general, labels)
+        soft, counts = targeted.best_of_n(answers, lab.encoder, tasks, labels)
     write_json(
         lab.out / stage.name / "made.json",
         {
@@ -71,7 +71,7 @@ def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
             "earlier_turns_held_out": left_out,
             "soft_labels": len(soft),
             "kind": settings.soft_labels,
-            "without_a_passing_candidate": failed,
+            **counts,
             "judge": "embedded: verifiable reward, then format, then mean log-probability",
         },
     )

@@ -119,7 +119,7 @@ def rl_step(
     rate = settings.learning_rate * constant_with_warmup(step, settings.warmup)
     parts, rows = [], []
     for part, theirs in minibatches:
-        parts.append(update(trainer, part, theirs, rate))
+        parts.append(update(trainer, part, theirs, rate * len(part) / size))
         refuse_gap(parts[-1]["sampler_gap_mean"], parts[-1]["sampler_gap"], trainer.policy.narrow)
         for group, values in zip(part, theirs.tolist()):
             rows += rollout_rows(step + 1, group, values)
@@ -172,7 +172,7 @@ def advantages_of(trainer: Trainer, groups: Sequence[Group]) -> Tensor:  # -> [P
     settings = trainer.settings
     if not groups:
         return torch.empty(0, settings.group)
-    shaped = shaped_rewards(groups, trainer.tasks, settings.length_penalty)
+    shaped = shaped_rewards(groups, trainer.tasks, settings.length_penalty, settings.overlong_zone)
     found = dapo.advantages(shaped, settings.advantage_floor)
     if not settings.without_prior:
         return found
@@ -185,12 +185,14 @@ def advantages_of(trainer: Trainer, groups: Sequence[Group]) -> Tensor:  # -> [P
     )
 
 
-def shaped_rewards(groups: Sequence[Group], tasks: Mapping[str, Task], factor: float) -> Tensor:  # -> [P, G]
+def shaped_rewards(
+    groups: Sequence[Group], tasks: Mapping[str, Task], factor: float, zone: float
+) -> Tensor:  # -> [P, G]
     """Outcome scores plus the soft overlong penalty; the penalty joins after filtering and is not stored."""
 
     def shaped(group: Group, index: int) -> float:
         budget = tasks[group.record.task].budget
-        penalty = dapo.overlong_penalty(len(group.rollouts[index].tokens), budget, dapo.overlong_cache(budget))
+        penalty = dapo.overlong_penalty(len(group.rollouts[index].tokens), budget, dapo.overlong_cache(budget, zone))
         return group.verdicts[index].score + factor * penalty
 
     return torch.tensor([[shaped(group, i) for i in range(len(group.rollouts))] for group in groups])

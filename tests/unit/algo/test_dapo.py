@@ -147,13 +147,17 @@ def test_a_group_is_informative_when_its_scores_differ_by_more_than_the_spread()
     ("length", "penalty"), [(1, 0.0), (48, 0.0), (49, -1 / 16), (56, -0.5), (64, -1.0), (65, -1.0), (1000, -1.0)]
 )
 def test_the_overlong_penalty_falls_from_0_to_minus_1_over_the_last_quarter_of_the_budget(length, penalty):
-    assert overlong_penalty(length, budget=64, cache=overlong_cache(64)) == pytest.approx(penalty)
+    assert overlong_penalty(length, budget=64, cache=overlong_cache(64, 0.25)) == pytest.approx(penalty)
 
 
 def test_short_budgets_know_no_overlong_penalty():
-    assert overlong_cache(31) == 0
-    assert overlong_cache(32) == 8
+    assert overlong_cache(31, 0.25) == 0
+    assert overlong_cache(32, 0.25) == 8
     assert overlong_penalty(31, budget=31, cache=0) == 0.0
+
+
+def test_the_overlong_zone_is_a_share_of_the_budget():
+    assert [overlong_cache(8192, zone) for zone in (0.0, 0.25, 0.5)] == [0, 2048, 4096]
 
 
 def test_token_averaging_gives_every_token_of_the_step_the_same_share():

@@ -40,8 +40,8 @@ def check(given, encoder, context=100):
     return texts(given, encoder, context).notes
 
 
-def texts(given, encoder, context=100, own=200, too_long="refuse"):
-    return check_texts(given, encoder, context, own, in_process(given.tasks), too_long)
+def texts(given, encoder, context=100, own=200, zone=0.25, too_long="refuse"):
+    return check_texts(given, encoder, context, own, in_process(given.tasks), zone, too_long)
 
 
 def refusal(given, encoder, context=100):
@@ -90,13 +90,13 @@ def test_an_answer_may_not_lie_where_the_overlong_penalty_begins(encoder):
 
 
 def test_the_budget_for_an_answer_is_the_least_that_rewards_it_in_full():
-    assert [budget_for(length) for length in (1, 24, 25, 31, 32)] == [1, 24, 25, 31, 42]  # 42 - 10
-    assert budget_for(31, 32) == 41  # 41 - 10: a longer one than there is, though 31 has no zone
+    assert [budget_for(length, 0.25) for length in (1, 24, 25, 31, 32)] == [1, 24, 25, 31, 42]  # 42 - 10
+    assert budget_for(31, 0.25, 32) == 41  # 41 - 10: a longer one than there is, though 31 has no zone
     for length in range(1, 200):
-        budget = budget_for(length)
-        assert overlong_penalty(length, budget, overlong_cache(budget)) == 0
+        budget = budget_for(length, 0.25)
+        assert overlong_penalty(length, budget, overlong_cache(budget, 0.25)) == 0
         assert all(
-            length > smaller or overlong_penalty(length, smaller, overlong_cache(smaller)) < 0
+            length > smaller or overlong_penalty(length, smaller, overlong_cache(smaller, 0.25)) < 0
             for smaller in range(1, budget)
         )
 

@@ -28,9 +28,11 @@ def lab(make_lab, samplers):
         Store(lab.out / stage.name).finish(4.0)
     made = {
         "near_duplicates_removed": {"tone": 2},
-        "soft_labels": 3,
+        "soft_labels": 6,
         "kind": "best_of_n",
-        "without_a_passing_candidate": 1,
+        "passing": 3,
+        "not_passing": 2,
+        "by_reference": 1,
     }
     write_json(lab.out / "target" / "made.json", made)
     write_json(lab.out / "target" / "findings.json", [{"task": "topic", "kind": "reward suspect"}])
@@ -72,7 +74,10 @@ def test_the_notes_say_what_a_reader_should_know(lab):
     assert "The reward of topic does not pass its own reference answers." in notes
     assert "refine: 37.5 % of the trained prompts reason (57.2 % wanted)." in notes
     assert "refine: 1 of 2 steps found fewer informative groups than asked for." in notes
-    assert any("3 general records carry a soft label (best of n); 1 had no passing candidate" in note for note in notes)
+    assert any(
+        "5 general records carry a soft label (best of n), 2 of them one that does not pass; 1 whose" in n
+        for n in notes
+    )
 
 
 def test_the_seconds_are_those_of_stages_and_phases(lab):

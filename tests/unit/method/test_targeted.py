@@ -138,17 +138,16 @@ def test_open_answers_are_left_as_they_are():
 # General records
 
 
-def test_general_records_are_drawn_by_the_plan_with_spare_ones():
+def test_general_records_are_drawn_by_the_plan():
     given = dataset(sum=[f"sum {i}" for i in range(30)], fact=[f"fact {i}" for i in range(3)])
-    chosen = choose_general(plan(general={"sum": 9, "fact": 3}), given, seed=1, spare=0.5)
-    assert [r.task for r in chosen] == ["sum"] * 14 + ["fact"] * 3  # of facts there are no more
-    assert len({r.id for r in chosen}) == 17
+    chosen = choose_general(plan(general={"sum": 9, "fact": 4}), given, seed=1)
+    assert [r.task for r in chosen] == ["sum"] * 9 + ["fact"] * 3  # of facts there are no more
+    assert len({r.id for r in chosen}) == 12
     assert {r.split for r in chosen} == {"train"}
-    assert len(choose_general(plan(general={"sum": 9}), given, seed=1, spare=0.0)) == 9
 
 
 def test_no_general_record_is_drawn_where_the_plan_asks_for_none():
-    assert choose_general(plan(), dataset(), seed=1, spare=0.5) == []
+    assert choose_general(plan(), dataset(), seed=1) == []
 
 
 def judged(asked, *candidates):
@@ -161,11 +160,8 @@ def judged(asked, *candidates):
 
 
 def best(encoder, *candidates, task=FACT):
-    taught, failed = best_of_n(
-        [judged(record(task.name, 0), *candidates)], encoder, {task.name: task}, quotas={task.name: 9}
-    )
-    assert len(taught) + failed == 1
-    return taught[0].target if taught else None
+    [taught], _ = best_of_n([judged(record(task.name, 0), *candidates)], encoder, {task.name: task})
+    return taught.target
 
 
 def test_the_judge_ranks_by_the_verifiable_reward_first(encoder):
@@ -181,7 +177,7 @@ def test_the_mean_is_over_the_tokens_so_that_a_long_answer_is_not_at_a_loss(enco
     short = Text("fact", 0, "short", True, (-1.0,))
     long = Text("fact", 1, "long", True, (-0.5,) * 10)  # -5 in all
     item = Judged(record("fact", 0), (short, long), (Verdict(1.0, "right"),) * 2)
-    [taught], _ = best_of_n([item], encoder, TASKS, quotas={"fact": 1})
+    [taught], _ = best_of_n([item], encoder, TASKS)
     assert taught.target == "long"
     assert math.isclose(sum(long.logprobs), -5.0)
 
@@ -189,7 +185,7 @@ def test_the_mean_is_over_the_tokens_so_that_a_long_answer_is_not_at_a_loss(enco
 def test_format_goes_before_likelihood_where_the_reward_is_the_same(encoder):
     odd, neat = Verdict(1.0, "right", {"parsed": 0.0}), Verdict(1.0, "right", {"parsed": 1.0})
     texts = (Text("fact", 0, "odd", True, (-0.1,)), Text("fact", 1, "neat", True, (-3.0,)))
-    [taught], _ = best_of_n([Judged(record("fact", 0), texts, (odd, neat))], encoder, TASKS, quotas={"fact": 1})
+    [taught], _ = best_of_n([Judged(record("fact", 0), texts, (odd, neat))], encoder, TASKS)
     assert taught.target == "neat"
 
 
@@ -199,30 +195,37 @@ def test_of_equal_candidates_the_first_is_taken(encoder):
 
 def test_an_answer_that_was_cut_off_is_not_taken_though_it_is_the_likeliest(encoder):
     assert best(encoder, ("cut off", 1.0, -0.1, True), ("whole", 1.0, -2.0)) == "whole"
-    assert best(encoder, ("cut off", 1.0, -0.1, True)) is None
+    assert best(encoder, ("cut off", 1.0, -0.1, True), ("whole", 0.0, -2.0)) == "whole"
 
 
-def test_a_record_without_a_passing_candidate_is_left_out_and_counted(encoder):
+def test_no_hard_record_is_lost_and_each_kind_of_label_is_counted(encoder):
+    """Where nothing passes the model's own best is rehearsed, and where all was cut off the reference answer."""
     items = [
         judged(record("fact", 0), ("no", 0.0, -0.1), ("nearly", 0.99, -0.1)),
         judged(record("fact", 1), ("no", 0.0, -0.1), ("yes", 1.0, -9.0)),
-        judged(record("fact", 2), ("no", 0.0, -0.1)),
+        judged(record("fact", 2, answer="tea"), ("on and on", 0.0, -0.1, True)),
+        judged(record("sum", 3), ("<think>5 ?</think>no", 0.0, -0.1)),
     ]
-    taught, failed = best_of_n(items, encoder, TASKS, quotas={"fact": 9})
-    assert [(t.record.id, t.target) for t in taught] == [("fact/train/1", "yes")]
-    assert failed == 2
+    taught, counts = best_of_n(items, encoder, TASKS)
+    assert [(t.target, t.labels) for t in taught] == [
+        ("nearly", "best of n"),
+        ("yes", "best of n"),
+        ("tea", "gold"),
+        ("5 ?</think>no", "best of n"),
+    ]
+    assert counts == {"passing": 1, "not_passing": 2, "by_reference": 1}
 
 
-def test_spare_records_are_left_alone_when_enough_have_a_label(encoder):
-    items = [judged(record("fact", i), ("yes", float(i > 0), -1.0)) for i in range(5)]
-    taught, failed = best_of_n(items, encoder, TASKS, quotas={"fact": 2})
-    assert [t.record.id for t in taught] == ["fact/train/1", "fact/train/2"]
-    assert failed == 1
+def test_an_empty_answer_is_not_rehearsed(encoder):
+    [empty] = [judged(record("fact", 0, answer="tea"), ("", 0.0, -0.1))]
+    empty = replace(empty, verdicts=(Verdict(0.0, "unparsable", missing="empty"),))
+    [taught], counts = best_of_n([empty], encoder, TASKS)
+    assert (taught.target, counts["by_reference"]) == ("tea", 1)
 
 
 def test_a_soft_label_keeps_the_candidates_own_thinking(encoder):
     item = judged(record("sum", 0), ("<think>it is 7</think>7", 1.0, -1.0))
-    [taught], _ = best_of_n([item], encoder, TASKS, quotas={"sum": 1})
+    [taught], _ = best_of_n([item], encoder, TASKS)
     assert taught.target == "it is 7</think>7"  # the prompt has opened the thinking
     [line] = rows([taught])
     assert (line["source"], line["labels"]) == ("sum.jsonl:1", "best of n")

@@ -74,13 +74,13 @@ def test_soft_labels_are_the_stages_starts_own_right_answers_to_general_train_pr
     assert (made.model, made.group, made.temperature) == ("explore", 4, 0.8)
     assert made.seed == derive_seed(7, "soft labels")
     assert {name.rsplit("/", 1)[0] for name in made.asked} == {"sums/train"}
-    assert len(made.asked) == 5  # half as many spare ones
+    assert len(made.asked) == 3
     soft = [row for row in rows_of(lab) if row["task"] == "sums"]
     assert len(soft) == 3
     assert {row["labels"] for row in soft} == {"best of n"}
     assert {row["target"] for row in soft} <= {"Yes", "No"}  # as the model wrote it, and never the wrong one
     made = json.loads((lab.out / "target" / "made.json").read_text())
-    assert (made["records"], made["soft_labels"], made["kind"]) == (6, 3, "best_of_n")
+    assert (made["records"], made["soft_labels"], made["passing"], made["kind"]) == (6, 3, 3, "best_of_n")
 
 
 def test_reference_answers_take_the_place_of_soft_labels_where_the_settings_say_so(make_lab, samplers, fitted):

@@ -23,6 +23,12 @@ def make_trainer(make_tokenizer):
     return partial(trainer_of, make_tokenizer(template=None))
 
 
+QUIET = dict.fromkeys(
+    ("loss", "clip_fraction", "entropy", "sampler_gap", "sampler_gap_mean", "grad_norm", "forwarded", "answer_tokens"),
+    0.0,
+)
+
+
 def make_groups(trainer, count, seed=0):
     """Groups of four random answers of 1 to 7 tokens; the trainer has scored every second group before."""
     random = torch.Generator().manual_seed(seed)
@@ -175,13 +181,24 @@ def test_a_dead_pool_makes_no_update_and_the_step_says_so(make_trainer):
     assert "no update" in line
 
 
+def test_a_last_minibatch_moves_the_weights_by_its_share_of_a_whole_one(make_trainer, monkeypatch):
+    """Five carried groups, and nothing else is informative: the single one of the second has a quarter of the rate."""
+    dead = in_process({"t": TASK})
+    trainer = make_trainer(prompts=8, updates=2, warmup=0, learning_rate=1e-3, score_all=dead)
+    found = []
+    monkeypatch.setattr(rl, "update", lambda trainer, part, advantages, rate: found.append((len(part), rate)) or QUIET)
+    rl.rl_step(trainer, 0, make_groups(trainer, 5))
+    assert found == [(4, 1e-3), (1, 0.25e-3)]
+
+
 def test_the_length_penalty_joins_after_filtering_and_scales(make_trainer):
     """Budget 40, zone 10: 35 tokens cost 1/2 of the factor; the score itself stays as it was."""
     task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
     rollouts = tuple(Rollout("r", (0,) * n, (-1.0,) * n, "", True, 0) for n in (30, 35, 40))
     record = Record("r", "t", ({"content": "?"},), "z", "train", "test")
     group = Group(record, (0,), rollouts, tuple(Verdict(1.0, "right") for _ in rollouts))
-    assert rl.shaped_rewards([group], {"t": task}, 0.4).tolist()[0] == pytest.approx([1.0, 0.8, 0.6])
+    assert rl.shaped_rewards([group], {"t": task}, 0.4, 0.25).tolist()[0] == pytest.approx([1.0, 0.8, 0.6])
+    assert rl.shaped_rewards([group], {"t": task}, 0.4, 0.5).tolist()[0] == pytest.approx([0.8, 0.7, 0.6])
     assert group.scores == (1.0, 1.0, 1.0)
 
 

@@ -169,7 +169,7 @@ def test_the_filter_looks_at_the_outcome_and_not_at_the_penalised_reward():
     task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
     [group] = found.dropped
     long = Rollout("0", (0,) * 40, (-1.0,) * 40, "", True, 0)
-    shaped = shaped_rewards([replace(group, rollouts=(group.rollouts[0], long))], {"t": task}, 1.0)
+    shaped = shaped_rewards([replace(group, rollouts=(group.rollouts[0], long))], {"t": task}, 1.0, 0.25)
     assert shaped.tolist() == [[1.0, 0.0]]
 
 
@@ -179,7 +179,7 @@ def test_a_spread_that_the_penalty_evens_out_is_informative_all_the_same():
     [group] = found.groups
     long = Rollout("0", (0,) * 40, (-1.0,) * 40, "", True, 0)
     task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
-    shaped = shaped_rewards([replace(group, rollouts=(group.rollouts[0], long))], {"t": task}, 1.0)
+    shaped = shaped_rewards([replace(group, rollouts=(group.rollouts[0], long))], {"t": task}, 1.0, 0.25)
     assert torch.equal(shaped, torch.zeros(1, 2))
     assert group.scores == (0.0, 1.0)
 
