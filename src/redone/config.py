@@ -77,6 +77,12 @@ class Data(Table):
     )
     probe: float = Field(0.1, gt=0, lt=0.5, description="share hashed out of train where a task has no probe split")
     eval: float = Field(0.1, gt=0, lt=0.5, description="share hashed out of train where a task has no eval split")
+    tune: int = Field(
+        0,
+        ge=0,
+        description="records of each task, a fifth of its train records at most, that are hashed out of train for the "
+        "split tune, on which settings are chosen, where a task has no such split of its own; 0: none",
+    )
 
 
 class Reinforce(Table):
@@ -181,7 +187,12 @@ class Scoring(Table):
 
 
 class Eval(Table):
-    records: int | None = Field(None, ge=1, description="eval records per task at most")
+    split: Literal["eval", "tune"] = Field(
+        "eval",
+        description="what the models of the run are measured on; tune, to choose among settings: eval is then not "
+        "looked at, and the report says that its scores are no results",
+    )
+    records: int | None = Field(None, ge=1, description="records per task at most that models are measured on")
     rows: int = Field(256, ge=1, description="answers decoded at once, in probes and soft labels too")
     benchmarks: tuple[str, ...] = Field(
         (),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Split = Literal["train", "probe", "eval"]
+Split = Literal["train", "probe", "tune", "eval"]
 Reason = Literal["right", "wrong", "unparsable", "truncated", "error"]
 Missing = Literal[
     "", "empty", "cut off", "refusal", "content filter", "tool call", "refused by the endpoint", "broken reply"

@@ -45,7 +45,7 @@ def test_train_records_that_a_benchmark_holds_are_left_out_and_counted(
     printed = capsys.readouterr()
     assert "train 2  probe 1  eval 2" in printed.out
     said = " ".join(printed.err.split())
-    assert "train and probe records left out because a benchmark holds their text: gsm8k 1" in said
+    assert "records left out of train, tune and probe because a benchmark holds their text: gsm8k 1" in said
     assert "not compared with mmlu: their data are not in" in said
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
+from math import sqrt
 
+from redone.algo.statistics import Z
 from redone.data.load import SPLITS, Dataset, needed
 from redone.mistakes import nearest
 from redone.records import Record, Split, Task, Verdict
@@ -13,6 +15,8 @@ from redone.sandbox.isolate import unavailable
 from redone.served.client import INSTALL
 
 _SHOWN = 20
+_NAMED = 5
+_TELLING = 10.0  # points to both sides of a score: beyond it a task says little of a setting
 
 
 def check_rewards(
@@ -69,6 +73,37 @@ def check_trained(tasks: Mapping[str, Task], held_out: Collection[str]) -> None:
         )
 
 
+def check_tune(dataset: Dataset, split: str, most: int | None) -> list[str]:
+    """What a person should know of the split tune, where there is one: which tasks have too few records in it to choose
+    a setting by, and which none where the run is measured on it. most: records per task that are measured.
+
+    Raises ValueError where the run is to be measured on it and there is none.
+    """
+    tune = {name: dataset.records[name].get("tune", ()) for name in dataset.tasks}
+    sizes = {name: len(mine[:most]) for name, mine in tune.items() if mine}
+    notes = []
+    if split == "tune" and not sizes:
+        raise ValueError('eval.split = "tune", but no task has such a split; set data.tune, or name one in its files')
+    if split == "tune" and (without := [name for name in dataset.tasks if name not in sizes]):
+        notes.append(f"not measured, because they have no split tune: {', '.join(without)}")
+    half = {name: _half_width([size]) for name, size in sizes.items()}
+    if small := sorted((name for name in sizes if half[name] > _TELLING), key=lambda name: (-half[name], name)):
+        said = ", ".join(f"{name} ±{half[name]:.0f} ({sizes[name]})" for name in small[:_NAMED])
+        more = f" and {len(small) - _NAMED} more" if len(small) > _NAMED else ""
+        notes.append(
+            f"tune is too small to choose a setting by {said}{more}: points to both sides of a score of 50, at 95 % "
+            f"(and records). The mean over its {len(sizes)} tasks has ±{_half_width(list(sizes.values())):.1f}; raise "
+            "data.tune, or bring more records"
+        )
+    return notes
+
+
+def _half_width(sizes: Sequence[int]) -> float:
+    """Points to both sides of a mean over tasks whose scores are 50, where so many records of each are right or wrong,
+    at 95 %."""
+    return 100 * Z * sqrt(sum(0.25 / size for size in sizes)) / len(sizes)
+
+
 def check_options(tasks: Mapping[str, Task]) -> None:
     """Raises ValueError naming the task whose reward, options, metric or pass_at cannot be."""
     for task in tasks.values():
@@ -113,7 +148,7 @@ def _gold_flaw(record: Record, verdict: Verdict) -> str:
 def without(dataset: Dataset, task: str, ids: Collection[str], note: str, mend: str) -> dict[Split, tuple[Record, ...]]:
     """The task's records by split without those of these ids. Raises ValueError with the note where that leaves none in
     a split that it needs, and what to do."""
-    kept = {split: tuple(r for r in dataset.records[task][split] if r.id not in ids) for split in SPLITS}
+    kept = {split: tuple(r for r in dataset.records[task].get(split, ()) if r.id not in ids) for split in SPLITS}
     if empty := [split for split in needed(dataset.tasks[task]) if not kept[split]]:
         raise ValueError(f"{note}; that leaves no data in {' and '.join(empty)}: {mend}")
     return kept
@@ -121,7 +156,7 @@ def without(dataset: Dataset, task: str, ids: Collection[str], note: str, mend: 
 
 def every(dataset: Dataset, task: str) -> list[Record]:
     """The task's records of all splits."""
-    return [record for split in SPLITS for record in dataset.records[task][split]]
+    return [record for split in SPLITS for record in dataset.records[task].get(split, ())]
 
 
 def listed(lines: Sequence[str]) -> str:

@@ -71,7 +71,7 @@ def check(options: Options) -> None:
     )
     for name, task in checked.dataset.tasks.items():
         records = checked.dataset.records[name]
-        sizes = "  ".join(f"{split} {len(records[split])}" for split in ("train", "probe", "eval"))
+        sizes = "  ".join(f"{split} {len(mine)}" for split, mine in records.items() if mine or split != "tune")
         removed, too_long = checked.dataset.removed[name], checked.dataset.too_long.get(name)
         print(
             f"{name:<28} {task.family:<24} {sizes}"

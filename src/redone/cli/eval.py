@@ -78,7 +78,8 @@ def add(commands: Any) -> None:
         choices=["auto", "float32", "mixed", "bfloat16"],
         help="numbers to compute in, on benchmarks (default: auto)",
     )
-    command_.add_argument("--split", choices=["eval", "probe"], help="of a configuration's tasks (default: eval)")
+    splits = ["eval", "probe", "tune"]
+    command_.add_argument("--split", choices=splits, help="of a configuration's tasks (default: its eval.split)")
     add_sets(command_)
     command_.add_argument("--think", type=positive, metavar="N", help="let it reason for N tokens first")
     command_.add_argument("--think-in-words", action="store_true", help="an endpoint is asked in words to reason first")
@@ -183,12 +184,13 @@ def of_tasks(options: Options, log: Log) -> int:
     packs = prepare.read_packs(config)
     reader = None if place is None else prepare.reader_for(config, options.model_folder, place.folder)
     dataset, *_ = prepare.read_dataset(config, packs, log, reader)
-    split: Any = options.split or "eval"
+    split: Any = options.split or config.eval.split
     first = first_of_each_task(dataset, split, config.eval.records)
     subsets = limited({name: [r for r in first if r.task == name] for name in dataset.tasks}, options.limit)
     records = [record for mine in subsets.values() for record in mine]
     if not records:
-        raise ValueError(f"no task has records in {split}; leave out --split")
+        mend = "set data.tune" if split == "tune" else "leave out --split"
+        raise ValueError(f"no task has records in {split}; {mend}")
     if options.base_url and not options.think_in_words and any(dataset.tasks[r.task].think for r in records):
         log.line(f"Whether {options.model_folder} thinks first is its endpoint's affair; --think-in-words asks it to.")
     machine = None if options.base_url else settled(log, config.device, config.model.dtype)
@@ -210,8 +212,9 @@ def of_tasks(options: Options, log: Log) -> int:
             log=log,
             label=split,
         )
-    write_results(options, {"split": split, "models": {"model": table}})
-    print_results({"models": {"model": table}})
+    results = {"split": split, "models": {"model": table}}
+    write_results(options, results)
+    print_results(results)
     return 0
 
 

@@ -201,7 +201,7 @@ def read_dataset(
 
     passes = (2 if reader is None else 3) * sum(len(pack.tasks) for pack in packs)
     with log.bar(f"reading and checking {', '.join(config.data.packs)}", passes) as bar:
-        shares = {"probe": config.data.probe, "evaluation": config.data.eval}
+        shares: Any = {"probe": config.data.probe, "evaluation": config.data.eval, "tune": config.data.tune}
         evaluated, missing = evaluated_texts(config)
         dataset = build(packs, limit=config.data.limit, **shares, evaluated=evaluated, advance=bar.advance)
         checks.check_held_out(dataset.tasks, config.data.held_out)
@@ -220,12 +220,12 @@ def read_dataset(
                 notes = [*asked, *notes, *texts.notes]
     if dataset.overlap:
         counts = ", ".join(f"{name} {count}" for name, count in dataset.overlap.items())
-        notes = [f"train and probe records left out because a benchmark holds their text: {counts}", *notes]
+        notes = [f"records left out of train, tune and probe because a benchmark holds their text: {counts}", *notes]
     if missing:
         notes = [f"not compared with {', '.join(missing)}: their data are not in {config.data.root}", *notes]
     if config.data.benchmarks and (untold := [t for pack in packs for t, fields in pack.texts.items() if not fields]):
         notes = [f"not compared with any benchmark, because they name no texts: {', '.join(untold)}", *notes]
-    notes = [*left_out, *notes]
+    notes = [*left_out, *notes, *checks.check_tune(dataset, config.eval.split, config.eval.records)]
     for note in notes:
         log.line(note)
     return dataset, notes, lengths

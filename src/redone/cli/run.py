@@ -69,6 +69,8 @@ def print_results(results: dict[str, Any]) -> None:
     from redone.data.chat import template_said
     from redone.measure.missing import many, said
 
+    if (split := results.get("split", "eval")) != "eval":
+        print(f"\nScores on the split {split}: they are to choose by, and no results.")
     entries = {model: table["tasks"].values() for model, table in results["models"].items()}
     for model, mine in entries.items():
         if many(mine):

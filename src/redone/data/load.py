@@ -1,10 +1,11 @@
-"""From pack files and rows to records in three splits.
+"""From pack files and rows to records in four splits.
 
 A pack is a TOML file of task definitions over JSON Lines files (docs/data.md). An official test split is eval and an
-official validation split probe; what is missing is hashed out of train by the normalised prompt. A task that is only
-evaluated needs eval alone, and has no train records. Train records whose
-prompt is also in probe or eval, of any task, are removed and counted, and so are probe records whose prompt is in eval.
-Of a task that names its own `texts` this holds of the texts as well, and of those of published benchmarks.
+official validation split probe; what is missing is hashed out of train by the normalised prompt. Tune, on which
+settings are chosen, is a file of its own or some of train, or there is none. A task that is only evaluated needs eval
+alone, and has no train records. No two splits share a prompt, whatever the task: of eval, probe, tune and train the
+record of the later one is removed and counted. Of a task that names its own `texts` this holds of the texts as well,
+and, but for eval, of those of published benchmarks.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from redone.data.source import SPLITS, Source, make_source, rows_of, unlike
 from redone.mistakes import nearest, read_toml
 from redone.records import GENERAL_GROUPS, Record, Split, Task
 
+NEEDED: tuple[Split, ...] = ("train", "probe", "eval")  # of a task that is trained
 _TASK_KEYS = {key: hint for key, hint in get_type_hints(Task).items() if key != "name"}
 
 Rows = Callable[[str, Split], Iterable[tuple[str, Mapping[str, Any]]]]  # (task, split) -> (source, row) pairs
@@ -42,16 +44,16 @@ class Pack:
 @dataclass(frozen=True)
 class Dataset:
     tasks: Mapping[str, Task]
-    records: Mapping[str, Mapping[Split, tuple[Record, ...]]]  # task -> split -> records
-    removed: Mapping[str, int]  # task -> train and probe records left out: a later split has their prompt or text
-    overlap: Mapping[str, int] = field(default_factory=dict)  # benchmark -> train and probe records that shared a text
+    records: Mapping[str, Mapping[Split, tuple[Record, ...]]]  # task -> split -> records; tune may be left out
+    removed: Mapping[str, int]  # task -> records left out, none of eval: another split has their prompt or text
+    overlap: Mapping[str, int] = field(default_factory=dict)  # benchmark -> records left out that shared a text with it
     shared: Mapping[str, Sequence[str]] = field(
         default_factory=dict
     )  # task -> what those that it lost shared with which
     too_long: Mapping[str, int] = field(default_factory=dict)  # task -> records left out because they do not fit
 
     def split(self, split: Split) -> list[Record]:
-        return [record for task in self.tasks for record in self.records[task][split]]
+        return [record for task in self.tasks for record in self.records[task].get(split, ())]
 
     def fingerprint(self) -> dict[str, dict[str, Any]]:
         """Number of records and SHA-256 of the contents, by task."""
@@ -59,10 +61,10 @@ class Dataset:
         for name in self.tasks:
             digest = hashlib.sha256()
             for split in SPLITS:
-                for record in self.records[name][split]:
+                for record in self.records[name].get(split, ()):
                     told = [record.id, record.messages, record.answer, *record.accepted]
                     digest.update(json.dumps(told, sort_keys=True).encode())
-            counts = {str(split): len(self.records[name][split]) for split in SPLITS}
+            counts = {str(split): len(self.records[name].get(split, ())) for split in SPLITS}
             lost = {"removed": self.removed[name], "too_long": self.too_long.get(name, 0)}
             prints[name] = {**counts, **lost, "sha256": digest.hexdigest()}
         return prints
@@ -134,11 +136,13 @@ def build(
     limit: int | None,
     probe: float,
     evaluation: float,
+    tune: int = 0,
     evaluated: Mapping[str, Iterable[str]] | None = None,
     advance: Callable[[int], None] = lambda tasks: None,
 ) -> Dataset:
-    """All packs' records, split three ways; of tasks with `texts`, train and probe without what shares a text with
-    `evaluated`, benchmark to the texts of its items. Raises ValueError for a doubled task name or a task without data.
+    """All packs' records, split four ways; of tasks with `texts`, all but eval without what shares a text with
+    `evaluated`, benchmark to the texts of its items. tune: records of train at most that become it, where a task has
+    none. Raises ValueError for a doubled task name or a task without data.
     """
     tasks: dict[str, Task] = {}
     parts: dict[str, dict[Split, list[Record]]] = {}
@@ -154,6 +158,8 @@ def build(
             read = [split for split in pack.splits[name] if task.train or split != "train"]
             own = {s: [make_record(task, s, i, *r) for i, r in enumerate(pack.rows(name, s))] for s in read}
             parts[name] = _hash_out(own, {"probe": probe, "eval": evaluation}, texts[name])
+            if "tune" not in own:
+                parts[name] |= _tune_out(parts[name]["train"], tune, texts[name])
             advance(1)
     parts, lost = _disjoint(parts, texts, evaluated_keys(evaluated or {}))
     for name, task in tasks.items():
@@ -171,7 +177,7 @@ def build(
 
 def needed(task: Task) -> tuple[Split, ...]:
     """The splits that the task cannot be without."""
-    return SPLITS if task.train else ("eval",)
+    return NEEDED if task.train else ("eval",)
 
 
 def make_record(task: Task, split: Split, number: int, source: str, row: Mapping[str, Any]) -> Record:
@@ -226,15 +232,14 @@ def _accepted(listed: Any, answer: str, where: str) -> tuple[str, ...]:
 def _hash_out(
     parts: Mapping[Split, list[Record]], shares: Mapping[str, float], texts: Sequence[str]
 ) -> dict[Split, list[Record]]:
-    """All three splits; a missing probe or eval is filled from train by the hash of the record's own texts, so that all
-    tasks over a text agree, or else of the normalised prompt."""
+    """All splits; a missing probe or eval is filled from train by the record's place."""
     out: dict[Split, list[Record]] = {split: [] for split in SPLITS}
     out.update(parts)
-    missing: list[Split] = [split for split in SPLITS if split not in parts and split != "train"]
+    missing: list[Split] = [split for split in SPLITS if split not in parts and split in shares]
     if missing:
         out["train"] = []
         for record in parts.get("train", ()):
-            place = _unit(min(keys_of(record, texts), default=normalised_prompt(record)))
+            place = _place(record, texts)
             for split in missing:
                 if place < shares[split]:
                     out[split].append(_moved(record, split))
@@ -245,17 +250,37 @@ def _hash_out(
     return out
 
 
+def _tune_out(train: Sequence[Record], most: int, texts: Sequence[str]) -> dict[Split, list[Record]]:
+    """Train, and what of it becomes tune: the records whose places come last, those of one place together, `most` or a
+    fifth of train."""
+    alike: dict[float, list[str]] = {}
+    for record in train:
+        alike.setdefault(_place(record, texts), []).append(record.id)
+    room = min(most, len(train) // 5)
+    chosen: set[str] = set()
+    for place in sorted(alike, reverse=True):
+        if len(chosen) + len(alike[place]) <= room:
+            chosen.update(alike[place])
+    tune = [_moved(record, "tune") for record in train if record.id in chosen]
+    return {"train": [record for record in train if record.id not in chosen], "tune": tune}
+
+
+def _place(record: Record, texts: Sequence[str]) -> float:
+    """The hash of the record's own texts, so that all tasks over a text agree, or else of the normalised prompt."""
+    return _unit(min(keys_of(record, texts), default=normalised_prompt(record)))
+
+
 def _moved(record: Record, split: Split) -> Record:
     number = record.id.rsplit("/", 1)[1]
     return replace(record, id=f"{record.task}/{split}/{number}", split=split)
 
 
 class Lost(NamedTuple):
-    """A train or probe record that was left out, what it shares (its prompt, or a field), and with what."""
+    """A record that was left out, what it shares (its prompt, or a field), and with what."""
 
     record: Record
     what: str
-    other: Record | None  # of a later split
+    other: Record | None  # of a split that comes before its own
     benchmark: str = ""
 
 
@@ -264,13 +289,13 @@ def _disjoint(
     texts: Mapping[str, Sequence[str]],
     evaluated: Mapping[str, Collection[str]],
 ) -> tuple[dict[str, dict[Split, list[Record]]], dict[str, list[Lost]]]:
-    """Splits that share no prompt, and none of the texts named, whatever the task, later splits first; and what each
-    task lost. Records that share a text with a benchmark, those in several counted for the first, stay out of train and
-    probe too."""
+    """Splits that share no prompt, and none of the texts named, whatever the task, eval first and train last; and what
+    each task lost. Records that share a text with a benchmark, those in several counted for the first, stay in eval
+    alone."""
     seen: dict[str, Record] = {}
     out: dict[str, dict[Split, list[Record]]] = {name: {} for name in parts}
     lost: dict[str, list[Lost]] = {name: [] for name in parts}
-    for split in ("eval", "probe", "train"):
+    for split in ("eval", "probe", "tune", "train"):
         here: dict[str, Record] = {}
         for name, mine in parts.items():
             kept = out[name][split] = []

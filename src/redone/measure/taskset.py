@@ -29,7 +29,7 @@ KINDS = ("sns", "translation", "general")
 
 
 def first_of_each_task(dataset: Dataset, split: Split, most: int | None) -> list[Record]:
-    return [record for name in dataset.tasks for record in dataset.records[name][split][:most]]
+    return [record for name in dataset.tasks for record in dataset.records[name].get(split, ())[:most]]
 
 
 def kind_of(task: Task) -> str:
@@ -167,7 +167,7 @@ def measure_tasks(
     path = folder / "predictions.jsonl"
     found = judged(answerer, tasks, score_all, records, path, most_errors=most_errors, log=log, label=label)
     items = task_items(found, closed)
-    table = {**summarise(tasks, items, trivial), "chat_template": template}
+    table = {"split": records[0].split, **summarise(tasks, items, trivial), "chat_template": template}
     shape = tasks_shape({name: task for name, task in tasks.items() if name in items}, closed_in(items))
     write_jsonl(folder / "items.jsonl", (item_line(TASKS, item) for mine in items.values() for item in mine))
     write_json(folder / "scores.json", {**table, "shape": shape.to_json()})

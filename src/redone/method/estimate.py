@@ -147,7 +147,7 @@ def answering(lab: Lab, most: int = 64) -> Timed:
     from redone.measure.judged import prompt_of
     from redone.sample.local import make_sampler
 
-    tasks, records = lab.dataset.tasks, lab.dataset.split("eval")
+    tasks, records = lab.dataset.tasks, lab.dataset.split(lab.config.eval.split)
     some = sorted(records, key=lambda r: uniform(lab.config.seed, "estimate", r.id))[:most]
     sampler = make_sampler(
         lab.load(BASE), lab.encoder, group=1, temperature=0.0, seeds=lambda version: 0, rows=lab.config.eval.rows
@@ -162,7 +162,7 @@ def _answers(lab: Lab) -> int:
     """How many a run samples outside of reinforcement; benchmarks not among them."""
     config, records = lab.config, lab.dataset.records
     most = config.eval.records or 1 << 30
-    count = len(lab.models) * sum(min(most, len(mine["eval"])) for mine in records.values())
+    count = len(lab.models) * sum(min(most, len(mine[config.eval.split])) for mine in records.values())
     for stage in lab.stages:
         settings = stage.settings
         if isinstance(settings, Reinforce):

@@ -16,8 +16,9 @@ from redone.run.lab import Lab
 
 
 def evaluate(lab: Lab, model: str, trivial: Callable[[], Mapping[str, Trivial]]) -> None:
-    """Greedy answers to the eval split, which nothing but results reads, and to the benchmarks of the run:
-    an evaluation folder as `redone eval` leaves one. trivial: what answers that need no model earn on the split."""
+    """Greedy answers to the eval split, which nothing but results reads, or to tune, where settings are chosen; and to
+    the benchmarks of the run: an evaluation folder as `redone eval` leaves one. trivial: what answers that need no
+    model earn on the split."""
     folder = lab.out / "eval" / model
     purpose = f"eval {model}"
     if not (folder / TASKS / "scores.json").exists():
@@ -45,12 +46,12 @@ def evaluate(lab: Lab, model: str, trivial: Callable[[], Mapping[str, Trivial]])
 
 
 def earned_without_a_model(lab: Lab) -> Callable[[], Mapping[str, Trivial]]:
-    """What trivial answers earn on the eval split, found out once, when it is first asked."""
+    """What trivial answers earn on what is measured, found out once, when it is first asked."""
     return cache(lambda: trivial_verdicts(lab.dataset, eval_records(lab), lab.score_all))
 
 
 def eval_records(lab: Lab) -> list[Record]:
-    return first_of_each_task(lab.dataset, "eval", lab.config.eval.records)
+    return first_of_each_task(lab.dataset, lab.config.eval.split, lab.config.eval.records)
 
 
 def answerer(lab: Lab, model: str, purpose: str, samples: int = 1, temperature: float = 0.0) -> Answerer:

@@ -27,7 +27,7 @@ def summarise(lab: Lab) -> dict[str, Any]:
             ],
             "benchmarks": {one.benchmark.name: benchmark_scores(lab, one.benchmark.name) for one in lab.benchmarks},
         }
-    results |= {"seconds": seconds(lab), "notes": notes(lab)}
+    results |= {"split": lab.config.eval.split, "seconds": seconds(lab), "notes": notes(lab)}
     write_json(lab.out / "results.json", results)
     return results
 

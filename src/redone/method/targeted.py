@@ -152,8 +152,8 @@ def load_distributions(path: Path, lengths: Sequence[int]) -> list[tuple[Tensor,
 
 
 def refuse_eval(taught: Sequence[Teach], dataset: Dataset) -> None:
-    """Raises ValueError naming every record of the set that is an eval record or repeats one's prompt."""
-    held_out = {normalised_prompt(record): record.id for record in dataset.split("eval")}
+    """Raises ValueError naming every record of the set that is none of train, or repeats a prompt of eval or tune."""
+    held_out = {normalised_prompt(record): record.id for record in (*dataset.split("eval"), *dataset.split("tune"))}
     leaked = [
         f"{teach.record.id} ({held_out.get(normalised_prompt(teach.record), teach.record.id)})"
         for teach in taught
@@ -162,7 +162,7 @@ def refuse_eval(taught: Sequence[Teach], dataset: Dataset) -> None:
     if leaked:
         raise ValueError(
             f"the targeted set holds {len(leaked)} records that are not for training: {', '.join(leaked[:5])}; "
-            "results on the eval split would mean nothing. Remove them from the train split"
+            "results on the splits eval and tune would mean nothing. Remove them from the train split"
         )
 
 

@@ -14,7 +14,7 @@ from redone.method import targeted
 from redone.method.evaluate import sample
 from redone.model.learner import Learner
 from redone.model.policy import Policy
-from redone.records import TargetPlan
+from redone.records import Split, TargetPlan
 from redone.run.lab import Lab
 from redone.run.stages import Stage
 from redone.run.store import Store
@@ -51,7 +51,8 @@ def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
     taught = targeted.gold_targets(records, lab.encoder, tasks, plan.why)
     earlier, left_out = list[targeted.Teach](), 0
     if settings.turns == "all":
-        held_out = {normalised_prompt(record) for record in (*lab.dataset.split("probe"), *lab.dataset.split("eval"))}
+        apart: tuple[Split, ...] = ("probe", "tune", "eval")
+        held_out = {normalised_prompt(record) for split in apart for record in lab.dataset.split(split)}
         earlier, left_out = targeted.earlier_targets(taught, lab.encoder, tasks, held_out)
     counts: dict[str, int] = {}
     if settings.soft_labels == "gold":

@@ -43,6 +43,7 @@ def collect(run: Run) -> dict[str, Any]:
         "steps": scores.steps_of(run),
         "method": method(run),
         "titles": {stage.name: run.title(stage) for stage in run.stages},
+        "split": run.config.get("eval", {}).get("split", "eval"),
         "headline": scores.headline(run),
         "averages": scores.averages(run),
         "gains": scores.gains(run),

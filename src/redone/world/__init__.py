@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from redone.data.load import SPLITS, Pack
+from redone.data.load import NEEDED, Pack
 from redone.records import Split
 from redone.world.catalogue import DOMAINS, GENERAL, read_catalogue
 
@@ -24,4 +24,4 @@ def world_pack(name: str) -> Pack:
         rare = tasks[task].rare if split == "train" else 1.0
         return (("world", row) for row in generate(catalogue, task, split, round(catalogue.sizes[split] * rare)))
 
-    return Pack(name, tasks, rows, dict.fromkeys(tasks, SPLITS))
+    return Pack(name, tasks, rows, dict.fromkeys(tasks, NEEDED))

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from redone.checks import check
-from redone.checks.check import check_judge, check_options, check_sandbox
-from redone.data.load import SPLITS, Dataset
+from redone.checks.check import check_judge, check_options, check_sandbox, check_tune
+from redone.data.load import NEEDED, Dataset
 from redone.records import Record, Task
 from redone.run.scoring import Scorer, in_process
 
@@ -34,7 +34,7 @@ def dataset(*tasks_and_answers, **extra):
     records = {}
     for task, train in tasks_and_answers:
         good = "7" if task.options.get("kind") == "number" else "ok"
-        mine = {split: (record(task, 0, good, split),) for split in SPLITS}
+        mine = {split: (record(task, 0, good, split),) for split in NEEDED}
         mine["train"] = tuple(a if isinstance(a, Record) else record(task, i, a) for i, a in enumerate(train))
         records[task.name] = mine
     return Dataset({t.name: t for t, _ in tasks_and_answers}, records, {t.name: 0 for t, _ in tasks_and_answers})
@@ -44,6 +44,33 @@ def refusal(action, *arguments):
     with pytest.raises(ValueError) as error:
         action(*arguments)
     return str(error.value)
+
+
+# Tune
+
+
+def tuned(**sizes):
+    """A dataset of tasks with so many records in tune."""
+    tasks = {name: replace(WORD, name=name) for name in sizes}
+    records = {n: {"tune": tuple(record(tasks[n], i, "ok", "tune") for i in range(k))} for n, k in sizes.items()}
+    return Dataset(tasks, records, dict.fromkeys(tasks, 0))
+
+
+def test_a_tune_split_too_small_to_choose_on_is_said_with_the_interval_that_it_gives():
+    [note] = check_tune(tuned(mood=150, irony=25, stance=96), "eval", None)
+    assert "irony ±20 (25), stance ±10 (96):" in note  # 1.96 * sqrt(0.25 / 25) = 0.196
+    assert "mood" not in note
+    assert "its 3 tasks has ±7.8;" in note  # 98 * sqrt(1/150 + 1/25 + 1/96) / 3
+    assert check_tune(tuned(mood=97), "eval", None) == []
+    assert "mood ±31 (10)" in check_tune(tuned(mood=150), "tune", 10)[0]  # as many as are measured
+
+
+def test_a_run_that_is_to_be_measured_on_tune_needs_one_and_names_the_tasks_without():
+    assert check_tune(tuned(mood=0), "eval", None) == []
+    assert "set data.tune" in refusal(check_tune, tuned(mood=0), "tune", None)
+    assert check_tune(tuned(mood=200, irony=0), "tune", None) == [
+        "not measured, because they have no split tune: irony"
+    ]
 
 
 # Rewards
@@ -67,7 +94,7 @@ def test_a_task_that_is_only_evaluated_may_lose_all_but_eval():
     task = replace(NUMBER, train=False, on_bad_gold="drop")
     mine = {"train": (), "probe": (record(task, 0, "x", "probe"),), "eval": (record(task, 0, "7", "eval"),)}
     kept, notes = check_rewards(Dataset({"price": task}, {"price": mine}, {"price": 0}))
-    assert [len(kept.records["price"][split]) for split in SPLITS] == [0, 0, 1]
+    assert [len(kept.records["price"][split]) for split in NEEDED] == [0, 0, 1]
     assert notes == ["price: 1 records left out, whose reference answer their reward does not score 1"]
 
 
@@ -94,7 +121,7 @@ def test_every_gold_answer_that_does_not_score_1_is_listed_with_file_line_and_re
 
 
 def test_gold_answers_of_every_split_are_looked_at():
-    for split in SPLITS:
+    for split in NEEDED:
         given = dataset((NUMBER, ["7"]))
         records = {"price": {**given.records["price"], split: (record(NUMBER, 3, "x", split),)}}
         assert f"price.{split}.jsonl:4" in refusal(check_rewards, replace(given, records=records))

@@ -4,18 +4,18 @@ import pytest
 
 from redone.checks.shown import HEAD, SPARED, TAIL, shown
 from redone.data.encode import Encoder
-from redone.data.load import SPLITS, Dataset
+from redone.data.load import NEEDED, Dataset
 from redone.records import Record, Task
 
 WORD = Task("word", "sns", "dialogue", "", "", "exact", budget=8)
 
 
-def first(encoder, prompt="what ?", answer="tea", splits=SPLITS, system="", task=WORD, **changes):
+def first(encoder, prompt="what ?", answer="tea", splits=NEEDED, system="", task=WORD, **changes):
     """What is shown of a task with one record in each of these splits."""
     said = [{"role": "system", "content": system}] if system else []
     asked = (*said, {"role": "user", "content": prompt})
     made = {s: (Record(f"word/{s}/0", "word", asked, f"{answer}", s, "x.jsonl:1", **changes),) for s in splits}
-    records = {split: made.get(split, ()) for split in SPLITS}
+    records = {split: made.get(split, ()) for split in NEEDED}
     return shown(Dataset({"word": task}, {"word": records}, {"word": 0}), task, encoder)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from redone.checks import spellings
 from redone.checks.spellings import misread
-from redone.data.load import SPLITS, Dataset
+from redone.data.load import NEEDED, Dataset
 from redone.records import Record, Task, Verdict
 from redone.run.scoring import in_process
 
@@ -18,7 +18,7 @@ def found(reward, answers, options=None, fields=None, **changes):
             Record(f"tag/{split}/{i}", "tag", (message,), answer, split, f"{split}.jsonl:{i + 1}", fields=fields or {})
             for i, answer in enumerate(answers)
         )
-        for split in SPLITS
+        for split in NEEDED
     }
     dataset = Dataset({"tag": task}, {"tag": splits}, {"tag": 0})
     return [(one.record.answer, one.spelling) for one in misread(dataset, task, in_process({"tag": task}))]

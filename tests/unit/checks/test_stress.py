@@ -2,7 +2,7 @@
 
 from redone.checks import stress as module
 from redone.checks.stress import CHEATS
-from redone.data.load import SPLITS, Dataset
+from redone.data.load import NEEDED, Dataset
 from redone.measure.closed import MOST_LABELS
 from redone.records import Record, Task
 from redone.run.scoring import in_process
@@ -17,7 +17,7 @@ def dataset(task, answers, fields=None):
         message = {"role": "user", "content": f"note {i} : which tag ?"}
         return Record(f"{task.name}/{split}/{i}", task.name, (message,), answer, split, "test", fields=fields or {})
 
-    splits = {split: tuple(record(split, i, answer) for i, answer in enumerate(answers)) for split in SPLITS}
+    splits = {split: tuple(record(split, i, answer) for i, answer in enumerate(answers)) for split in NEEDED}
     return Dataset({task.name: task}, {task.name: splits}, {task.name: 0})
 
 

@@ -9,7 +9,7 @@ from redone.algo.dapo import overlong_cache, overlong_penalty
 from redone.checks.lengths import Lengths, budget_for
 from redone.checks.texts import check_prompts, check_texts
 from redone.data.encode import Encoder
-from redone.data.load import SPLITS, Dataset
+from redone.data.load import NEEDED, Dataset
 from redone.records import Prompt, Record, Task
 from redone.run.scoring import in_process
 
@@ -31,7 +31,7 @@ def record(task, number, answer, split="train", prompt=None, system=None, **chan
 
 def dataset(task, train):
     """The task with train answers or records, and one good record in each other split."""
-    records = {split: (record(task, 0, "ok", split),) for split in SPLITS}
+    records = {split: (record(task, 0, "ok", split),) for split in NEEDED}
     records["train"] = tuple(a if isinstance(a, Record) else record(task, i, a) for i, a in enumerate(train))
     return Dataset({task.name: task}, {task.name: records}, {task.name: 0})
 
@@ -105,7 +105,7 @@ def test_the_rationale_counts_towards_the_answer(encoder):
     task = replace(WORD, think=True, rationale="{why}")
 
     def thinking(why):
-        records = {split: (record(task, 0, "ok", split, rationale=why),) for split in SPLITS}
+        records = {split: (record(task, 0, "ok", split, rationale=why),) for split in NEEDED}
         return Dataset({"word": task}, {"word": records}, {"word": 0})
 
     check(thinking("abcd"), encoder, 100)  # 4, the closing tag, 2 and the end
@@ -118,7 +118,7 @@ def test_records_that_are_too_long_are_counted_by_task_with_the_room_for_all_and
     cup = replace(WORD, name="cup")
     both = Dataset(
         {"word": WORD, "cup": cup},
-        {**given.records, "cup": {split: (record(cup, 0, "x" * 9, split),) for split in SPLITS}},
+        {**given.records, "cup": {split: (record(cup, 0, "x" * 9, split),) for split in NEEDED}},
         {"word": 0, "cup": 0},
     )
     assert refusal(both, encoder, 70).splitlines()[1:] == [
@@ -134,7 +134,7 @@ def test_records_that_are_too_long_are_dropped_where_that_is_wished_and_counted(
     given = dataset(WORD, ["tea", long, "x" * 8, record(WORD, 3, "x" * 9, prompt="x" * 60)])
     found = texts(given, encoder, 50, too_long="drop")
     kept = found.dataset.records["word"]
-    assert [r.id for split in SPLITS for r in kept[split]] == ["word/train/0", "word/probe/0", "word/eval/0"]
+    assert [r.id for split in NEEDED for r in kept[split]] == ["word/train/0", "word/probe/0", "word/eval/0"]
     assert found.notes == [
         "word: 3 of 6 records left out, too long: 2 prompts for the context of 50, 2 reference answers for the budget "
         "of 8"

@@ -92,7 +92,7 @@ def test_without_a_data_folder_a_task_reads_the_splits_that_its_hub_id_names(tmp
     pack = read_pack(mood_pack(tmp_path))
     dataset = build([pack], limit=None, probe=0.1, evaluation=0.1)
     found = {split: [r.fields["text"] for r in mine] for split, mine in dataset.records["mood"].items()}
-    assert found == {"train": ["tea", "cake"], "probe": ["film"], "eval": ["book"]}
+    assert found == {"train": ["tea", "cake"], "probe": ["film"], "tune": [], "eval": ["book"]}
     assert dataset.records["mood"]["eval"][0].source == f"{tmp_path / 'set'} (test):0"
 
 

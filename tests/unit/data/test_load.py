@@ -1,11 +1,12 @@
 import gzip
+import hashlib
 import json
 from dataclasses import replace
 
 import pytest
 
 from redone.data.dedupe import normalised_prompt
-from redone.data.load import SPLITS, Pack, build, make_task, read_pack
+from redone.data.load import NEEDED, Pack, build, make_task, read_pack
 from redone.records import Task
 
 TABLE = """
@@ -53,8 +54,8 @@ def memory_pack(rows, *tasks):
     )
 
 
-def built(*packs, limit=None, probe=0.1, evaluation=0.1):
-    return build(packs, limit=limit, probe=probe, evaluation=evaluation)
+def built(*packs, limit=None, probe=0.1, evaluation=0.1, tune=0):
+    return build(packs, limit=limit, probe=probe, evaluation=evaluation, tune=tune)
 
 
 def prompts(dataset, task, split):
@@ -119,7 +120,7 @@ def test_a_list_is_not_written_into_a_prompt_as_python_would_write_it(tmp_path):
 
 @pytest.mark.parametrize("value", [None, [], "tea, cake"])
 def test_candidates_are_a_list_with_something_in_it(tmp_path, value):
-    given = {s: [{"note": s, "topic": "tea", "choices": ["tea"]}] for s in SPLITS}
+    given = {s: [{"note": s, "topic": "tea", "choices": ["tea"]}] for s in NEEDED}
     given["probe"] = [{"note": "x", "topic": "tea", "choices": value}]
     message = refusal(built, topic_pack(tmp_path, 'candidates = "choices"', **given))
     assert message.startswith("probe.jsonl:1: ")
@@ -191,7 +192,7 @@ def test_a_row_that_cannot_be_converted_is_named_with_its_line(tmp_path, change,
 def test_official_splits_are_kept_as_they_are():
     rows = {"ask": {"train": ["a", "b"], "probe": ["c"], "eval": ["d", "e"]}}
     dataset = built(memory_pack(rows), probe=0.4, evaluation=0.4)
-    assert {split: prompts(dataset, "ask", split) for split in SPLITS} == rows["ask"]
+    assert {split: prompts(dataset, "ask", split) for split in NEEDED} == rows["ask"]
 
 
 MANY = [f"question {i}" for i in range(2000)]
@@ -199,7 +200,7 @@ MANY = [f"question {i}" for i in range(2000)]
 
 def test_missing_splits_are_hashed_out_of_train_in_their_shares():
     dataset = built(memory_pack({"ask": {"train": MANY}}), probe=0.2, evaluation=0.1)
-    found = {split: prompts(dataset, "ask", split) for split in SPLITS}
+    found = {split: prompts(dataset, "ask", split) for split in NEEDED}
     assert sorted(text for texts in found.values() for text in texts) == sorted(MANY)
     # of 2,000 draws, six standard deviations are 107 and 80
     assert abs(len(found["probe"]) - 400) < 107
@@ -216,7 +217,7 @@ def test_only_the_split_that_is_missing_is_hashed_out():
 def test_a_prompt_stays_in_its_split_whatever_stands_beside_it():
     whole = built(memory_pack({"ask": {"train": MANY}}))
     part = built(memory_pack({"ask": {"train": MANY[::-1][:1000]}}))
-    for split in SPLITS:
+    for split in NEEDED:
         assert set(prompts(part, "ask", split)) <= set(prompts(whole, "ask", split))
 
 
@@ -231,7 +232,7 @@ def test_equal_prompts_are_hashed_into_the_same_split():
 
 def test_ids_are_unique_over_all_splits():
     dataset = built(memory_pack({"ask": {"train": MANY, "probe": MANY[:3]}}))
-    ids = [record.id for split in SPLITS for record in dataset.split(split)]
+    ids = [record.id for split in NEEDED for record in dataset.split(split)]
     assert len(set(ids)) == len(ids)
 
 
@@ -266,7 +267,7 @@ def test_two_tasks_may_ask_the_same_question_in_the_same_split():
 def test_a_limit_cuts_every_split_and_always_to_the_same_records():
     rows = {"ask": {"train": MANY[:900], "probe": MANY[900:930], "eval": MANY[930:935]}}
     dataset = built(memory_pack(rows), limit=20)
-    assert [len(prompts(dataset, "ask", split)) for split in SPLITS] == [20, 20, 5]
+    assert [len(prompts(dataset, "ask", split)) for split in NEEDED] == [20, 20, 5]
     assert prompts(built(memory_pack(rows), limit=20), "ask", "train") == prompts(dataset, "ask", "train")
     assert prompts(dataset, "ask", "train") != MANY[:20]
     assert prompts(built(memory_pack(rows), limit=10), "ask", "train") == prompts(dataset, "ask", "train")[:10]
@@ -278,9 +279,9 @@ def test_what_a_limit_cuts_off_eval_does_not_come_into_train():
     assert not set(prompts(dataset, "ask", "train")) & set(MANY[:30])
 
 
-@pytest.mark.parametrize("empty", SPLITS)
+@pytest.mark.parametrize("empty", NEEDED)
 def test_a_task_without_data_in_a_split_is_named(empty):
-    rows = {"ask": {split: [] if split == empty else [split] for split in SPLITS}}
+    rows = {"ask": {split: [] if split == empty else [split] for split in NEEDED}}
     message = refusal(built, memory_pack(rows))
     assert message.startswith(f"pack made: task ask has no data in {empty}")
 
@@ -302,7 +303,7 @@ def two_tasks(one, other, texts=("note",)):
                 for i, n in enumerate({"one": one, "other": other}[task][split], 1)]  # fmt: skip
 
     tasks = {name: replace(TASK, name=name) for name in ("one", "other")}
-    return Pack("made", tasks, rows, dict.fromkeys(tasks, SPLITS), {"one": texts, "other": texts})
+    return Pack("made", tasks, rows, dict.fromkeys(tasks, NEEDED), {"one": texts, "other": texts})
 
 
 def test_a_task_all_of_whose_texts_are_evaluated_by_another_is_said_to_be_that():
@@ -344,6 +345,68 @@ def test_what_a_task_lost_is_named_with_what_it_shares_and_the_most_first():
     ]}  # fmt: skip
 
 
+# Tune
+
+
+def test_tune_takes_as_many_records_as_are_asked_for_out_of_train_and_nothing_else_changes():
+    packs = [memory_pack({"ask": {"train": MANY}, "own": {"train": MANY[:50], "probe": ["p"], "eval": ["e"]}})]
+    without, dataset = built(*packs), built(*packs, tune=150)
+    assert [len(prompts(dataset, name, "tune")) for name in ("ask", "own")] == [150, 10]  # a fifth of 50 at most
+    for name in ("ask", "own"):
+        for split in ("probe", "eval"):
+            assert dataset.records[name][split] == without.records[name][split]
+        kept = {*prompts(dataset, name, "train"), *prompts(dataset, name, "tune")}
+        assert kept <= set(prompts(without, name, "train"))
+    assert all(record.split == "tune" and "/tune/" in record.id for record in dataset.split("tune"))
+    assert without.split("tune") == []
+
+
+def test_what_is_in_tune_does_not_depend_on_the_order_of_the_file():
+    one, other = (built(memory_pack({"ask": {"train": rows}}), tune=20) for rows in (MANY[:400], MANY[:400][::-1]))
+    assert sorted(prompts(one, "ask", "tune")) == sorted(prompts(other, "ask", "tune")) != sorted(MANY[:20])
+
+
+def test_equal_prompts_go_to_tune_together_and_no_more_than_asked_for():
+    thrice = [text for question in MANY[:200] for text in (question, question.upper(), f" {question}")]
+    dataset = built(memory_pack({"ask": {"train": thrice, "probe": ["p"], "eval": ["e"]}}), tune=20)
+    mine = [normalised_prompt(record) for record in dataset.split("tune")]
+    assert len(mine) == 18
+    assert len(set(mine)) == 6
+    assert not set(mine) & {normalised_prompt(record) for record in dataset.split("train")}
+    assert dataset.removed == {"ask": 0}
+
+
+def test_no_task_is_trained_on_a_prompt_of_anothers_tune_split_and_tune_gives_way_to_probe_and_eval():
+    rows = {
+        "one": {"train": ["a", "b"], "probe": ["c"], "tune": ["d", "C", "e"], "eval": ["E", "f"]},
+        "two": {"train": ["D", "g"], "probe": ["h"], "eval": ["i"]},
+    }
+    dataset = built(memory_pack(rows), tune=9)
+    assert prompts(dataset, "one", "tune") == ["d"]  # its own, and none out of train
+    assert prompts(dataset, "two", "train") == ["g"]
+    assert dataset.removed == {"one": 2, "two": 1}
+    assert dataset.fingerprint()["one"]["tune"] == 1
+
+
+def test_a_limit_cuts_tune_too_and_a_pack_may_bring_its_own(tmp_path):
+    assert len(prompts(built(memory_pack({"ask": {"train": MANY}}), tune=150, limit=30), "ask", "tune")) == 30
+    dataset = built(topic_pack(tmp_path, train=notes("tea", "milk"), tune=notes("rain")))
+    assert [record.source for record in dataset.split("tune")] == ["tune.jsonl:1"]
+
+
+def test_the_fingerprint_knows_tune_and_is_the_old_one_without_it():
+    rows = {"train": ["a", "b"], "probe": ["c"], "eval": ["d"]}
+    dataset = built(memory_pack({"ask": rows}))
+    digest = hashlib.sha256()
+    for split, texts in rows.items():
+        for i, text in enumerate(texts):
+            told = [f"ask/{split}/{i}", [{"role": "user", "content": text}], "yes"]
+            digest.update(json.dumps(told, sort_keys=True).encode())
+    assert dataset.fingerprint()["ask"]["sha256"] == digest.hexdigest()
+    tuned = built(memory_pack({"ask": {**rows, "tune": ["e"]}}))
+    assert tuned.fingerprint()["ask"]["sha256"] != digest.hexdigest()
+
+
 # Only evaluated
 
 
@@ -353,13 +416,13 @@ def only_evaluated(rows):
 
 def test_a_task_that_is_only_evaluated_needs_eval_alone():
     dataset = built(only_evaluated({"eval": ["a", "b"]}))
-    assert {split: prompts(dataset, "ask", split) for split in SPLITS} == {"train": [], "probe": [], "eval": ["a", "b"]}
+    assert {split: prompts(dataset, "ask", split) for split in NEEDED} == {"train": [], "probe": [], "eval": ["a", "b"]}
     assert dataset.fingerprint()["ask"]["eval"] == 2
 
 
 def test_the_train_rows_of_a_task_that_is_only_evaluated_are_not_read():
     dataset = built(only_evaluated({"train": ["t"], "probe": ["p"], "eval": ["a"]}))
-    assert {split: prompts(dataset, "ask", split) for split in SPLITS} == {"train": [], "probe": ["p"], "eval": ["a"]}
+    assert {split: prompts(dataset, "ask", split) for split in NEEDED} == {"train": [], "probe": ["p"], "eval": ["a"]}
 
 
 def test_a_task_that_is_only_evaluated_and_has_no_eval_is_named():
@@ -425,18 +488,18 @@ def test_what_is_no_list_of_answers_is_named_with_file_and_line(tmp_path, also, 
 def test_accepted_answers_may_lie_inside_a_field_as_squads_do(tmp_path):
     row = {"note": "tea", "answers": {"text": ["green tea", "tea"], "answer_start": [0, 6]}}
     convert = '[tasks.topic.convert]\ntopic = {at = ["answers", "text", 0]}\nalso = {at = ["answers", "text"]}'
-    rows = {split: [row | {"note": split}] for split in SPLITS}
+    rows = {split: [row | {"note": split}] for split in NEEDED}
     [record] = built(topic_pack(tmp_path, f"{ACCEPTED}\n{convert}", **rows)).split("train")
     assert (record.answer, record.accepted) == ("green tea", ("tea",))
 
 
 def test_the_fingerprint_knows_accepted_answers_and_is_the_old_one_without_them(tmp_path):
     def fingerprint(*also):
-        pack = memory_pack({"ask": {s: [s] for s in SPLITS}}, replace(TASK, accepted="also" if also else ""))
+        pack = memory_pack({"ask": {s: [s] for s in NEEDED}}, replace(TASK, accepted="also" if also else ""))
         rows = {
             (task, s): [(w, {**r, "also": list(also)}) for w, r in pack.rows(task, s)]
             for task in ("ask",)
-            for s in SPLITS
+            for s in NEEDED
         }
         return built(replace(pack, rows=lambda task, split: rows[task, split])).fingerprint()["ask"]["sha256"]
 
@@ -445,13 +508,13 @@ def test_the_fingerprint_knows_accepted_answers_and_is_the_old_one_without_them(
 
 
 def test_two_tasks_of_one_name_are_refused():
-    pack = memory_pack({"ask": {split: [split] for split in SPLITS}})
+    pack = memory_pack({"ask": {split: [split] for split in NEEDED}})
     assert "task ask is already defined by pack made" in refusal(built, pack, pack)
 
 
 def test_the_fingerprint_changes_with_the_contents_alone():
     def fingerprint(answer_to_b):
-        rows = {s: [s] for s in SPLITS}
+        rows = {s: [s] for s in NEEDED}
         pack = memory_pack({"ask": {**rows, "train": ["a", "b"]}}, replace(TASK, answer=answer_to_b))
         return built(pack).fingerprint()["ask"]
 
@@ -516,7 +579,10 @@ def test_a_general_task_belongs_to_one_of_the_groups():
         ('files = "train.jsonl"', "task topic names no data"),
         ('files = {train = "none.jsonl"}', "--data"),
         ("files = {train = 3}", "--data"),
-        ('files = {train = "train.jsonl", test = "train.jsonl"}', "unknown split test; there are train, probe, eval"),
+        (
+            'files = {train = "train.jsonl", test = "train.jsonl"}',
+            "unknown split test; there are train, probe, tune, eval",
+        ),
     ],
 )
 def test_files_that_are_missing_or_misnamed_are_named(tmp_path, files, part):

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from redone.data.load import SPLITS, Pack, build
+from redone.data.load import NEEDED, Pack, build
 from redone.data.overlap import others, text_key, texts_in
 from redone.records import Task
 
@@ -25,8 +25,8 @@ def pack(texts=("text",), **tasks):
     )
 
 
-def built(pack, **evaluated):
-    return build([pack], limit=None, probe=0.1, evaluation=0.1, evaluated=evaluated)
+def built(pack, tune=0, **evaluated):
+    return build([pack], limit=None, probe=0.1, evaluation=0.1, tune=tune, evaluated=evaluated)
 
 
 def left(dataset, task, split):
@@ -93,10 +93,21 @@ def test_a_text_without_letters_is_shared_with_nothing():
     assert left(dataset, "ask", "train") == ["😍", "tea"]
 
 
+def test_what_is_in_a_benchmark_is_not_in_tune_and_all_tasks_put_a_text_into_it():
+    texts = [f"post about thing {i}" for i in range(300)]
+    splits = {"train": texts, "probe": ["film"], "tune": ["tea", "rain"], "eval": ["book"]}
+    dataset = built(pack(one=splits), first=["Tea!"])
+    assert left(dataset, "one", "tune") == ["rain"]
+    both = built(pack(one={"train": texts}, two={"train": texts}), tune=20)
+    assert left(both, "one", "tune") == left(both, "two", "tune")
+    assert len(left(both, "one", "tune")) == 20
+    assert both.removed == {"one": 0, "two": 0}
+
+
 def test_where_splits_are_hashed_all_tasks_put_a_text_into_the_same():
     texts = [f"post about thing {i}" for i in range(300)]
     dataset = built(pack(one={"train": texts}, two={"train": texts}))
-    for split in SPLITS:
+    for split in NEEDED:
         assert left(dataset, "one", split) == left(dataset, "two", split) != []
     assert dataset.removed == {"one": 0, "two": 0}
 

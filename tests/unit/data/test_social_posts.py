@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from redone.cli import prepare
-from redone.data.load import SPLITS, Source, build, make_record, make_task, read_pack
+from redone.data.load import NEEDED, Source, build, make_record, make_task, read_pack
 from redone.data.overlap import keys_of
 from redone.records import SNS_FAMILIES
 from redone.rewards import score
@@ -235,7 +235,7 @@ def test_no_train_text_of_the_real_pack_is_a_test_text() -> None:
     )
     keys = {
         split: {key for name in names for r in dataset.records[name][split] for key in keys_of(r, pack.texts[name])}
-        for split in SPLITS
+        for split in NEEDED
     }
     assert keys["train"].isdisjoint(keys["eval"])
     assert keys["train"].isdisjoint(keys["probe"])

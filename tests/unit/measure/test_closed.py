@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from redone.cli.run import print_results
-from redone.data.load import SPLITS, Dataset
+from redone.data.load import NEEDED, Dataset
 from redone.files import write_json, write_jsonl
 from redone.measure.closed import MOST_LABELS, closed_tasks, lenient
 from redone.measure.compare import compare
@@ -28,7 +28,7 @@ def record(task, i, answer, split="eval", accepted=(), **fields):
 
 def dataset(task, answers, **fields):
     """The same answers in each split."""
-    made = {s: tuple(record(task, i, answer, s, **fields) for i, answer in enumerate(answers)) for s in SPLITS}
+    made = {s: tuple(record(task, i, answer, s, **fields) for i, answer in enumerate(answers)) for s in NEEDED}
     return Dataset({task.name: task}, {task.name: made}, {task.name: 0})
 
 
@@ -83,7 +83,7 @@ def test_a_task_is_closed_where_a_few_labels_return():
     few, many = [f"tag {i}" for i in range(MOST_LABELS)], [f"tag {i}" for i in range(MOST_LABELS + 1)]
     assert list(closed_tasks(dataset(MOOD, few))) == ["mood"]  # each of them in three splits
     assert closed_tasks(dataset(MOOD, many)) == {}
-    once = Dataset({"mood": MOOD}, {"mood": {s: (record(MOOD, 0, s, s),) for s in SPLITS}}, {"mood": 0})
+    once = Dataset({"mood": MOOD}, {"mood": {s: (record(MOOD, 0, s, s),) for s in NEEDED}}, {"mood": 0})
     assert closed_tasks(once) == {}  # three records, three answers: no labels
     assert closed_tasks(dataset(MOOD, ["tea"])) == {}  # one label says nothing
     assert closed_tasks(dataset(replace(MOOD, reward="set_f1"), LABELS)) == {}

@@ -21,7 +21,7 @@ TASKS = {
     "think": Task("think", "sns", "dialogue", "{q}", "{a}", "exact", budget=24, think=True, rationale="{why}"),
     "sums": Task("sums", "general", "mathematics", "{q}", "{a}", "exact", budget=8),
 }
-SIZES = {"train": 8, "probe": 4, "eval": 5}
+SIZES = {"train": 8, "probe": 4, "tune": 2, "eval": 5}
 
 
 @dataclass

@@ -22,6 +22,13 @@ def test_a_model_answers_the_eval_split_itself_greedily_once(make_lab, samplers)
     assert round(table["tasks"]["tone"]["score"], 6) == round(100 / 3, 6)  # of no, yes, no
 
 
+def test_where_settings_are_chosen_tune_is_asked_in_the_place_of_eval_and_its_scores_say_so(make_lab, samplers):
+    lab = make_lab("eval.split=tune", "eval.records=1")
+    evaluate(lab, "base", earned_without_a_model(lab))
+    assert sorted(samplers.made[0].asked) == sorted(f"{task}/tune/0" for task in lab.dataset.tasks)
+    assert json.loads((lab.out / "eval" / "base" / "tasks" / "scores.json").read_text())["split"] == "tune"
+
+
 def test_every_model_is_measured_on_the_benchmarks_of_the_run_with_its_own_weights(make_lab, samplers, monkeypatch):
     asked = []
 

@@ -38,6 +38,7 @@ def dataset(**train):
         name: {
             "train": tuple(record(name, i, prompt) for i, prompt in enumerate(train.get(name, [f"{name} ?"]))),
             "probe": (record(name, 0, f"probe of {name}", "probe"),),
+            "tune": (record(name, 0, f"tune of {name}", "tune"),),
             "eval": (record(name, 0, f"eval of {name}", "eval"),),
         }
         for name in TASKS
@@ -247,16 +248,16 @@ def test_a_set_of_train_records_is_accepted_until_an_eval_record_joins_it():
         refuse_eval([*taught, teach(given.records["topic"]["eval"][0])], given)
 
 
-@pytest.mark.parametrize("split", ["eval", "probe"])
+@pytest.mark.parametrize("split", ["eval", "probe", "tune"])
 def test_a_record_of_another_split_is_refused_and_named(split):
     given = dataset()
     with pytest.raises(ValueError, match=f"holds 1 records .*topic/{split}/0"):
         refuse_eval([teach(record("topic", 1)), teach(given.records["topic"][split][0])], given)
 
 
-@pytest.mark.parametrize("prompt", ["eval of topic", " EVAL  of\ntopic", "eval of fact"])
-def test_a_train_record_with_the_prompt_of_an_eval_record_of_any_task_is_refused_and_both_are_named(prompt):
-    with pytest.raises(ValueError, match=r"topic/train/5 \((topic|fact)/eval/0\)"):
+@pytest.mark.parametrize("prompt", ["eval of topic", " EVAL  of\ntopic", "eval of fact", "tune of fact"])
+def test_a_train_record_with_the_prompt_of_an_eval_or_tune_record_of_any_task_is_refused_and_both_are_named(prompt):
+    with pytest.raises(ValueError, match=r"topic/train/5 \((topic|fact)/(eval|tune)/0\)"):
         refuse_eval([teach(record("topic", 1)), teach(record("topic", 5, prompt))], dataset())
 
 

@@ -142,8 +142,8 @@ def test_what_is_trained_is_the_lines_of_the_set_prompt_and_target(make_lab, sam
     assert found == sorted(expected)
 
 
-@pytest.mark.parametrize("which", ["last", "all"])
-def test_of_a_conversation_the_last_turn_is_taught_or_every_one(make_lab, samplers, fitted, monkeypatch, which):
+@pytest.mark.parametrize(("which", "split"), [("last", "probe"), ("all", "probe"), ("all", "tune"), ("all", "eval")])
+def test_of_a_conversation_the_last_turn_is_taught_or_every_one(make_lab, samplers, fitted, monkeypatch, which, split):
     said = [
         ("user", "one ?"),
         ("assistant", "<think>hm</think>1"),
@@ -155,7 +155,7 @@ def test_of_a_conversation_the_last_turn_is_taught_or_every_one(make_lab, sample
     messages = tuple({"role": role, "content": text} for role, text in said)
     [first, second, *_] = lab.dataset.records["think"]["train"]
     asked = replace(first, messages=messages, answer="3", rationale="so")
-    held_out = lab.dataset.records["tone"]["probe"][0].messages
+    held_out = lab.dataset.records["tone"][split][0].messages
     leaks = replace(second, messages=(*held_out, *messages[1:3]), answer="4")
     monkeypatch.setattr(module.targeted, "choose", lambda plan, dataset, **more: ([asked, leaks], {}))
     teach(lab, stage_of(lab, "target"), replace(PLAN, general={}))

@@ -50,6 +50,15 @@ def test_the_pages_are_whole_and_what_a_model_writes_stays_text(markdown: str, p
     check_markdown(markdown, fewest=7)
 
 
+def test_a_run_that_was_measured_on_tune_says_before_all_else_that_it_has_no_results(tmp_path: Path):
+    run = write_run(tmp_path / "run")
+    assert not any("These are no results" in report for report in reports(run))
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "eval": {"split": "tune"}}))
+    for report in reports(run):
+        assert "These are no results" in before(report, "In short")
+
+
 def test_form_and_skill_stand_beside_each_other_where_there_are_closed_tasks(tmp_path: Path):
     run = write_run(tmp_path / "run")
     markdown, page = reports(run)
