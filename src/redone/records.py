@@ -45,6 +45,7 @@ class Task:
     options: Mapping[str, Any] = field(default_factory=dict)  # keyword arguments of the reward
     extract: Sequence[Mapping[str, Any]] = ()  # steps that find the answer in what the model wrote (rewards.extract)
     metric: str = "mean"  # one of redone.rewards.METRICS: how verdicts become the task's score
+    classes: Sequence[str] = ()  # the labels that a metric over labels is the mean over; all if not given
     pass_at: float = 1.0  # a rollout passes when its score reaches this
     budget: int = 16  # longest answer in tokens, the rationale included
     think: bool = False  # the model reasons between <think> and </think> before it answers

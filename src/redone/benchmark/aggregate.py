@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from redone.records import Verdict
+from redone.rewards.labels import GOLD, HIT, SAID
 
 Values = NDArray[np.float64]
 
@@ -39,6 +40,12 @@ class Totals:
             self.known[part] = np.array([math.fsum(column)]) if exact else self.weights @ np.array(column)
         return self.known[part]
 
+    def by_label(self, kind: str) -> Values:
+        """[L, D]: the sums of the parts of that kind, GOLD, SAID or HIT, for each label that a reference has."""
+        parts = {part for verdict in self.verdicts for part in verdict.parts if part.startswith(GOLD)}
+        found = [self[kind + part.removeprefix(GOLD)] for part in sorted(parts)]
+        return np.array(found).reshape(len(found), len(self["n"]))
+
 
 # Name to value [D]: "score", 0 to 100, is the reading's; the others are shown beside it.
 Aggregate = Callable[[Totals], Mapping[str, Values]]
@@ -62,6 +69,28 @@ def micro_f1(totals: Totals) -> Mapping[str, Values]:
         "precision": 100 * ratio(hits, predicted, 1.0),
         "recall": 100 * ratio(hits, gold, 1.0),
     }
+
+
+def macro_f1(totals: Totals) -> Mapping[str, Values]:
+    """100 times the mean over labels of a label's F1, 2 hits / (said + gold).
+
+    The labels are those of the references: of a draw its own, so that the mean is over fewer where it holds none of a
+    rare one; 0 where it holds no label at all.
+    """
+    return _over_labels(totals, 2 * totals.by_label(HIT), totals.by_label(SAID) + totals.by_label(GOLD))
+
+
+def macro_recall(totals: Totals) -> Mapping[str, Values]:
+    """100 times the mean over labels of the share of a label's references that were answered by it: balanced accuracy.
+    The labels are those of `macro_f1`."""
+    return _over_labels(totals, totals.by_label(HIT), totals.by_label(GOLD))
+
+
+def _over_labels(totals: Totals, above: Values, below: Values) -> Mapping[str, Values]:
+    """100 times the mean of above / below, [L, D] each, over the labels that a draw's references have."""
+    had = totals.by_label(GOLD) > 0
+    shares = np.divide(above, below, out=np.zeros_like(above), where=had)
+    return {"score": 100 * ratio(shares.sum(0), had.sum(0).astype(float))}
 
 
 def instructions(totals: Totals) -> Mapping[str, Values]:

@@ -94,6 +94,8 @@ EMBEDDED: Mapping[str, Callable[[str], str]] = {"sns_query": sns.embedded_text, 
 AGGREGATES: Mapping[str, aggregate.Aggregate] = {
     "mean": aggregate.mean,
     "micro_f1": aggregate.micro_f1,
+    "macro_f1": aggregate.macro_f1,
+    "macro_recall": aggregate.macro_recall,
     "instructions": aggregate.instructions,
     **translation.AGGREGATES,
     **sns.AGGREGATES,

@@ -196,6 +196,7 @@ def read_dataset(
     None where nothing here reads the texts, so that no lengths are known. Raises ValueError with what is wrong and what
     to do."""
     from redone.checks import check as checks
+    from redone.checks.labels import check_labels
     from redone.checks.texts import check_texts
     from redone.data.load import build
 
@@ -210,6 +211,7 @@ def read_dataset(
         checks.check_judge(dataset.tasks, config.judge.base_url, config.judge.model)
         with scoring(config, dataset.tasks) as score_all:
             dataset, notes = checks.check_rewards(dataset, score_all, bar.advance)
+            notes += check_labels(dataset, score_all)
             lengths: Mapping[str, Lengths] = {}
             if reader is not None:
                 texts = check_texts(

@@ -4,25 +4,27 @@ for. Nothing is trained on it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from redone.data.load import Dataset
-from redone.records import Record, Task, Verdict
-from redone.rewards import LONGEST, extract
+from redone.records import Reason, Record, Task, Verdict
+from redone.rewards import LONGEST, counted, extract
+from redone.rewards.exact import letter
 from redone.rewards.named import AGREEMENT, Names, first_named, names_of
 from redone.thinking import split_thinking
 
 LENIENT = "lenient"  # the reading
 MOST_LABELS = 20  # a task with more distinct answers has no label set to list
-_OFTEN = 2  # records for each label, at least: else the answers are no labels
+OFTEN = 2  # records for each label, at least: else the answers are no labels
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What a record's labels are called, and those that are right."""
+    """What a record's labels are called, those that are right, and what the reward calls those it calls otherwise."""
 
     names: Names
     right: frozenset[str]
+    said: Mapping[str, str] = field(default_factory=dict)
 
 
 Closed = Callable[[Record], Labels | None]  # None where the record's labels cannot be told apart
@@ -35,7 +37,7 @@ def closed_tasks(dataset: Dataset) -> dict[str, Closed]:
     return {name: labels for name, labels in found.items() if labels is not None}
 
 
-def lenient(closed: Closed, record: Record, text: str, strict: Verdict) -> Verdict:
+def lenient(task: Task, closed: Closed, record: Record, text: str, strict: Verdict) -> Verdict:
     """The verdict on a text as the model wrote it. strict: the reward's, and where that is right, or there is no answer
     to read, the lenient one too."""
     answer = split_thinking(extract.whole(text))[1]
@@ -46,9 +48,11 @@ def lenient(closed: Closed, record: Record, text: str, strict: Verdict) -> Verdi
         return strict
     named = first_named(answer, labels.names)
     if named is None:
-        return Verdict(0.0, "unparsable", {"parsed": 0.0}, "names no label")
-    right = named in labels.right
-    return Verdict(float(right), "right" if right else "wrong", {"parsed": 1.0}, f"names {named!r:.80} first")
+        return counted(task, record, Verdict(0.0, "unparsable", {"parsed": 0.0}, "names no label"))
+    reason: Reason = "right" if named in labels.right else "wrong"
+    said = labels.said.get(named, named)
+    note = f"names {named!r:.80} first"
+    return counted(task, record, Verdict(float(reason == "right"), reason, {"parsed": 1.0}, note, said=said))
 
 
 def _closed(task: Task, dataset: Dataset) -> Closed | None:
@@ -63,7 +67,7 @@ def _closed(task: Task, dataset: Dataset) -> Closed | None:
     records = [record for mine in dataset.records[task.name].values() for record in mine]
     read = _level if kind == "level" else lambda text: extract.normalise(text, **rules)
     answers = {read(text) for record in records for text in _answers(record)}
-    if 2 <= len(answers) <= MOST_LABELS and len(records) >= _OFTEN * len(answers):
+    if 2 <= len(answers) <= MOST_LABELS and len(records) >= OFTEN * len(answers):
         names = names_of(sorted(answers), **({} if kind == "level" else rules))
         return None if names is None else lambda record: _right(names, [read(text) for text in _answers(record)])
     if task.candidates and kind == "text":
@@ -78,7 +82,9 @@ def _of_candidates(
     names = names_of(texts, lettered, **rules)
     normal = [extract.normalise(text, **rules) for text in texts]
     places = [extract.option(text, texts, **rules) for text in _answers(record)]
-    return None if names is None else _right(names, [normal[place] for place in places if place is not None])
+    right = frozenset(normal[place] for place in places if place is not None)
+    said = {text: letter(place) for place, text in enumerate(normal)} if lettered else {}
+    return None if names is None else Labels(names, right, said)
 
 
 def _right(names: Names, labels: Sequence[str]) -> Labels:

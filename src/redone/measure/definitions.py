@@ -17,6 +17,7 @@ from redone.files import numbered_jsonl, read_json
 from redone.measure.shape import Shape, SubsetShape
 from redone.mistakes import nearest, read_toml
 from redone.records import Record, Task
+from redone.rewards.labels import PER_LABEL
 
 FOLDER = Path(__file__).parents[1] / "packs" / "benchmarks"
 SUITES = {"general": "general"}  # name -> what its members say in `suite`
@@ -158,9 +159,13 @@ def _subset(path: Path, name: str, mine: dict[str, Any], shared: Mapping[str, An
             raise ValueError(f"{where}: reading {reading}: unknown key {min(unknown)}{nearest(min(unknown), _READ)}")
         told = {key: keys[key] for key in ("extract", "reward", "options") if key in keys}
         task = make_task(f"{name}:{reading}", {**asked, **told}, str(path))
+        if (how := keys.get("aggregate", "mean")) in PER_LABEL:
+            raise ValueError(
+                f"{where}: reading {reading}: {how} is over labels, which a benchmark's verdicts do not have"
+            )
         if task.accepted and (task.reward not in ACCEPTING or task.options.get("reference")):
             raise ValueError(f"{where}: reading {reading}: {task.reward} reads no accepted answers")
-        readings.append(Reading(reading, task, keys.get("aggregate", "mean")))
+        readings.append(Reading(reading, task, how))
     shots = mine.pop("shots", None)
     if shots is not None:
         _known(path, f"subset {name}: shots", shots, Shots)

@@ -37,5 +37,5 @@ def standing(
 ) -> Standing:
     """Asks, with the answers in `path`, and scores. reference: `task_items` of another model on these records."""
     found = judged(answerer, tasks, score_all, records, path, most_errors=most_errors, log=log, label=label)
-    items = task_items(found)
+    items = task_items(tasks, found)
     return Standing(items, averages(tasks, items), differences(tasks, reference, items))

@@ -19,6 +19,7 @@ class SubsetShape:
     readings: Mapping[str, str]  # reading -> key of AGGREGATES; the first gives the subset's score
     group: str = ""  # field whose values are reported apart
     over: Literal["items", "groups"] = "items"  # the score is over all items, or the mean of the groups' scores
+    classes: Sequence[str] = ()  # the labels that the first reading's metric is the mean over, where not over all
 
     @property
     def first(self) -> str:
@@ -28,7 +29,8 @@ class SubsetShape:
         """Whether the scores compare: one may have a further reading, which the other was not read in."""
         common = self.readings.keys() & other.readings.keys()
         alike = all(self.readings[name] == other.readings[name] for name in common)
-        return alike and (self.first, self.group, self.over) == (other.first, other.group, other.over)
+        over = sorted(self.classes) == sorted(other.classes)
+        return alike and over and (self.first, self.group, self.over) == (other.first, other.group, other.over)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ where it is closed with the lenient one beside it."""
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -46,21 +47,27 @@ def tasks_shape(tasks: Mapping[str, Task], closed: Collection[str] = ()) -> Shap
         kind = kind_of(task)
         column = task.family if kind == "general" else task.name
         averages.setdefault(kind, {}).setdefault(column, []).append(task.name)
-    more = {LENIENT: "mean"}
     subsets = {
-        name: SubsetShape(name, {READING: task.metric, **(more if name in closed else {})})
+        name: SubsetShape(
+            name,
+            {READING: task.metric, **({LENIENT: task.metric} if name in closed else {})},
+            classes=task.classes,
+        )
         for name, task in tasks.items()
     }
     return Shape(TASKS, "Tasks", subsets, averages)
 
 
-def task_items(answers: Sequence[Judged], closed: Mapping[str, Closed] | None = None) -> dict[str, list[Item]]:
+def task_items(
+    tasks: Mapping[str, Task], answers: Sequence[Judged], closed: Mapping[str, Closed] | None = None
+) -> dict[str, list[Item]]:
     """closed: the tasks that have the lenient reading too."""
     items: dict[str, list[Item]] = {}
     for one in answers:
         name, readings = one.record.task, {READING: tuple(one.verdicts)}
         if closed and name in closed:
-            found = tuple(lenient(closed[name], one.record, t.text, v) for t, v in zip(one.texts, one.verdicts))
+            read = partial(lenient, tasks[name], closed[name], one.record)
+            found = tuple(read(t.text, verdict) for t, verdict in zip(one.texts, one.verdicts))
             readings[LENIENT] = readings[READING] if found == readings[READING] else found
         items.setdefault(name, []).append(Item(name, one.record.id, "", readings))
     return items
@@ -168,6 +175,9 @@ def measure_tasks(
     found = judged(answerer, tasks, score_all, records, path, most_errors=most_errors, log=log, label=label)
     items = task_items(found, closed)
     table = {"split": records[0].split, **summarise(tasks, items, trivial), "chat_template": template}
+
+    items = task_items(tasks, found, closed)
+    table = {**summarise(tasks, items, trivial), "chat_template": template}
     shape = tasks_shape({name: task for name, task in tasks.items() if name in items}, closed_in(items))
     write_jsonl(folder / "items.jsonl", (item_line(TASKS, item) for mine in items.values() for item in mine))
     write_json(folder / "scores.json", {**table, "shape": shape.to_json()})

@@ -10,9 +10,9 @@ GLOSSARY = (
     ("SNS", "0 to 100", "Plain mean over the SNS tasks outside the translation family."),
     ("translation", "0 to 100", "Plain mean over the SNS tasks of the translation family."),
     ("general", "0 to 100", "Mean over the general groups of the mean over each group's tasks."),
-    ("first label named", "0 to 100", "The lenient reading of a closed task, whose answer is one of a few labels: the "
-     "share of answers whose first label that is named, in whatever form, is the right one. It is never below the "
-     "score and counts in no average."),
+    ("first label named", "0 to 100", "The lenient reading of a closed task, whose answer is one of a few labels: an "
+     "answer is taken for the label that it names first, in whatever form, and summed up by the task's metric as for "
+     "the score. It counts in no average."),
     ("change", "points of 100", "The later score less the earlier one. Both models answer the same records, so its "
      "interval is made of differences record by record, and is narrower than those of the two scores suggest."),
     ("clear, ?", "", f"A change is clear when its 95 % interval leaves out 0 and the verdicts of {FEWEST} records or "

@@ -22,6 +22,7 @@ from redone.rewards.extract import extracted, whole
 from redone.rewards.faithful import faithful
 from redone.rewards.ifeval import ifeval
 from redone.rewards.judged import graded, preferred
+from redone.rewards.labels import KINDS, PER_LABEL, counts
 from redone.rewards.mathematics import mathematics
 from redone.rewards.metrics import anls, bleu, chrf, set_f1, token_f1
 from redone.rewards.outside import Found, together
@@ -66,7 +67,7 @@ SANDBOXED = ("expression", "program", "calls", "asserts")
 COMPARING = (  # the rewards that compare with the reference answer, and nothing else decides
     "exact", "set_f1", "chrf", "bleu", "anls", "token_f1", "mathematics", "rouge_1", "rouge_2", "rouge_l"
 )  # fmt: skip
-METRICS = ("mean", "micro_f1")  # what a task's verdicts can be summed up by: keys of benchmark.readings.AGGREGATES
+METRICS = ("mean", "micro_f1", *PER_LABEL)  # what sums up a task's verdicts: keys of benchmark.readings.AGGREGATES
 COUNTING = ("set_f1", "token_f1")  # the rewards whose parts micro_f1 can add up
 LONGEST = 20_000  # characters of an answer: Unicode normalisation can take time quadratic in them
 
@@ -92,9 +93,11 @@ def score(task: Task, record: Record, text: str, finished: bool = True) -> Found
         [verdict] = verdicts
         if flaw:
             verdict = Verdict(0.0, "unparsable", {**verdict.parts, "parsed": 0.0}, flaw)
-        elif verdict.score >= task.pass_at:
-            return replace(verdict, reason="right")
-        return verdict if finished else replace(verdict, reason="truncated")
+        if not flaw and verdict.score >= task.pass_at:
+            verdict = replace(verdict, reason="right")
+        elif not finished:
+            verdict = replace(verdict, reason="truncated")
+        return counted(task, record, verdict)
 
     return together([compared(REWARDS[task.reward], record, found, task.options)], finish)
 
@@ -104,6 +107,19 @@ def said(task: Task, record: Record, text: str) -> str:
     record itself."""
     found = score(task, record, text) if task.reward == "exact" else None
     return found.said if isinstance(found, Verdict) else ""
+
+
+def counted(task: Task, record: Record, verdict: Verdict) -> Verdict:
+    """The verdict with the counts of labels, where the task's metric adds them up. Of a record with several right
+    answers, its label is the one that was said, where one was."""
+    if task.metric not in PER_LABEL:
+        return verdict
+    label = verdict.said
+    if verdict.score < 1.0:
+        own = compared(REWARDS[task.reward], record, extracted(record.answer.strip(), task.extract), task.options)
+        assert isinstance(own, Verdict)
+        label = own.said
+    return replace(verdict, parts={**verdict.parts, **counts(label, verdict.said, task.classes)})
 
 
 def compared(reward: Callable[..., Found], record: Record, answer: str, options: Mapping[str, Any]) -> Found:
@@ -134,6 +150,16 @@ def validate_options(task: Task) -> None:
         )
     if task.metric == "micro_f1" and task.reward not in COUNTING:
         raise ValueError(f"task {task.name}: metric micro_f1 needs the counts of {' or '.join(COUNTING)}")
+    if task.metric in PER_LABEL and (task.reward != "exact" or task.options.get("kind", "text") not in KINDS):
+        raise ValueError(
+            f"task {task.name}: metric {task.metric} is a mean over labels, which the reward exact alone reads, of "
+            f"kind {', '.join(KINDS)}"
+        )
+    if task.classes and task.metric not in PER_LABEL:
+        raise ValueError(
+            f"task {task.name}: classes are the labels that {' or '.join(PER_LABEL)} is the mean over; its metric is "
+            f"{task.metric}"
+        )
 
 
 def _check_options(where: str, reward: str, options: Mapping[str, Any]) -> None:

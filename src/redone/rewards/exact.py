@@ -89,5 +89,9 @@ def _choice(record: Record, answer: str, rules: Mapping[str, bool]) -> Verdict:
     if gold is None:
         raise ValueError(f"{record.id}: the reference answer {record.answer!r} is none of the candidates")
     found = extract.option(answer, candidates, **rules)
-    letter = "" if found is None else chr(ord("A") + found) if found < 26 else str(found + 1)
-    return _verdict(found == gold, parsed=found is not None, said=letter)
+    return _verdict(found == gold, parsed=found is not None, said="" if found is None else letter(found))
+
+
+def letter(place: int) -> str:
+    """What the option at this place is called: A to Z, and by its number beyond."""
+    return chr(ord("A") + place) if place < 26 else str(place + 1)

@@ -9,7 +9,7 @@ import pytest
 from redone.cli.run import print_results
 from redone.data.load import NEEDED, Dataset
 from redone.files import write_json, write_jsonl
-from redone.measure.closed import MOST_LABELS, closed_tasks, lenient
+from redone.measure.closed import LENIENT, MOST_LABELS, closed_tasks, lenient
 from redone.measure.compare import compare
 from redone.measure.items import item_line, read_items
 from redone.measure.judged import Judged
@@ -37,7 +37,7 @@ def read(task, answers, said, answer=None, **fields):
     given = dataset(task, answers, **fields)
     [closed] = closed_tasks(given).values()
     asked = record(task, 99, answer or answers[0], **fields)
-    return lenient(closed, asked, said, score(task, asked, said))
+    return lenient(task, closed, asked, said, score(task, asked, said))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_accepted_labels_are_right_too():
     given = dataset(MOOD, LABELS)
     [closed] = closed_tasks(given).values()
     one = record(MOOD, 0, "positive", accepted=("mixed",))
-    assert lenient(closed, one, "rather mixed feelings", Verdict(0.0, "wrong")).score == 1.0
+    assert lenient(MOOD, closed, one, "rather mixed feelings", Verdict(0.0, "wrong")).score == 1.0
 
 
 def test_options_levels_and_yes_or_no_are_read_by_their_own_names():
@@ -115,7 +115,7 @@ def test_what_is_right_as_asked_is_right_leniently(task, answers, fields):
     for (i, answer), text in itertools.product(enumerate(answers), texts):
         one = record(task, i, answer, **fields)
         strict = score(task, one, text)
-        assert lenient(closed, one, text, strict).score >= strict.score
+        assert lenient(task, closed, one, text, strict).score >= strict.score
         right += strict.score == 1.0
     assert right > 5
 
@@ -136,20 +136,20 @@ def test_a_right_answer_also_names_its_label_first(task, answers, fields):
         one = record(task, i, answer, **fields)
         for text in (answer, f"{answer}.", f"<think>tea, no</think> {answer}"):
             assert score(task, one, text).score == 1.0
-            assert lenient(closed, one, text, wrong).score == 1.0
+            assert lenient(task, closed, one, text, wrong).score == 1.0
 
 
 # Scores
 
 
-def table(said, golds):
+def table(said, golds, task=MOOD):
     """results.json's entry, and the items, of a model that says these texts."""
-    given = dataset(MOOD, LABELS)
-    asked = [record(MOOD, i, gold) for i, gold in enumerate(golds)]
+    given = dataset(task, LABELS)
+    asked = [record(task, i, gold) for i, gold in enumerate(golds)]
     texts = [(Text(one.id, 0, text, True),) for one, text in zip(asked, said)]
-    answers = [Judged(one, mine, (score(MOOD, one, mine[0].text),)) for one, mine in zip(asked, texts)]
-    items = task_items(answers, closed_tasks(given))
-    trivial = {"mood": {"empty": [score(MOOD, one, "") for one in asked]}}
+    answers = [Judged(one, mine, (score(task, one, mine[0].text),)) for one, mine in zip(asked, texts)]
+    items = task_items(given.tasks, answers, closed_tasks(given))
+    trivial = {"mood": {"empty": [score(task, one, "") for one in asked]}}
     return summarise(given.tasks, items, trivial), items
 
 
@@ -168,6 +168,55 @@ def test_both_scores_stand_in_the_table_with_what_lies_between_them():
     assert found["averages"]["sns"] == pytest.approx(20)  # the lenient reading is beside the scores, not in them
 
 
+def test_a_metric_over_labels_reads_the_labels_that_are_named_first():
+    """F1 of positive, negative, mixed: as asked 2/3, 0, 0 (one reference each of two that nothing says); leniently 2/3
+    (1 of 2, nothing else said it), 1, 2/3 (1 of 1, said once more)."""
+    said = ["positive", "it is negative", "it is mixed", "it is mixed", "dunno"]
+    golds = ["positive", "negative", "mixed", "positive", "positive"]
+    found, items = table(said, golds, replace(MOOD, metric="macro_f1"))
+    entry = found["tasks"]["mood"]
+    assert entry["score"] == pytest.approx(100 * (2 * 1 / (3 + 1)) / 3)
+    assert entry["lenient"]["score"] == pytest.approx(100 * (2 / (3 + 1) + 1 + 2 / (1 + 2)) / 3)
+    assert items["mood"][1].readings[LENIENT][0].parts == {
+        "parsed": 1.0, "gold negative": 1.0, "said negative": 1.0, "hit negative": 1.0
+    }  # fmt: skip
+    recall = table(said, golds, replace(MOOD, metric="macro_recall"))[0]["tasks"]["mood"]
+    assert recall["lenient"]["score"] == pytest.approx(100 * (1 / 3 + 1 + 1) / 3)
+    one = table(said, golds, replace(MOOD, metric="macro_f1", classes=["positive"]))[0]["tasks"]["mood"]
+    assert (one["score"], one["lenient"]["score"]) == (pytest.approx(50), pytest.approx(50))
+    both = table(said, golds, replace(MOOD, metric="macro_f1", classes=["positive", "mixed"]))[0]["tasks"]["mood"]
+    assert both["lenient"]["score"] == pytest.approx(100 * (1 / 2 + 2 / 3) / 2)
+
+
+def test_an_option_is_the_same_label_in_both_readings():
+    choice = replace(MOOD, options={"kind": "choice"}, metric="macro_f1")
+    fields = {"candidates": ["milk", "tea"]}
+    strict = score(choice, record(choice, 0, "tea", **fields), "tea")
+    assert strict.parts == {"parsed": 1.0, "gold B": 1.0, "said B": 1.0, "hit B": 1.0}
+    assert read(choice, ["tea", "milk"], "I like tea", **fields).parts == strict.parts
+    other = read(choice, ["tea", "milk"], "I like milk", **fields)
+    assert other.parts == {"parsed": 1.0, "gold B": 1.0, "said A": 1.0}
+
+
+def test_folders_whose_metric_is_over_other_classes_do_not_compare(tmp_path):
+    for name, classes in (
+        ("all", []),
+        ("one", ["mixed"]),
+        ("two", ["mixed", "negative"]),
+        ("same", ["negative", "mixed"]),
+    ):
+        task = replace(MOOD, metric="macro_f1", classes=classes)
+        found, items = table(["positive", "it is mixed"], ["positive", "mixed"], task)
+        (tmp_path / name / "tasks").mkdir(parents=True)
+        write_jsonl(tmp_path / name / "tasks" / "items.jsonl", [item_line("tasks", item) for item in items["mood"]])
+        shape = tasks_shape({"mood": task}, closed_in(items)).to_json()
+        write_json(tmp_path / name / "tasks" / "scores.json", {**found, "shape": shape})
+    compare(tmp_path / "two", tmp_path / "same")
+    for a, b in (("all", "one"), ("one", "two")):
+        with pytest.raises(ValueError, match="mood is scored in another way in one than in the other"):
+            compare(tmp_path / a, tmp_path / b)
+
+
 def test_both_are_printed_after_the_averages(capsys):
     found, _ = table(["positive", "it is mixed"], ["positive", "mixed"])
     print_results({"models": {"base": found}})
@@ -179,7 +228,7 @@ def test_both_are_printed_after_the_averages(capsys):
 def test_a_run_without_closed_tasks_has_no_lenient_score():
     given = dataset(replace(MOOD, reward="set_f1"), LABELS)
     one = record(MOOD, 0, "positive")
-    items = task_items([Judged(one, (Text(one.id, 0, "positive", True),), (Verdict(1.0, "right"),))], {})
+    items = task_items(given.tasks, [Judged(one, (Text(one.id, 0, "positive", True),), (Verdict(1.0, "right"),))], {})
     found = summarise(given.tasks, items, {"mood": {"empty": [Verdict(0.0, "wrong")]}})
     assert found["lenient"] is None
     assert "lenient" not in found["tasks"]["mood"]

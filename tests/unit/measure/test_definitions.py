@@ -168,6 +168,7 @@ def test_rows_come_from_the_hub_where_there_is_no_folder(tmp_path):
         (("title", "titel"), "unknown key titel; did you mean title"),
         (("file =", "fiel ="), "subset one: unknown key fiel; did you mean file"),
         (("reward =", "reword ="), "reading parity: unknown key reword; did you mean reward"),
+        (("[subsets.one]", 'aggregate = "macro_f1"\n[subsets.one]'), "reading parity: macro_f1 is over labels, which"),
         (("[subsets.one]", "[subset.one]"), "unknown key subset; did you mean subsets"),
         (('prompt = "Q', 'convert = {x = {jion = "y"}}\nprompt = "Q'), "convert.x must be one of"),
         (('title = "Made up"', 'columns = {A = ["two"]}'), "column A names two"),

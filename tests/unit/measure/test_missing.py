@@ -238,7 +238,7 @@ def test_an_answer_that_never_came_earns_nothing_whatever_its_reward_pays_for(tm
 def test_a_tasks_missing_answers_are_named_in_the_results_and_printed(tmp_path, capsys):
     found, _ = measured(tmp_path, TEXTS)
     trivial = {"short": {"empty": [PART] * 5}}
-    table = summarise({"short": TASK}, task_items(found), trivial)
+    table = summarise({"short": TASK}, task_items({"short": TASK}, found), trivial)
     missing = {"empty": 1, "cut off": 1, "content filter": 1, "refused by the endpoint": 1}
     row = table["tasks"]["short"]
     assert (row["answers"], row["missing"], row["cut_short"]) == (5, missing, 0)

@@ -1,5 +1,6 @@
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from verdicts import settled
@@ -314,6 +315,9 @@ def test_an_answer_of_more_characters_than_the_longest_is_not_read():
         ("bleu", {"tokenize": 13}, {}, "tokenize cannot be 13; did you mean 13a"),
         ("set_f1", {}, {"metric": "microf1"}, "unknown metric 'microf1'; did you mean micro_f1"),
         ("exact", {}, {"metric": "micro_f1"}, "micro_f1 needs the counts of set_f1 or token_f1"),
+        ("exact", {"kind": "set"}, {"metric": "macro_f1"}, "labels, which the reward exact alone reads, of kind text"),
+        ("set_f1", {}, {"metric": "macro_recall"}, "macro_recall is a mean over labels, which the reward exact alone"),
+        ("exact", {}, {"classes": ["a"]}, "classes are the labels that macro_f1 or macro_recall is the mean over"),
         ("exact", {}, {"pass_at": 0.0}, "pass_at is 0.0"),
         ("exact", {}, {"pass_at": 50}, "pass_at is 50"),
         ("exact", {}, {"pass_at": "1"}, "pass_at is '1'"),
@@ -332,12 +336,37 @@ def test_what_does_not_fit_a_reward_is_refused_with_the_task_and_the_nearest_nam
         ("exact", {"kind": "set", "separator": "|", "case": True}, {}),
         ("set_f1", {"none": ""}, {"metric": "micro_f1", "pass_at": 0.5}),
         ("chrf", {"word_order": 2}, {"pass_at": 1}),
+        ("exact", {"kind": "level"}, {"metric": "macro_f1", "classes": ["1"]}),
     ],
 )
 def test_options_that_fit_pass_and_one_more_does_not(reward, options, others):
     assert validate_options(Task("tea", "sns", "dialogue", "?", "x", reward, options, **others)) is None
     with pytest.raises(ValueError, match="has no option 'sugar'"):
         validate_options(Task("tea", "sns", "dialogue", "?", "x", reward, {**options, "sugar": 1}, **others))
+
+
+@pytest.mark.parametrize(
+    ("text", "finished", "counts"),
+    [
+        ("Yes.", True, {"gold yes", "said yes", "hit yes"}),
+        ("no", True, {"gold yes", "said no"}),
+        ("oui", True, {"gold yes", "said oui"}),
+        ("no, perhaps", False, {"gold yes", "said no, perhaps"}),
+        ("", True, {"gold yes"}),
+        ("<think>yes", True, {"gold yes"}),
+        ("yes " * 10_000, True, {"gold yes"}),
+        ("maybe", True, {"gold maybe", "said maybe", "hit maybe"}),  # right too, so that it is the record's label
+    ],
+)
+def test_a_metric_over_labels_finds_their_counts_in_every_verdict(text, finished, counts):
+    task = Task("t", "sns", "dialogue", "?", "x", "exact", metric="macro_f1")
+    record = Record("t/eval/0", "t", ({"role": "user", "content": "?"},), "Yes", "eval", "world", accepted=("Maybe",))
+    parts = score(task, record, text, finished).parts
+    assert {name for name in parts if name != "parsed"} == counts
+    assert {parts[name] for name in counts} == {1.0}
+    assert not score(replace(task, metric="mean"), record, text, finished).parts.keys() & counts
+    one = {name for name in score(replace(task, classes=["no"]), record, text, finished).parts if name != "parsed"}
+    assert one == {name for name in counts if name.endswith(" no")}
 
 
 def test_the_label_that_was_said_is_read_as_the_reward_reads_it():
