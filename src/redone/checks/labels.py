@@ -93,10 +93,9 @@ def _within(records: Sequence[Record]) -> dict[tuple[str, str], tuple[Record, Re
 
 
 def _taken(task: Task, within: Mapping[tuple[str, str], tuple[Record, Record]], score_all: ScoreAll) -> Iterator[str]:
-    """Those of the labels that earn too much as an answer to a record of the other."""
-    pairs = [pair for both in within.values() for pair in (both, both[::-1])]
-    found = score_all([Asked(record, [(other.gold_text, True)]) for record, other in pairs])
-    paid = [(verdict.score, *pair) for [verdict], pair in zip(found, pairs) if verdict.score >= _TAKEN]
+    """The label that earns most where one that stands within it is right, if that is much."""
+    found = score_all([Asked(short, [(long.gold_text, True)]) for short, long in within.values()])
+    paid = [(verdict.score, *pair) for [verdict], pair in zip(found, within.values()) if verdict.score >= _TAKEN]
     if paid:
         score, record, other = max(paid, key=lambda one: one[0])
         yield (
