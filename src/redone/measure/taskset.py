@@ -173,11 +173,8 @@ def measure_tasks(
         return read_tasks(folder)[0]
     path = folder / "predictions.jsonl"
     found = judged(answerer, tasks, score_all, records, path, most_errors=most_errors, log=log, label=label)
-    items = task_items(found, closed)
-    table = {"split": records[0].split, **summarise(tasks, items, trivial), "chat_template": template}
-
     items = task_items(tasks, found, closed)
-    table = {**summarise(tasks, items, trivial), "chat_template": template}
+    table = {"split": records[0].split, **summarise(tasks, items, trivial), "chat_template": template}
     shape = tasks_shape({name: task for name, task in tasks.items() if name in items}, closed_in(items))
     write_jsonl(folder / "items.jsonl", (item_line(TASKS, item) for mine in items.values() for item in mine))
     write_json(folder / "scores.json", {**table, "shape": shape.to_json()})

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from redone.checks.labels import check_labels
-from redone.data.load import SPLITS, Dataset
+from redone.data.load import Dataset
 from redone.records import Record, Task
 from redone.run.scoring import in_process
 
@@ -21,7 +21,7 @@ def record(split, i, answer):
 def notes(task, answers, evaluated=None):
     """The sentences on a task with these answers in train and probe, and in eval where no others are given."""
     mine = {"train": answers, "probe": answers, "eval": evaluated or answers}
-    records = {split: tuple(record(split, i, answer) for i, answer in enumerate(mine[split])) for split in SPLITS}
+    records = {split: tuple(record(split, i, answer) for i, answer in enumerate(mine[split])) for split in mine}
     return check_labels(Dataset({"mood": task}, {"mood": records}, {"mood": 0}), in_process({"mood": task}))
 
 
