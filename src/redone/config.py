@@ -101,8 +101,8 @@ class Reinforce(Table):
     clip_high: float = Field(0.28, gt=0, description="epsilon_high")
     advantage_floor: float = Field(0.05, ge=0, description="added to the group's standard deviation")
     min_spread: float = Field(1e-3, ge=0, description="a group whose outcome's max - min exceeds this is informative")
-    without_prior: bool = Field(
-        True, description="closed tasks: no label is reinforced for its own sake where it is said too often already"
+    calibration: float = Field(
+        1.0, ge=0, description="closed tasks: advantages are less by this x how much too often their label is said"
     )
     averaging: Literal["token", "group"] = Field("token", description="mean over a step's tokens, or over each group's")
     length_penalty: float = Field(1.0, ge=0, description="factor of the soft overlong penalty")

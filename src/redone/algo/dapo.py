@@ -2,7 +2,7 @@
 
 Sources: RedOne 2.0 (arXiv 2511.07070) equations 6 to 8; DAPO (arXiv 2503.14476) equations 8 to 13.
 Ours, where the papers are silent: the informative test for graded rewards, the floor of the standard
-deviation, that no label is reinforced for its own sake, and the switch between the two ways of averaging
+deviation, the calibration of closed tasks' labels, and the switch between the two ways of averaging
 (docs/algorithm.md).
 
 Shapes: B answers of a step, G answers of a group, P prompts, T trained tokens of all answers, concatenated.
@@ -29,33 +29,23 @@ def advantages(rewards: Tensor, floor: float) -> Tensor:  # [P, G] -> [P, G]
     return (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + floor)
 
 
-def without_prior(
+def calibrated(
     advantages: Tensor,  # [P, G]
     labels: Sequence[Sequence[str]],  # [P][G] that the answers name, "" where one names none
-    excess: Sequence[Mapping[str, float]],  # [P] label -> how much more often it is said than it is right, in the task
-    tasks: Sequence[str],  # [P]
+    excess: Sequence[
+        Mapping[str, float]
+    ],  # [P] label -> its share of what is said in the task, minus of the references
+    weight: float,
 ) -> Tensor:  # -> [P, G]
-    """Advantages that do not reward saying a label which is said too often already, whatever the question (ours).
+    """Advantages minus weight x the excess of the label that the answer names (ours).
 
-    The advantages of a task's answers that name one label sum up to a push of that label as such, beside what tells one
-    question from another. Where it points away from the references' shares (up of a label that is said more often than
-    it is right, or down of one that is said too seldom) its mean is subtracted. So a group of one label's questions,
-    which is all that a model learns from that always says this label, moves it no further.
+    That is the policy gradient of -weight/2 x the sum over a task's labels of excess squared, beside the reward's: a
+    label that is said more often than it is right has to be right more often than others to be reinforced.
     """
     assert advantages.ndim == 2
-    assert len(labels) == len(excess) == len(tasks) == len(advantages)
-    found = advantages.clone()
-    places: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    for p, (task, mine) in enumerate(zip(tasks, labels, strict=True)):
-        for g, label in enumerate(mine):
-            if label in excess[p]:
-                places.setdefault((task, label), []).append((p, g))
-    for (_, label), where in places.items():
-        rows, columns = zip(*where)
-        push = advantages[rows, columns].mean()
-        if push * excess[rows[0]][label] > 0:
-            found[rows, columns] -= push
-    return found
+    assert len(labels) == len(excess) == len(advantages)
+    above = [[mine.get(label, 0.0) for label in said] for mine, said in zip(excess, labels)]
+    return advantages - weight * torch.tensor(above, dtype=advantages.dtype).reshape(advantages.shape)
 
 
 def overlong_penalty(length: int, budget: int, cache: int) -> float:

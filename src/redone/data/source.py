@@ -27,7 +27,7 @@ _KINDS = {
 class Source:
     """Where a task's rows come from, as its table in a pack file says."""
 
-    files: Mapping[str, Any] = field(default_factory=dict)  # split -> file, or {file, only, convert}, which come first
+    files: Mapping[str, Any] = field(default_factory=dict)  # split -> [{file, only, convert}], which come first
     hub: Mapping[str, Any] = field(default_factory=dict)  # the same rows on the hub; `splits` names its splits
     only: Mapping[str, Any] = field(default_factory=dict)  # field -> the value, one of the values, or {most = length}
     other: str = ""  # field that differs between a row and the other row beside it
@@ -60,15 +60,24 @@ def make_source(mine: Mapping[str, Any], base: Path, from_hub: bool, where: str)
     _check_only(source.only, where)
     if from_hub and hub:
         return replace(source, files={})
-    files = {split: file if isinstance(file, dict) else {"file": str(file)} for split, file in source.files.items()}
-    for split, mine in files.items():
-        if "file" not in mine or mine.keys() - {"file", "only", "convert"}:
-            raise ValueError(f"{where}: files.{split} is a file, or a table of file, only and convert")
-        check_rules(mine.get("convert", {}), f"{where}: files.{split}")
-        _check_only(mine.get("only", {}), f"{where}: files.{split}")
-        if not (base / mine["file"]).is_file():
-            raise ValueError(f"{where}: there is no {base / mine['file']}; say where the data lie with --data")
-    return replace(source, files=files)
+    return replace(
+        source, files={split: _files(told, base, f"{where}: files.{split}") for split, told in source.files.items()}
+    )
+
+
+def _files(told: Any, base: Path, where: str) -> list[Mapping[str, Any]]:
+    """A split's files, each {file, only, convert}, of a file's name, such a table, or a list of them."""
+    files = [{"file": one} if isinstance(one, str) else one for one in (told if isinstance(told, list) else [told])]
+    if not files:
+        raise ValueError(f"{where} names no file")
+    for file in files:
+        if not isinstance(file, dict) or "file" not in file or file.keys() - {"file", "only", "convert"}:
+            raise ValueError(f"{where} is a file, a table of file, only and convert, or a list of these")
+        check_rules(file.get("convert", {}), where)
+        _check_only(file.get("only", {}), where)
+        if not (base / file["file"]).is_file():
+            raise ValueError(f"{where}: there is no {base / file['file']}; say where the data lie with --data")
+    return files
 
 
 def _check_only(only: Any, where: str) -> None:
@@ -100,11 +109,12 @@ def rows_of(source: Source, split: Split, base: Path, task: str) -> Iterator[tup
             yield where, row
 
 
-def _file_rows(file: Mapping[str, Any], base: Path, task: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for number, row in numbered_jsonl(base / file["file"]):
-        where = f"{file['file']}:{number}"
-        if _meets(row, file.get("only", {}), where, task):
-            yield where, converted(row, file.get("convert", {}), f"{where}: task {task}")
+def _file_rows(files: Sequence[Mapping[str, Any]], base: Path, task: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for file in files:
+        for number, row in numbered_jsonl(base / file["file"]):
+            where = f"{file['file']}:{number}"
+            if _meets(row, file.get("only", {}), where, task):
+                yield where, converted(row, file.get("convert", {}), f"{where}: task {task}")
 
 
 def _hub_rows(hub: Mapping[str, Any], split: Split) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -168,20 +168,18 @@ def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group], most: i
 
 
 def advantages_of(trainer: Trainer, groups: Sequence[Group]) -> Tensor:  # -> [P, G]
-    """Of all groups that a step trains on; those of closed tasks without a push of a label as such."""
+    """Of all groups that a step trains on; those of closed tasks calibrated."""
     settings = trainer.settings
     if not groups:
         return torch.empty(0, settings.group)
     shaped = shaped_rewards(groups, trainer.tasks, settings.length_penalty, settings.overlong_zone)
     found = dapo.advantages(shaped, settings.advantage_floor)
-    if not settings.without_prior:
-        return found
     above = excess(trainer.counts)
-    return dapo.without_prior(
+    return dapo.calibrated(
         found,
         [[verdict.said for verdict in group.verdicts] for group in groups],
         [above.get(group.record.task, {}) for group in groups],
-        [group.record.task for group in groups],
+        settings.calibration,
     )
 
 

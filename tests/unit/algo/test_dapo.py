@@ -8,12 +8,12 @@ import torch
 
 from redone.algo.dapo import (
     advantages,
+    calibrated,
     dapo_loss,
     is_informative,
     overlong_cache,
     overlong_penalty,
     token_weights,
-    without_prior,
 )
 
 LENGTHS = (1, 7, 4, 5, 9, 2, 3, 6)  # of eight answers, two groups of four
@@ -170,31 +170,25 @@ def test_group_averaging_gives_every_group_the_same_share_however_long_its_answe
     assert found.tolist() == pytest.approx([1 / 4, 1 / 4, *[1 / 16] * 8], abs=1e-15)
 
 
-def pushed(excess, *, labels=(("yes", "no", ""), ("yes", "yes", "no"))):
-    """[[1, -2, -3], [3, -1, 2]] for two questions: "yes" sums up to 3 over three answers, "no" to 0 over two."""
-    return without_prior(torch.tensor([[1.0, -2, -3], [3, -1, 2]]), labels, [excess] * 2, ["t"] * 2).tolist()
-
-
-def test_a_label_that_is_said_too_often_is_not_pushed_up_as_such():
-    assert pushed({"yes": 0.3, "no": -0.3}) == [[0.0, -2.0, -3.0], [2.0, -2.0, 2.0]]  # 1 is the mean push
-
-
-def test_a_push_towards_the_references_share_stays():
-    assert pushed({"yes": -0.3, "no": 0.3}) == [[1.0, -2.0, -3.0], [3.0, -1.0, 2.0]]
-
-
-def test_a_label_that_is_said_too_seldom_is_not_pushed_down_as_such():
-    found = without_prior(torch.tensor([[-1.0, -3.0, 0.5]]), [["no", "no", "yes"]], [{"no": -0.1}], ["t"])
-    assert found.tolist() == [[1.0, -1.0, 0.5]]
-
-
-def test_what_is_no_label_of_the_task_keeps_its_advantage():
-    assert pushed({}) == [[1.0, -2.0, -3.0], [3.0, -1.0, 2.0]]
-
-
-def test_the_labels_of_each_task_are_its_own():
-    """Of task a "yes" has a push of 1 and is said too often, of task b it has one of 3 and is not."""
-    found = without_prior(
-        torch.tensor([[1.0, -2.0], [3.0, -1.0]]), [["yes", "no"]] * 2, [{"yes": 0.1}, {"yes": -0.1}], ["a", "b"]
+def test_a_label_that_is_said_too_often_has_its_excess_subtracted():
+    found = calibrated(
+        torch.tensor([[1.0, -2.0, 0.5], [3.0, -1.0, 0.0]]),
+        [["yes", "no", "well"], ["yes", "", "no"]],
+        [{"yes": 0.25, "no": -0.25}, {"yes": -0.5, "no": 0.5}],  # of two tasks
+        2.0,
     )
-    assert found.tolist() == [[0.0, -2.0], [3.0, -1.0]]
+    assert found.tolist() == [[0.5, -1.5, 0.5], [4.0, -1.0, -1.0]]
+
+
+def test_calibration_is_the_policy_gradient_of_the_squared_excess():
+    """A policy that does not look at the question: p over two labels and what is none; references are 40 to 60 %."""
+    logits = torch.tensor([1.0, -0.5, 0.3], requires_grad=True)
+    p = logits.softmax(0)
+    said = p[:2] / p[:2].sum().detach()
+    above = said - torch.tensor([0.4, 0.6])
+    [expected] = torch.autograd.grad(-0.7 / 2 * (above**2).sum() * p[:2].sum().detach(), logits)
+    labels, shares = [["yes", "no", ""]], [dict(zip(("yes", "no"), above.tolist()))]
+    advantages = calibrated(torch.zeros(1, 3), labels, shares, 0.7)[0]
+    logprobs = logits.log_softmax(0)
+    [found] = torch.autograd.grad((p.detach() * advantages * logprobs).sum(), logits)
+    assert found.tolist() == pytest.approx(expected.tolist(), abs=1e-6)

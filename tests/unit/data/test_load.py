@@ -578,7 +578,9 @@ def test_a_general_task_belongs_to_one_of_the_groups():
         ('files = {probe = "train.jsonl"}', "task topic names no data"),
         ('files = "train.jsonl"', "task topic names no data"),
         ('files = {train = "none.jsonl"}', "--data"),
-        ("files = {train = 3}", "--data"),
+        ("files = {train = 3}", "files.train is a file"),
+        ("files = {train = []}", "files.train names no file"),
+        ('files = {train = ["train.jsonl", "none.jsonl"]}', "none.jsonl; say where the data lie with --data"),
         (
             'files = {train = "train.jsonl", test = "train.jsonl"}',
             "unknown split test; there are train, probe, tune, eval",

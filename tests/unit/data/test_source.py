@@ -93,6 +93,17 @@ convert = {text = {fill = "{text} and {kind}"}}
     assert texts(tmp_path, keys, split="eval") == ["tea", "cake", "hot c", "a for"]
 
 
+def test_a_split_may_be_several_files_one_after_another(tmp_path):
+    keys = """
+[tasks.kind.files]
+train = ["rows.jsonl", {file = "rows.jsonl", only = {hot = 1}, convert = {text = {fill = "{text}!"}}}]
+"""
+    plain = texts(tmp_path, 'files = {train = "rows.jsonl"}')
+    found = taken(tmp_path, keys)
+    assert [row["text"] for _, row in found] == [*plain, "tea!", "hot chocolate!"]
+    assert [where for where, _ in found][-2:] == ["rows.jsonl:1", "rows.jsonl:3"]
+
+
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
@@ -100,8 +111,8 @@ convert = {text = {fill = "{text} and {kind}"}}
         ("only = {colour = 3}", "rows.jsonl:1: no field colour, which `only` of task kind needs"),
         ('other = "colour"', "task kind: other = colour: no field 'colour'"),
         ('texts = "text"', "task kind: texts = 'text'; it is a list"),
-        ("files = {train = {only = {hot = 1}}}", "task kind: files.train is a file, or a table of file, only and"),
-        ('files = {train = {file = "rows.jsonl", onyl = {}}}', "task kind: files.train is a file, or a table of file"),
+        ("files = {train = {only = {hot = 1}}}", "task kind: files.train is a file, a table of file, only and"),
+        ('files = {train = {file = "rows.jsonl", onyl = {}}}', "task kind: files.train is a file, a table of file"),
     ],
 )
 def test_what_cannot_be_followed_is_named(tmp_path, keys, said):
