@@ -55,7 +55,7 @@ class Data(Table):
         min_length=1,
         strict=False,  # TOML has arrays, not tuples
         description='pack files (.toml), or names of packs that come with redone: "social", "general" and "support", '
-        'which are generated ("social@2" is another period), and "real_posts"',
+        'which are generated ("social@2" is another period), "real_posts", "social_posts" and "english_posts"',
     )
     root: str | None = Field(None, description="folder that relative data files lie in (--data)")
     limit: int | None = Field(None, ge=1, description="at most so many records per task and split, by a stable hash")
