@@ -8,7 +8,7 @@ import numpy as np
 Z = 1.959963984540054  # 97.5 % point of the normal distribution
 
 
-def wilson(successes: float, n: int) -> tuple[float, float]:
+def wilson(successes: float, n: float) -> tuple[float, float]:
     """Wilson's score interval of a share (1927); it behaves at 0 and 1, where the plain one has no width."""
     assert 0 <= successes <= n != 0
     share, square = successes / n, Z * Z

@@ -64,9 +64,10 @@ def command(namespace: argparse.Namespace) -> int:
 
 
 def print_results(results: dict[str, Any]) -> None:
-    """The averages of every model, the closed tasks in both readings, the answers that are missing, before the averages
-    where they are many, and which chat template wrote the prompts."""
+    """The averages of every model, the closed tasks in both readings and those that are answered nearly alike, the
+    answers that are missing, before the averages where they are many, and which chat template wrote the prompts."""
     from redone.data.chat import template_said
+    from redone.measure.closed import nearly_constant
     from redone.measure.missing import many, said
 
     if (split := results.get("split", "eval")) != "eval":
@@ -88,6 +89,8 @@ def print_results(results: dict[str, Any]) -> None:
         if one := table.get("lenient"):
             tasks = f"{one['tasks']} closed task{'s' if one['tasks'] > 1 else ''}"
             print(f"{model}: {tasks}, {one['strict']:.1f} as asked, {one['score']:.1f} by the first label named")
+        for name, alike in nearly_constant(table["tasks"]).items():
+            print(f"{model}, {name}: {alike}: nearly a constant")
     for model, mine in entries.items():
         if (note := said(mine)) and not many(mine):
             print(f"{model}: {note}")

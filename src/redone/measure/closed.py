@@ -3,13 +3,16 @@ is named the right one? Beside the strict score it tells what a model knows from
 for. Nothing is trained on it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from redone.data.load import Dataset
+from redone.measure.items import Item
 from redone.records import Reason, Record, Task, Verdict
-from redone.rewards import LONGEST, counted, extract
+from redone.rewards import LONGEST, counted, extract, said
 from redone.rewards.exact import letter
+from redone.rewards.labels import Commonest, commonest
 from redone.rewards.named import AGREEMENT, Names, first_named, names_of
 from redone.thinking import split_thinking
 
@@ -50,9 +53,31 @@ def lenient(task: Task, closed: Closed, record: Record, text: str, strict: Verdi
     if named is None:
         return counted(task, record, Verdict(0.0, "unparsable", {"parsed": 0.0}, "names no label"))
     reason: Reason = "right" if named in labels.right else "wrong"
-    said = labels.said.get(named, named)
-    note = f"names {named!r:.80} first"
-    return counted(task, record, Verdict(float(reason == "right"), reason, {"parsed": 1.0}, note, said=said))
+    note, own = f"names {named!r:.80} first", labels.said.get(named, named)
+    return counted(task, record, Verdict(float(reason == "right"), reason, {"parsed": 1.0}, note, said=own))
+
+
+def commonest_answers(
+    tasks: Mapping[str, Task], records: Iterable[Record], items: Mapping[str, Sequence[Item]]
+) -> dict[str, Commonest]:
+    """Task to the label that its answers name the most, of the tasks that were read leniently. records: the items'."""
+    by_id = {record.id: record for record in records}
+    pairs: dict[str, list[tuple[str, str]]] = {}
+    for name, mine in items.items():
+        for item in mine:
+            record = by_id[item.id]
+            gold = said(tasks[name], record, record.gold_text)
+            for verdict in item.readings.get(LENIENT, ()):
+                pairs.setdefault(name, []).append((verdict.said if verdict.score == 1.0 else gold, verdict.said))
+    found = {name: commonest(mine) for name, mine in pairs.items()}
+    return {name: one for name, one in found.items() if one is not None}
+
+
+def nearly_constant(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Commonest]:
+    """Of the tasks in a model's entry of results.json those that it answers nearly alike, the worst first."""
+    found = {name: Commonest(**one) for name, entry in entries.items() if (one := entry.get("commonest"))}
+    alike = {name: one for name, one in found.items() if one.nearly_constant}
+    return dict(sorted(alike.items(), key=lambda item: item[1].references - item[1].share))
 
 
 def _closed(task: Task, dataset: Dataset) -> Closed | None:

@@ -4,6 +4,7 @@ where it is closed with the lenient one beside it."""
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -13,7 +14,7 @@ from redone.algo.statistics import percentile_interval
 from redone.data.load import Dataset
 from redone.files import write_json, write_jsonl
 from redone.measure.ask import Answerer
-from redone.measure.closed import LENIENT, Closed, lenient
+from redone.measure.closed import LENIENT, Closed, commonest_answers, lenient, nearly_constant
 from redone.measure.items import Item, Items, item_line, read_items
 from redone.measure.judged import Judged, judged
 from redone.measure.missing import told
@@ -21,6 +22,7 @@ from redone.measure.score import Measured, SubsetMeasured, known, mean_of, measu
 from redone.measure.shape import Shape, SubsetShape
 from redone.measure.trivial import Trivial, best
 from redone.records import Record, Split, Task
+from redone.rewards.labels import Commonest
 from redone.run.log import Log
 from redone.run.scoring import ScoreAll
 
@@ -78,9 +80,14 @@ def closed_in(items: Items) -> list[str]:
     return [name for name, mine in items.items() if mine and LENIENT in mine[0].readings]
 
 
-def summarise(tasks: Mapping[str, Task], items: Items, trivial: Mapping[str, Trivial]) -> dict[str, Any]:
+def summarise(
+    tasks: Mapping[str, Task],
+    items: Items,
+    trivial: Mapping[str, Trivial],
+    alike: Mapping[str, Commonest] | None = None,
+) -> dict[str, Any]:
     """A model's entry of results.json: every task that has items and the three averages, 0 to 100, with 95 %
-    intervals. trivial: from `trivial_verdicts`, on the same records."""
+    intervals. trivial: from `trivial_verdicts`, on the same records. alike: from `commonest_answers`."""
     mine = {name: task for name, task in tasks.items() if name in items}
     shape = tasks_shape(mine, closed_in(items))
     found = measured(shape, items)
@@ -102,6 +109,7 @@ def summarise(tasks: Mapping[str, Task], items: Items, trivial: Mapping[str, Tri
             "reasons": dict(reasons),
             **told(items[name], READING),
             **({LENIENT: _beside(*found[name].readings.values())} if LENIENT in found[name].readings else {}),
+            **({"commonest": asdict(alike[name])} if alike and name in alike else {}),
         }
     means = averages(mine, items, found)
     baselines = {
@@ -174,7 +182,10 @@ def measure_tasks(
     path = folder / "predictions.jsonl"
     found = judged(answerer, tasks, score_all, records, path, most_errors=most_errors, log=log, label=label)
     items = task_items(tasks, found, closed)
-    table = {"split": records[0].split, **summarise(tasks, items, trivial), "chat_template": template}
+    alike = commonest_answers(tasks, records, items)
+    table = {"split": records[0].split, **summarise(tasks, items, trivial, alike), "chat_template": template}
+    for name, one in nearly_constant(table["tasks"]).items():
+        log.line(f"{label}, {name}: {one}: nearly a constant")
     shape = tasks_shape({name: task for name, task in tasks.items() if name in items}, closed_in(items))
     write_jsonl(folder / "items.jsonl", (item_line(TASKS, item) for mine in items.values() for item in mine))
     write_json(folder / "scores.json", {**table, "shape": shape.to_json()})

@@ -1,5 +1,6 @@
 """What a report shows, computed once for both templates."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -217,6 +218,10 @@ def sampling(run: Run) -> list[str]:
         )
         if starved:
             said += f" {count(starved, 'step')} found fewer informative groups than asked for."
+        alike = Counter(name for row in rows for name in row.get("nearly_constant", {}))
+        if alike:
+            each = ", ".join(f"{name} in {count(steps, 'step')}" for name, steps in alike.most_common())
+            said += f" Answered nearly alike: {each}."
         if total["errors"]:
             said += f" {count(total['errors'], 'group')} could not be scored."
         made.append(said)

@@ -1,6 +1,7 @@
 """Every number of the report in one line: name, unit, what it is divided by."""
 
 from redone.measure.compare import FEWEST
+from redone.rewards.labels import NEARLY_CONSTANT
 
 GLOSSARY = (
     ("score", "0 to 100", "The task's metric over its eval records, one greedy answer each."),
@@ -13,6 +14,9 @@ GLOSSARY = (
     ("first label named", "0 to 100", "The lenient reading of a closed task, whose answer is one of a few labels: an "
      "answer is taken for the label that it names first, in whatever form, and summed up by the task's metric as for "
      "the score. It counts in no average."),
+    ("commonest", "share", "The label that the last model's answers to a closed task name the most, its share of all "
+     "answers, and in parentheses its share of the references. A model answers nearly alike where the first lies more "
+     f"than {100 * NEARLY_CONSTANT:.0f} points above the second."),
     ("change", "points of 100", "The later score less the earlier one. Both models answer the same records, so its "
      "interval is made of differences record by record, and is narrower than those of the two scores suggest."),
     ("clear, ?", "", f"A change is clear when its 95 % interval leaves out 0 and the verdicts of {FEWEST} records or "

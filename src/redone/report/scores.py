@@ -4,12 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from redone.data.chat import template_said
+from redone.measure.closed import nearly_constant
 from redone.measure.missing import many, summed
 from redone.measure.missing import said as answers_said
 from redone.report.numbers import Change, Score, count, num, read_change
 from redone.report.read import Run
+from redone.rewards.labels import percent
 
 AVERAGES = {"sns": "SNS", "translation": "Translation", "general": "General"}
+_NAMED = 8  # tasks that a model answers nearly alike
 APART = 10.0  # points between the lenient and the strict score of a task from which it is said
 UNPAIRED = (
     "Changes are not shown: results.json has no paired comparisons, because another version of redone summed this run "
@@ -90,11 +93,16 @@ def tasks(run: Run) -> list[dict[str, Any]]:
                 "baseline_answer": row.get("baseline_answer", ""),
                 "cells": [task_score(run, model, name) for model in run.models],
                 "lenient": (row.get("lenient") or {}).get("score"),
+                "commonest": _commonest(row.get("commonest")),
                 "overall": overall(run, "tasks", name),
             }
         )
     order = list(dict.fromkeys(row["label"] for row in rows))
     return sorted(rows, key=lambda row: (row["part"] != "sns", order.index(row["label"])))
+
+
+def _commonest(one: Mapping[str, Any] | None) -> str:
+    return f"{one['label']}: {percent(one['share'])} ({percent(one['references'])})" if one else ""
 
 
 def benchmarks(run: Run) -> dict[str, Any]:
@@ -155,7 +163,8 @@ def headline(run: Run) -> list[str]:
         else:
             said.append(f"{label} {moved(overall(run, 'averages', kind), before, after)}.")
     said += [*_about_stages(run), *_counted("task", tasks(run)), *_below(run)]
-    return [*said, *_counted("benchmark", benchmarks(run)["rows"]), *_about_form(run), *_absent(run, False)]
+    said += _counted("benchmark", benchmarks(run)["rows"])
+    return [*said, *_about_form(run), *_about_constants(run), *_absent(run, False)]
 
 
 def _absent(run: Run, first: bool) -> Iterator[str]:
@@ -209,6 +218,17 @@ def _about_form(run: Run) -> Iterator[str]:
                 for name in order
             )
             yield f"{model} knows more than it says in the form asked for: {each}."
+
+
+def _about_constants(run: Run) -> Iterator[str]:
+    """The tasks that each model answers nearly alike, the worst first."""
+    for model in run.models:
+        found = nearly_constant(run.results["models"][model]["tasks"])
+        each = [f"{name} ({one})" for name, one in found.items()]
+        more = [f"and {len(each) - _NAMED} more"] if len(each) > _NAMED else []
+        if each:
+            said = ", ".join([*each[:_NAMED], *more])
+            yield f"{model} answers {count(len(each), 'closed task')} nearly alike, whatever it is asked: {said}."
 
 
 def moved(change: Change | None, before: Score, after: Score) -> str:

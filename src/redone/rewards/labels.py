@@ -32,8 +32,11 @@ class Commonest:
         return self.share > self.references + NEARLY_CONSTANT
 
     def __str__(self) -> str:
-        answers, references = f"{100 * self.share:.0f} %", f"{100 * self.references:.0f} %"
-        return f'{answers} of the answers are "{self.label}", {references} of the references'
+        return f'{percent(self.share)} of the answers are "{self.label}", {percent(self.references)} of the references'
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def commonest(pairs: Iterable[tuple[str, str]]) -> Commonest | None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
+from redone.algo.statistics import wilson
 from redone.records import Group
+from redone.rewards.labels import Commonest
 
 Counts = dict[str, dict[str, list[float]]]  # task -> label -> [answers that say it, answers whose reference it is]
 
@@ -31,4 +33,21 @@ def excess(counts: Counts) -> dict[str, dict[str, float]]:
         said, right = (sum(both[i] for both in labels.values()) for i in (0, 1))
         if said:
             found[task] = {label: both[0] / said - both[1] / right for label, both in labels.items()}
+    return found
+
+
+def nearly_constant(counts: Counts, group: int) -> dict[str, Commonest]:
+    """Task to its commonest label, where that is said so much more often than it is right that chance in the choice of
+    prompts does not explain it: by the lower end of Wilson's interval, of as many answers as there are groups, for the
+    answers of a group are alike. group: answers to a prompt."""
+    found = {}
+    for task, mine in counts.items():
+        answers = sum(right for _, right in mine.values())
+        if answers < group:  # it was drawn long ago
+            continue
+        label = min(mine, key=lambda one: (-mine[one][0], one))
+        said, right = (min(n, answers) for n in mine[label])  # more by rounding alone
+        low, _ = wilson(said / group, answers / group)
+        if Commonest(label, low, right / answers).nearly_constant:
+            found[task] = Commonest(label, said / answers, right / answers)
     return found

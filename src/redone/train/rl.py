@@ -6,7 +6,7 @@ passes that fit into memory.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from statistics import fmean
 from typing import Any
@@ -23,12 +23,13 @@ from redone.model.learner import Learner
 from redone.model.policy import Policy, flatten
 from redone.model.trees import pack, split_by_tokens
 from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
+from redone.rewards.labels import Commonest
 from redone.run.log import Log
 from redone.run.scoring import Asked, ScoreAll, refuse_errors
 from redone.run.store import Store
 from redone.sample.asking import cache_room, kept
 from redone.sample.protocol import Answer, Request, TrainingSampler
-from redone.train.labels import Counts, counted, excess
+from redone.train.labels import Counts, counted, excess, nearly_constant
 from redone.train.passes import Passes
 from redone.train.rollouts import Collected, by_task, collect, reached, rollout_rows, with_old_logprobs
 from redone.train.steps import Taken, run_steps
@@ -320,7 +321,10 @@ def _metrics(
         "tokens_per_pass": trainer.passes.tokens,
         "scored_tokens": scored,  # forward only, for old log-probabilities
         "answer_tokens": sum(part["answer_tokens"] for part in parts),
-        "tasks": by_task(fresh, trainer.tasks, trainer.settings.min_spread),
+        "nearly_constant": {
+            name: asdict(one) for name, one in nearly_constant(trainer.counts, trainer.settings.group).items()
+        },
+        "tasks": by_task(fresh, trainer.tasks, trainer.settings.min_spread, trainer.labels),
     }
 
 
@@ -336,4 +340,5 @@ def _said(metrics: Mapping[str, Any]) -> str:
     if metrics["starved"]:
         none = "" if metrics["groups"] else " (none: no update)"
         parts.append(f"the pool holds too few prompts of middling difficulty: trained on those there are{none}")
+    parts += [f"{name}: {Commonest(**one)}: nearly a constant" for name, one in metrics["nearly_constant"].items()]
     return "  ".join(parts)

@@ -7,12 +7,13 @@ there first. After one full pass over the pool the step makes do with what it ha
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Any
 
 from redone.algo.dapo import is_informative
 from redone.records import Group, Record, Rollout, Task, Verdict
+from redone.rewards.labels import commonest
 from redone.sample.asking import admit
 from redone.sample.protocol import Answer, Request, Sampler
 
@@ -96,10 +97,13 @@ def reached(groups: Sequence[Group]) -> list[Verdict]:
     return [verdict for group in groups for verdict in group.verdicts if verdict.reason != "error"]
 
 
-def by_task(groups: Sequence[Group], tasks: Mapping[str, Task], min_spread: float) -> dict[str, dict[str, Any]]:
+def by_task(
+    groups: Sequence[Group], tasks: Mapping[str, Task], min_spread: float, labels: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
     """Reward and pass rate of the answers that were scored (None without any), share of groups filtered out, answer
-    length in tokens, share of answers that could not be scored, number of groups, for each task."""
-    table = {}
+    length in tokens, share of answers that could not be scored, number of groups, for each task; and of a closed one
+    the label that is said the most. labels: of the records of closed tasks, by id."""
+    table: dict[str, dict[str, Any]] = {}
     for name in sorted({group.record.task for group in groups}):
         mine = [group for group in groups if group.record.task == name]
         verdicts = reached(mine)
@@ -113,6 +117,9 @@ def by_task(groups: Sequence[Group], tasks: Mapping[str, Task], min_spread: floa
             "errors": 1 - len(verdicts) / answers,
             "groups": len(mine),
         }
+        gold = [(labels[g.record.id], verdict.said) for g in mine if g.record.id in labels for verdict in g.verdicts]
+        if said := commonest(gold):
+            table[name]["commonest"] = asdict(said)
     return table
 
 

@@ -9,13 +9,14 @@ import pytest
 from redone.cli.run import print_results
 from redone.data.load import NEEDED, Dataset
 from redone.files import write_json, write_jsonl
-from redone.measure.closed import LENIENT, MOST_LABELS, closed_tasks, lenient
+from redone.measure.closed import LENIENT, MOST_LABELS, closed_tasks, commonest_answers, lenient, nearly_constant
 from redone.measure.compare import compare
 from redone.measure.items import item_line, read_items
 from redone.measure.judged import Judged
 from redone.measure.taskset import READING, closed_in, summarise, task_items, tasks_shape
 from redone.records import Record, Task, Text, Verdict
 from redone.rewards import score
+from redone.rewards.labels import Commonest
 
 MOOD = Task("mood", "sns", "dialogue", "", "", "exact")
 LABELS = ["positive", "negative", "mixed"]
@@ -223,6 +224,40 @@ def test_both_are_printed_after_the_averages(capsys):
     assert capsys.readouterr().out.splitlines()[-1] == (
         "base: 1 closed task, 50.0 as asked, 100.0 by the first label named"
     )
+
+
+def alike(said, golds, task=MOOD):
+    found, items = table(said, golds, task)
+    asked = [record(task, i, gold) for i, gold in enumerate(golds)]
+    return commonest_answers({"mood": task}, asked, items), found
+
+
+def test_the_commonest_answer_is_counted_by_the_label_that_is_named_first():
+    said = ["negative", "it is negative", "positive, I think", "dunno"]
+    found, _ = alike(said, ["negative", "positive", "mixed", "negative"])
+    assert found == {"mood": Commonest("negative", 0.5, 0.5)}
+    assert alike(["dunno", "hm"], ["mixed", "mixed"])[0] == {}
+    assert alike(said, ["negative"] * 4, replace(MOOD, reward="set_f1"))[0] == {}
+
+
+def test_an_accepted_label_that_is_said_is_no_other_than_the_reference():
+    one = record(MOOD, 0, "positive", accepted=("mixed",))
+    answers = [Judged(one, (Text(one.id, 0, "mixed", True),), (score(MOOD, one, "mixed"),))]
+    items = task_items({"mood": MOOD}, answers, closed_tasks(dataset(MOOD, LABELS)))
+    assert commonest_answers({"mood": MOOD}, [one], items) == {"mood": Commonest("mixed", 1.0, 1.0)}
+
+
+def test_tasks_that_are_answered_nearly_alike_are_printed_and_the_worst_first(capsys):
+    shares = {"a": ("no", 0.7, 0.5), "b": ("yes", 0.93, 0.5), "c": ("no", 0.6, 0.5)}
+    keys = ("label", "share", "references")
+    entries = {name: {"commonest": dict(zip(keys, one))} for name, one in shares.items()} | {"open": {}}
+    assert list(nearly_constant(entries)) == ["b", "a"]
+    averages = {"averages": dict.fromkeys(("sns", "translation", "general")), "average_intervals": {}}
+    print_results({"models": {"base": {**averages, "tasks": entries}}})
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        'base, b: 93 % of the answers are "yes", 50 % of the references: nearly a constant',
+        'base, a: 70 % of the answers are "no", 50 % of the references: nearly a constant',
+    ]
 
 
 def test_a_run_without_closed_tasks_has_no_lenient_score():

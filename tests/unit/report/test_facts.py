@@ -71,10 +71,12 @@ def test_the_cost_of_dynamic_sampling_is_summed_over_the_steps(run: Run):
         {"step": 1, "generated": 900, "dropped": 300, "groups": 600, "errors": 0, "starved": False},
         {"step": 2, "generated": 300, "dropped": 200, "groups": 100, "errors": 2, "starved": True},
     ]
+    rows[0]["nearly_constant"] = dict.fromkeys(["irony"])
+    rows[1]["nearly_constant"] = dict.fromkeys(["mood", "irony"])
     assert facts.sampling(replace(run, metrics={"explore": rows, "target": [], "refine": []})) == [
         "explore: 1,200 groups were generated in 2 steps, 500 of them dropped (42 %) because all their answers score "
         "alike; 700 were trained on. 1 step found fewer informative groups than asked for. "
-        "2 groups could not be scored."
+        "Answered nearly alike: irony in 2 steps, mood in 1 step. 2 groups could not be scored."
     ]
 
 

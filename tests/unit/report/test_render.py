@@ -1,11 +1,12 @@
 import json
 import re
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pages import check_markdown, check_page
-from run_folders import METHOD, changes, difference, write_run
+from run_folders import METHOD, NASTY, changes, difference, write_run
 
 from redone.report import write_report
 from redone.report.facts import collect
@@ -72,6 +73,12 @@ def test_form_and_skill_stand_beside_each_other_where_there_are_closed_tasks(tmp
         del table["lenient"], table["tasks"]["reply"]["lenient"]
     rewritten(run, models=results["models"])
     assert not [text for text in reports(run) if "Form and skill" in text]
+
+
+def test_the_commonest_answer_stands_in_both_tables_and_says_no_markup(tmp_path: Path):
+    markdown, page = reports(write_run(tmp_path / "run"))
+    assert f"| {clean(NASTY)}: 90 % (50 %) |" in markdown
+    assert f"<td>{escape(NASTY)}: 90 % (50 %)</td>" in page
 
 
 def test_cleaned_text_is_one_line_without_markup():

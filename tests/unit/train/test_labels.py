@@ -3,7 +3,8 @@
 import pytest
 
 from redone.records import Group, Record, Rollout, Verdict
-from redone.train.labels import counted, excess
+from redone.rewards.labels import Commonest
+from redone.train.labels import counted, excess, nearly_constant
 
 LABELS = {"t/0": "yes", "t/1": "no"}
 
@@ -32,3 +33,30 @@ def test_an_open_task_has_no_labels():
 
 def test_where_no_answer_says_a_label_nothing_is_in_excess():
     assert excess(counted({}, [group("t/0", "perhaps")], LABELS)) == {}
+
+
+@pytest.mark.parametrize(
+    ("groups", "right", "alike"),
+    [
+        (8, 4, True),  # all of 8: Wilson's lower end is 8 / (8 + 3.84), 0.68, above 0.5 + 0.15
+        (7, 3.5, False),  # 0.646
+        (3, 1, False),
+        (8, 5, False),
+        (0.9, 0.0, False),  # it was drawn long ago
+    ],
+)
+def test_a_model_is_told_of_when_chance_does_not_explain_that_it_says_one_label(groups, right, alike):
+    """Eight answers to each prompt, all of them "no"."""
+    counts = {"t": {"no": [8.0 * groups, 8.0 * right], "yes": [0.0, 8.0 * (groups - right)]}}
+    wanted = {"t": Commonest("no", 1.0, pytest.approx(right / groups))} if alike else {}
+    assert nearly_constant(counts, 8) == wanted
+
+
+def test_a_label_that_is_never_right_is_told_of_too():
+    found = nearly_constant({"t": {"hm": [60.0, 0.0], "no": [20.0, 80.0]}}, 8)
+    assert found == {"t": Commonest("hm", 0.75, 0.0)}
+
+
+def test_counts_that_rounding_brought_beyond_all_answers_are_all_of_them():
+    counts = {"t": {"no": [80.00000000000001, 40.0], "yes": [0.0, 40.0]}}
+    assert nearly_constant(counts, 8)["t"].share == 1.0

@@ -263,6 +263,21 @@ def test_what_was_said_is_counted_in_every_group_that_a_step_generates(make_trai
     assert trainer.counts == {"t": {"yes": [0.0, 4.0], "no": [8.0, 4.0]}}
 
 
+def test_a_step_and_its_line_tell_of_a_closed_task_that_is_answered_nearly_alike(make_trainer):
+    def score_all(asked):
+        return [[Verdict(0.0, "wrong", said="no") for _ in answers] for _, answers in asked]
+
+    trainer = make_trainer(score_all=score_all)
+    trainer.labels = {f"t/train/{i}": "yes" if i % 2 else "no" for i in range(12)}
+    metrics, _, _ = rl.rl_step(trainer, 0, [])
+    wanted = {"label": "no", "share": 1.0, "references": 0.5}
+    assert metrics["nearly_constant"] == {"t": wanted}
+    assert metrics["tasks"]["t"]["commonest"] == wanted
+    assert rl._said(metrics).endswith('t: 100 % of the answers are "no", 50 % of the references: nearly a constant')
+    trainer.labels, trainer.counts = {}, {}
+    assert rl.rl_step(trainer, 1, [])[0]["nearly_constant"] == {}
+
+
 def test_a_resumed_stage_knows_what_was_said_before(make_trainer, tmp_path):
     def score_all(asked):
         return [[replace(v, said="yes" if v.score else "no") for v in mine] for mine in toss(asked)]

@@ -189,17 +189,31 @@ def test_the_table_by_task_counts_groups_answers_and_errors():
     script = Script(lambda number: (ALIVE, DEAD, BROKEN)[number])
     found = script.collect(make_sampler(), prompts=2, pool=3)
     task = Task("t", "sns", "dialogue", "", "", "exact")
-    table = by_task(found.fresh, {"t": task}, 1e-3)
+    table = by_task(found.fresh, {"t": task}, 1e-3, {})
     assert table["t"] == pytest.approx(
         {"reward": 4 / 5, "pass_rate": 4 / 5, "filtered": 1 / 3, "length": 1.0, "errors": 1 / 6, "groups": 3}
     )
+
+
+def test_the_table_by_task_says_which_label_closed_tasks_are_answered_by():
+    groups = Script(lambda number: ALIVE).collect(make_sampler(), prompts=2).fresh
+    said = [("no", "no", "", "hm"), ("no", "yes", "no", "no")]
+    groups = [
+        replace(group, verdicts=tuple(Verdict(0.0, "wrong", said=one) for one in mine))
+        for group, mine in zip(groups, said)
+    ]
+    task = Task("t", "sns", "dialogue", "", "", "exact")
+    labels = {groups[0].record.id: "no", groups[1].record.id: "yes"}
+    found = by_task(groups, {"t": task}, 1e-3, labels)["t"]["commonest"]
+    assert found == {"label": "no", "share": 5 / 8, "references": 0.5}
+    assert "commonest" not in by_task(groups, {"t": task}, 1e-3, {})["t"]  # an open task
 
 
 def test_a_pass_is_a_score_that_the_task_itself_calls_one():
     """Of 0.3 and 0.6 one passes at 0.5, and both at 0.3."""
     groups = Script(lambda number: (0.3, 0.6)).collect(make_sampler(), prompts=1).fresh
     tasks = {at: Task("t", "sns", "dialogue", "", "", "chrf", pass_at=at) for at in (0.3, 0.5, 0.7)}
-    assert [by_task(groups, {"t": task}, 1e-3)["t"]["pass_rate"] for task in tasks.values()] == [1.0, 0.5, 0.0]
+    assert [by_task(groups, {"t": task}, 1e-3, {})["t"]["pass_rate"] for task in tasks.values()] == [1.0, 0.5, 0.0]
 
 
 def test_rollout_lines_hold_the_unpenalised_score_and_the_advantage_where_there_was_one():
