@@ -119,6 +119,10 @@ class Reinforce(Table):
     difficulty_floor: float = Field(0.02, gt=0, description="least weight of a prompt")
     save_every: int = Field(10, ge=1, description="steps between checkpoints; ctrl-C saves at once")
 
+    @property
+    def trains(self) -> bool:
+        return self.steps > 0
+
 
 class Diagnose(Table):
     samples: int = Field(8, ge=2, description="answers per probe prompt (k of pass@k)")
@@ -161,6 +165,10 @@ class Teach(Table):
     weight_decay: float = Field(0.1, ge=0, description="AdamW, on matrices")
     max_grad_norm: float = Field(1.0, gt=0, description="gradient norm is clipped to this")
     save_every: int = Field(20, ge=1, description="steps between checkpoints; ctrl-C saves at once")
+
+    @property
+    def trains(self) -> bool:
+        return self.epochs > 0
 
 
 class Judge(Table):

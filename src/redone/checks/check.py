@@ -64,9 +64,9 @@ def check_held_out(tasks: Mapping[str, Task], held_out: Collection[str]) -> None
             raise ValueError(f"data.held_out: there is no task {name}{nearest(name, tasks)}")
 
 
-def check_trained(tasks: Mapping[str, Task], held_out: Collection[str]) -> None:
+def check_trained(dataset: Dataset, held_out: Collection[str]) -> None:
     """Raises ValueError where no task is trained."""
-    if not any(task.train and name not in held_out for name, task in tasks.items()):
+    if not dataset.trained(held_out):
         raise ValueError(
             "nothing is trained: every task is held out (data.held_out) or only evaluated (train = false); "
             "`redone eval MODEL --config` measures them"

@@ -36,18 +36,18 @@ def command(namespace: argparse.Namespace) -> int:
     options = frozen(Options, namespace)
     config = options.resolve()
     from redone.checks.check import check_trained
-    from redone.run.log import Log
+    from redone.run.log import Log, clock
 
     log = Log()
     checked = prepare.check(config, log)
-    check_trained(checked.dataset.tasks, config.data.held_out)
+    check_trained(checked.dataset, config.data.held_out)
     found = memory(config, checked)
     print_phases(found, checked.machine.device)
     if not options.no_timing:
-        times = timings(config, log)
+        times = timings(config, checked, log)
         for one in times:
-            print(f"{one.stage:<12} {_hours(one.seconds):>8}   {one.said}")
-        print(f"In all about {_hours(sum(one.seconds for one in times))}.")
+            print(f"{one.stage:<12} {clock(one.seconds):>8}   {one.said}")
+        print(f"In all about {clock(sum(one.seconds for one in times))}.")
     print(peak_line(found, checked.machine.device))
     return 0
 
@@ -56,27 +56,25 @@ def memory(config: RunConfig, checked: prepare.Checked) -> list[Phase]:
     """Nothing where nothing is trained. Raises ValueError where the model's own code does not run on tensors without
     contents."""
     from redone.method.estimate import phases
+    from redone.model.trial import BREAKS
 
-    held_out = config.data.held_out
-    tasks = {n: task for n, task in checked.dataset.tasks.items() if task.train and n not in held_out}
-    lengths = {n: [(prompt, task.budget) for prompt in checked.lengths[n].prompts] for n, task in tasks.items()}
+    tasks = checked.dataset.trained(config.data.held_out)
+    lengths = [(prompt, task.budget) for name, task in tasks.items() for prompt in checked.lengths[name].prompts]
     device, dtype, _ = checked.machine
-    if not any(lengths.values()):
+    if not lengths:
         return []
     try:
         return phases(config, checked.base, dtype, device == "cuda", checked.max_context, lengths)
-    except (RuntimeError, TypeError, AttributeError, LookupError, AssertionError) as error:
+    except BREAKS as error:
         raise ValueError(f"memory cannot be estimated: {type(error).__name__}: {str(error)[:200]}") from None
 
 
-def timings(config: RunConfig, log: Log) -> list[Timed]:
+def timings(config: RunConfig, checked: prepare.Checked, log: Log) -> list[Timed]:
     """One step of each stage, with the base model; nothing of it is kept."""
     from redone.method.estimate import answering, timed
 
-    with tempfile.TemporaryDirectory() as folder, prepare.prepare(config, Path(folder) / "run", log) as lab:
-        stages = [
-            stage for stage in lab.stages if getattr(stage.settings, "steps", getattr(stage.settings, "epochs", 0))
-        ]
+    with tempfile.TemporaryDirectory() as folder, prepare.prepare(config, Path(folder) / "run", log, checked) as lab:
+        stages = [stage for stage in lab.stages if stage.settings.trains]
         with log.bar("timing a step of each stage", len(stages) + 1) as bar:
             found = []
             for act in [*(lambda one=stage: timed(lab, one) for stage in stages), lambda: answering(lab)]:
@@ -119,14 +117,14 @@ def _memory(device: str) -> tuple[int, int]:
 
     if device == "cuda":
         return 0, torch.cuda.mem_get_info()[0]
-    status = Path("/proc/self/status").read_text(encoding="ascii") if Path("/proc/self/status").exists() else ""
-    own = next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0) * 1024
-    known = Path("/proc/meminfo").read_text(encoding="ascii") if Path("/proc/meminfo").exists() else ""
-    free = next((int(line.split()[1]) for line in known.splitlines() if line.startswith("MemAvailable")), 0) * 1024
-    return own, own + free
+    own = _kernel_says("/proc/self/status", "VmRSS")
+    return own, own + _kernel_says("/proc/meminfo", "MemAvailable")
 
 
-def _hours(seconds: float) -> str:
-    from redone.run.log import clock
-
-    return clock(seconds)
+def _kernel_says(path: str, key: str) -> int:
+    """Bytes, of a file of Linux's that gives KiB; 0 where there is none."""
+    try:
+        lines = Path(path).read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(f"{key}:")), 0)

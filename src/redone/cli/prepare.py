@@ -275,15 +275,16 @@ def evaluated_texts(config: RunConfig) -> tuple[dict[str, list[str]], list[str]]
 
 
 @contextmanager
-def prepare(config: RunConfig, out: Path, log: Log) -> Iterator[Lab]:
-    """Everything read and checked, and the run's config.json and manifest.json written if they are not there."""
+def prepare(config: RunConfig, out: Path, log: Log, checked: Checked | None = None) -> Iterator[Lab]:
+    """Everything read and checked, if it was not yet, and the run's config.json and manifest.json written if they are
+    not there."""
     import torch
 
     from redone.checks.check import check_trained
 
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
-    checked = check(as_begun(out, config), log)
-    check_trained(checked.dataset.tasks, config.data.held_out)
+    checked = checked or check(as_begun(out, config), log)
+    check_trained(checked.dataset, config.data.held_out)
     from redone.files import write_json
     from redone.model import adapter, gguf
     from redone.model.places import loading

@@ -55,6 +55,10 @@ class Dataset:
     def split(self, split: Split) -> list[Record]:
         return [record for task in self.tasks for record in self.records[task].get(split, ())]
 
+    def trained(self, held_out: Collection[str]) -> dict[str, Task]:
+        """The tasks without those that are held out of training, or are only evaluated."""
+        return {name: task for name, task in self.tasks.items() if task.train and name not in held_out}
+
     def fingerprint(self) -> dict[str, dict[str, Any]]:
         """Number of records and SHA-256 of the contents, by task."""
         prints = {}

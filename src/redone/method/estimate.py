@@ -43,15 +43,15 @@ class Timed:
 
 
 def phases(
-    config: RunConfig, folder: Path, dtype: str, cuda: bool, context: int, lengths: Mapping[str, Sequence[Length]]
+    config: RunConfig, folder: Path, dtype: str, cuda: bool, context: int, lengths: Sequence[Length]
 ) -> list[Phase]:
-    """Of every stage and of measuring. lengths: of every trained task's records, answers as long as their budget.
+    """Of every stage and of measuring. lengths: of the trained tasks' records, answers as long as their budget.
 
     Each pass is the largest that the records allow: the longest of them, as many as go through at once.
     """
     from redone.train.memory import imagined
 
-    every = sorted((length for mine in lengths.values() for length in mine), key=sum, reverse=True)
+    every = sorted(lengths, key=sum, reverse=True)
     lora = config.lora
     adapter = None if lora is None else {"rank": lora.rank, "alpha": lora.alpha, "targets": lora.targets}
     found = []
@@ -63,9 +63,9 @@ def phases(
 
         for name in config.stages:
             settings, still = config.stage(name), {"weights": held.weights, "moments": held.moments}
+            if not settings.trains:
+                continue
             if isinstance(settings, Reinforce):
-                if not settings.steps:
-                    continue
                 sampled = answering(settings.group, min(settings.in_flight, settings.prompts))
                 found.append(Phase(name, "sampling", {**still, **sampled}))
                 trees = [
@@ -74,8 +74,6 @@ def phases(
                 still = {**still, "copies": sampled["copies"]}  # which the sampler keeps
                 what = "update"
             else:
-                if not settings.epochs:
-                    continue
                 trees = [([0] * p, [[0] * a]) for p, a in every[: settings.batch]]
                 what = "fine-tuning"
             found.append(Phase(name, what, {**still, **model.updating(trees, config.tokens_per_pass)}))
@@ -165,12 +163,13 @@ def _answers(lab: Lab) -> int:
     count = len(lab.models) * sum(min(most, len(mine[config.eval.split])) for mine in records.values())
     for stage in lab.stages:
         settings = stage.settings
+        if not settings.trains:
+            continue
         if isinstance(settings, Reinforce):
-            pools = (
-                [len(mine) for mine in lab.train_records().values()] if settings.difficulty and settings.steps else []
-            )
-            count += settings.difficulty_samples * sum(min(settings.difficulty_records, pool) for pool in pools)
-        elif settings.epochs:
+            if settings.difficulty:
+                pools = [len(mine) for mine in lab.train_records().values()]
+                count += settings.difficulty_samples * sum(min(settings.difficulty_records, pool) for pool in pools)
+        else:
             probed = sum(min(config.diagnose.records, len(mine["probe"])) for mine in records.values())
             models = len({BASE, stage.start}) if settings.choose == "findings" else 0
             soft = 0 if settings.soft_labels == "gold" else round(settings.records * settings.general_share)

@@ -11,10 +11,11 @@ compared.
 import copy
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, PreTrainedConfig
 
@@ -46,18 +47,31 @@ _KINDS = re.compile(
 )
 _INNER = re.compile("intermediate_size|ffn_dim|ffn_hidden_size|n_inner")
 
-# what a model's own code may raise; the line that is shown says how it broke
-_BREAKS = (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+# what a model's own code may raise, its configuration's included; the line that is shown says how it broke
+BREAKS = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError),
+    StrictDataclassError,
+)
 _Trees = list[tuple[list[int], list[list[int]]]]
 _seen: dict[tuple[Any, ...], str] = {}  # what was off on a twin
 
 
 def choose(policy: "Policy") -> tuple[Path, str]:
     """The path, and the line that says why it is not packed, or "". Raises ValueError where no path is right."""
+    return _fastest(policy, _on_itself)
+
+
+def foreseen(policy: "Policy") -> Path:
+    """The path by the twin alone, so that the model's own weights may have no contents. Raises as `choose`."""
+    return _fastest(policy, lambda policy, path: "")[0]
+
+
+def _fastest(policy: "Policy", off: Callable[["Policy", Path], str]) -> tuple[Path, str]:
+    """What `choose` returns. off: what is off on a path of the model itself, or ""."""
     name, why = type(policy.model).__name__, {}
     for path in PATHS:
         if not path.by_hand or llama.fits(policy.model):
-            why[path] = _on_twin(policy, path) or _on_itself(policy, path)
+            why[path] = _on_twin(policy, path) or off(policy, path)
             if not why[path]:
                 break
     else:
@@ -85,7 +99,7 @@ def _on_twin(policy: "Policy", path: Path) -> str:
             outgrown = window and (policy.context is None or window < policy.context)
             texts = f"its attention reaches back {window} tokens and texts may have {policy.context or 'more'}"
             _seen[key] = texts if outgrown else str(error)
-        except _BREAKS as error:
+        except BREAKS as error:
             how = f"({type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''})"
             _seen[key] = f"prefix-tree attention fails in it {how}" if path.packed else f"it breaks {how}"
     return _seen[key]
@@ -115,7 +129,7 @@ def _on_itself(policy: "Policy", path: Path) -> str:
             found, _ = policy.token_logprobs(batch, packed=True)
         except UnsupportedAttention as error:
             return str(error)
-        except _BREAKS as error:
+        except BREAKS as error:
             return f"prefix-tree attention fails in it ({type(error).__name__}: {error})"
         expected, _ = policy.token_logprobs(batch, packed=False)
     quantized = getattr(policy.model, "is_quantized", False)
@@ -249,7 +263,7 @@ def _twin(model: Any, context: int | None) -> Any:
                 with torch.no_grad():
                     twin(input_ids=torch.tensor([[1, 2, 3]]), use_cache=False)
             return twin
-        except _BREAKS:
+        except BREAKS:
             continue
     return None
 

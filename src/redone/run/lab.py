@@ -91,8 +91,7 @@ class Lab:
     @property
     def trained(self) -> dict[str, Task]:
         """The tasks without those that are held out of training, or are only evaluated."""
-        held_out = self.config.data.held_out
-        return {name: task for name, task in self.dataset.tasks.items() if task.train and name not in held_out}
+        return self.dataset.trained(self.config.data.held_out)
 
     def train_records(self) -> dict[str, tuple[Record, ...]]:
         """Trained task to its train records."""

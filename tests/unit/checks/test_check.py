@@ -240,9 +240,9 @@ def test_a_task_to_be_held_out_has_to_exist():
     [("ab", "", True), ("ab", "a", True), ("a", "", True), ("ab", "ab", False), ("a", "a", False), ("", "", False)],
 )
 def test_a_run_needs_a_task_that_is_trained(trained, held_out, good):
-    tasks = {name: replace(WORD, name=name, train=name in trained) for name in "ab"}
+    given = Dataset({name: replace(WORD, name=name, train=name in trained) for name in "ab"}, {}, {})
     if good:
-        check.check_trained(tasks, held_out)
+        check.check_trained(given, held_out)
     else:
         with pytest.raises(ValueError, match="nothing is trained: every task is held out"):
-            check.check_trained(tasks, held_out)
+            check.check_trained(given, held_out)
