@@ -67,13 +67,16 @@ def test_less_is_kept_for_the_backward_pass(by_hand):
     assert kept() < 0.6 * whole
 
 
-def test_without_gradients_nothing_runs_again():
+def test_without_gradients_nothing_is_set_up_to_run_again(monkeypatch):
     policy = Policy(tiny("Qwen3"))
     policy.recompute = True
+    asked = []
+    monkeypatch.setattr(llama, "recomputed", lambda *given, **more: asked.append(given))
+    monkeypatch.setattr(recompute, "recomputed", lambda *given, **more: asked.append(given))
     with torch.no_grad():
-        policy.token_logprobs(pack(some_trees()))
-        policy.by_hand = False
-        policy.token_logprobs(pack(some_trees()))
+        for policy.by_hand in (True, False):
+            policy.token_logprobs(pack(some_trees()))
+    assert not asked
 
 
 def test_an_adapter_learns_with_it_too():
