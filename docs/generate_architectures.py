@@ -4,7 +4,8 @@ language model: `.venv/bin/python docs/generate_architectures.py` (some minutes)
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from tiny import gradient, reference_logprobs, relative
 
 from redone.model.policy import Policy
 from redone.model.trees import pack
-from redone.model.trial import strengthened
+from redone.model.trial import BREAKS, strengthened
 from redone.sample.local import make_sampler
 from redone.sample.protocol import Request
 
@@ -107,28 +108,36 @@ def row(kind: str) -> Row:
 def small(kind: str) -> Any:
     """A random model of this type, or None where these sizes do not make one."""
     make = CONFIG_MAPPING[kind]
-    try:
-        fields = make().to_dict()
-    except Exception:
-        return None
+    fields = tried(lambda: make().to_dict()) or {}
     for given in ({k for k, v in fields.items() if v is not None}, set(fields)):
         for left_out in LEFT_OUT:
-            try:
-                sizes = {k: v for k, v in SIZE.items() if k in given and k not in left_out}
-                config = make(**{**sizes, **SPECIAL.get(kind, {})})
-                with torch.device("meta"):
-                    size = sum(p.numel() for p in AutoModelForCausalLM.from_config(config).parameters())
-                if size > MOST:
-                    continue
-                with torch.random.fork_rng():
-                    torch.manual_seed(1)
-                    model = strengthened(AutoModelForCausalLM.from_config(config).float().eval())
-                with torch.no_grad():
-                    model(input_ids=torch.tensor([[3, 4, 5]]), use_cache=False)
+            sizes = {k: v for k, v in SIZE.items() if k in given and k not in left_out}
+            if fields and (model := tried(partial(built, make, {**sizes, **SPECIAL.get(kind, {})}))) is not None:
                 return model
-            except Exception:
-                continue
     return None
+
+
+def built(make: Callable[..., Any], sizes: Mapping[str, Any]) -> Any:
+    """A random model of these sizes that has run once, or None where it is not small."""
+    config = make(**sizes)
+    with torch.device("meta"):
+        size = sum(p.numel() for p in AutoModelForCausalLM.from_config(config).parameters())
+    if size > MOST:
+        return None
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        model = strengthened(AutoModelForCausalLM.from_config(config).float().eval())
+    with torch.no_grad():
+        model(input_ids=torch.tensor([[3, 4, 5]]), use_cache=False)
+    return model
+
+
+def tried(act: Callable[[], Any]) -> Any:
+    """What it returns, or None where a model's own code breaks, or asks for a package that is not here."""
+    try:
+        return act()
+    except (*BREAKS, ImportError):
+        return None
 
 
 def gaps(policy: Policy) -> Iterator[float]:
