@@ -87,9 +87,7 @@ class Policy:
         Raises ValueError where its weights are not all of this model's and no others (transformers would fill the gaps
         with random numbers, and say so in passing), or are no numbers."""
         packed: Any = {"quantization_config": precision.four_bit(), "device_map": device} if dtype == "4bit" else {}
-        sees = type(AutoConfig.from_pretrained(path)) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
-        kind: Any = AutoModelForImageTextToText if sees else AutoModelForCausalLM
-        loaded: Any = kind.from_pretrained(
+        loaded: Any = loader(AutoConfig.from_pretrained(path)).from_pretrained(
             path, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **packed
         )
         model, found = loaded
@@ -143,12 +141,11 @@ class Policy:
 
     @property
     def bytes_per_token(self) -> int:
-        """Of the keys and values that a sampler keeps of a token."""
+        """Of the keys and values that a sampler keeps of a token; of a model without heads as if it had one."""
         config: Any = self.model.config.get_text_config()
-        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         each = torch.bfloat16 if self.packed and self.dtype in ("mixed", "bfloat16") else torch.float32
-        return 2 * config.num_hidden_layers * heads * size * each.itemsize
+        layers = getattr(config, "per_layer_config", None) or [config] * config.num_hidden_layers
+        return 2 * each.itemsize * sum(map(_kept_numbers, layers))
 
     def trainable(self) -> dict[str, torch.nn.Parameter]:
         """The weights that training may change, each once, by name."""
@@ -358,6 +355,18 @@ class Policy:
         with self._autocast(), self._recomputing():
             logits = self.model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False).logits
         return logits[torch.tensor(rows, device=device), torch.tensor(columns, device=device)].float()
+
+
+def _kept_numbers(layer: Any) -> int:
+    """Of a token's keys, by the layer's configuration."""
+    every = getattr(layer, "num_attention_heads", None) or 1
+    heads = getattr(layer, "num_key_value_heads", None) or every
+    return int(heads * (getattr(layer, "head_dim", None) or layer.hidden_size // every))
+
+
+def loader(config: Any) -> Any:
+    """Which of transformers' classes makes a model of such a configuration: one that sees is made whole."""
+    return AutoModelForImageTextToText if type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING else AutoModelForCausalLM
 
 
 def _misfits(found: Mapping[str, Any], tied: Collection[str]) -> str:

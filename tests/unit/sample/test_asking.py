@@ -8,6 +8,7 @@ from tiny import tiny
 
 from redone.data.encode import Encoder
 from redone.model.policy import Policy
+from redone.model.trial import Path
 from redone.records import Prompt
 from redone.sample import asking
 from redone.sample.asking import cut_at, fitted, scheduled
@@ -120,6 +121,14 @@ def test_the_room_on_a_cpu_is_that_of_two_gibibytes(encoder):
     policy = model(encoder)
     assert policy.bytes_per_token == 256
     assert asking.cache_room(policy) == 2**23
+
+
+def test_layers_unlike_each_other_are_added_up_and_a_model_without_heads_is_as_wide_as_it_is():
+    same = {"hidden_size_per_layer_input": 0, "sliding_window": 8, "head_dim": 8, "num_hidden_layers": 3}
+    mixed = tiny("Gemma4Text", **same, layer_types=["sliding_attention"] * 2 + ["full_attention"], global_head_dim=16)
+    recurrent = tiny("FalconMamba", **dict.fromkeys(("num_attention_heads", "num_key_value_heads", "head_dim")))
+    found = [Policy(model, path=Path(packed=False)).bytes_per_token for model in (mixed, recurrent)]
+    assert found == [2 * 4 * (2 * 2 * 8 + 2 * 16), 2 * 4 * 2 * 32]  # both, bytes, and of each layer heads and size
 
 
 def test_the_room_on_a_gpu_is_a_quarter_of_its_memory_beside_what_training_holds_whatever_is_free(encoder, monkeypatch):
