@@ -41,3 +41,18 @@ def test_where_memory_is_too_small_it_says_what_to_lower(capsys, monkeypatch):
     monkeypatch.setattr(estimate, "_memory", lambda device: (2**30, 2**30))
     last = estimated(capsys, "--no-timing").splitlines()[-1]
     assert "not enough: lower tokens_per_pass, in_flight or eval.rows, set recompute = true" in last
+
+
+def test_a_model_whose_code_needs_numbers_is_checked_all_the_same(capsys, monkeypatch):
+    from redone.method import estimate
+
+    def broken(*given):
+        raise RuntimeError("it looks at its numbers")
+
+    monkeypatch.setattr(estimate, "phases", broken)
+    sets = [part for one in SMALL for part in ("--set", one)]
+    assert cli.main(["check", str(DEMO), *sets]) == 0
+    said = "memory cannot be estimated: RuntimeError: it looks at its numbers"
+    assert capsys.readouterr().out.splitlines()[-1] == said
+    assert cli.main(["estimate", str(DEMO), *sets]) == 2
+    assert said in capsys.readouterr().err

@@ -90,8 +90,13 @@ def check(options: Options) -> None:
             _print_stress(checked.dataset, score_all, log)
         if options.judge:
             _print_agreement(checked.dataset, score_all, config, options.judge, log)
-    if found := estimate.memory(config, checked):
-        print(estimate.peak_line(found, checked.machine.device))
+    try:
+        found = estimate.memory(config, checked)
+    except ValueError as error:  # which is no fault of the configuration
+        print(error)
+    else:
+        if found:
+            print(estimate.peak_line(found, checked.machine.device))
 
 
 def _print_prompts(examples: Mapping[str, Shown]) -> None:

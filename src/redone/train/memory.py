@@ -2,6 +2,7 @@
 no contents, and every byte that would live is counted, temporaries and gradients too.
 """
 
+import logging
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,15 +11,15 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 from torch.utils.weak import WeakIdKeyDictionary
 
-from redone.model import llama, trial
+from redone.model import trial
 from redone.model.adapter import attach
 from redone.model.attention import Prefill
-from redone.model.policy import Policy
+from redone.model.policy import Policy, loader
 from redone.model.trees import Tokens, pack, split_by_tokens
 from redone.sample.asking import kept
 from redone.sample.local import ROWS
@@ -26,7 +27,11 @@ from redone.sample.protocol import Request
 
 Tree = tuple[Tokens, Sequence[Tokens]]
 Adapter = Mapping[str, Any]  # rank, alpha and targets
+_GROUPED = torch.ops.aten._grouped_mm.default
 _DRAWN = 16  # bytes that drawing a token takes for each number of its logits: they, shares, and their sum in float64
+
+
+logging.getLogger("torch._subclasses.fake_tensor").setLevel(logging.CRITICAL)  # what cannot be counted is an error
 
 
 class Weights(NamedTuple):
@@ -47,7 +52,8 @@ class Meter(TorchDispatchMode):
         self.seen = WeakIdKeyDictionary({tensor.untyped_storage(): 0 for tensor in before})
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = function(*args, **(kwargs or {}))
+        make = _grouped if function is _GROUPED and isinstance(args[0], FakeTensor) else function
+        made = make(*args, **(kwargs or {}))
         tree_map_only(Tensor, self._count, made)
         return made
 
@@ -61,6 +67,14 @@ class Meter(TorchDispatchMode):
 
     def _forget(self, size: int) -> None:
         self.live -= size
+
+
+def _grouped(a: Tensor, b: Tensor, offsets: Tensor | None = None, *_: Any, **__: Any) -> Tensor:
+    """What the product of experts looks like, which torch says of bfloat16 alone."""
+    if a.ndim == b.ndim == 2 and offsets is not None:
+        return a.new_empty(len(offsets), a.shape[0], b.shape[1])
+    few = a if a.ndim == 2 or b.ndim == 3 else a[0]
+    return few.new_empty(*few.shape[:-1], b.shape[-1])
 
 
 class Imagined:
@@ -120,17 +134,19 @@ def imagined(
 ) -> Iterator[Imagined]:
     """Of a model's config.json alone: nothing is loaded, so that a model larger than the machine can be asked about.
     cuda: as it runs there. again: with `model.recompute`."""
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(folder)
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model = loader(config).from_config(config, dtype=torch.float32)
         if adapter is not None:
             attach(model, **adapter, seed=0, base="")
     with FakeTensorMode(allow_non_fake_inputs=True) as fake:
         _take_contents(model)
-        by_hand = not cuda and llama.fits(model) and (adapter is None or dtype == "float32")
-        policy = Policy(model, context, trial.Path(by_hand, packed=True))
+    policy = Policy(model, context, trial.Path())
+    path = trial.foreseen(policy)
+    with fake:
+        policy.take(path._replace(by_hand=path.by_hand and not cuda and (adapter is None or dtype == "float32")))
         policy.compute_in("bfloat16" if dtype == "4bit" else dtype)
         policy.recompute = again
     yield Imagined(policy, fake)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from tiny import tiny
 
 from redone.model.policy import Policy
 from redone.model.trees import pack
+from redone.model.trial import Path as Path_
 from redone.train.memory import Meter, imagined
 
 TREES = [([1] * 40, [[2] * 6] * 4), ([1] * 30, [[2] * 8] * 4), ([1] * 9, [[2] * 3] * 4)]
@@ -82,6 +84,54 @@ def test_keys_and_values_are_those_of_the_sampler_and_less_in_bfloat16(folder):
     assert found["float32"]["keys and values"] == 2 * (20 + 4 * 32) * (2 * 3 * 2 * 8) * 4
     assert 2 * found["mixed"]["keys and values"] == found["float32"]["keys and values"]
     assert found["mixed"]["copies"] < found["float32"]["copies"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "packed"),
+    [
+        ("GPT2", {}, True),
+        ("OPT", {}, True),
+        ("Mixtral", {"num_local_experts": 4}, True),
+        ("Mistral", {"sliding_window": 8}, False),
+        ("GPTNeo", {}, False),
+        ("FalconMamba", {"time_step_rank": 4}, False),
+        ("Gemma4Text", {"hidden_size_per_layer_input": 0, "global_head_dim": 16, "sliding_window": 8}, False),
+    ],
+)
+def test_models_of_every_path_are_counted(tmp_path, kind, changes, packed):
+    Policy(tiny(kind, **changes), path=Path_(packed=packed)).save(tmp_path)
+    with imagined(tmp_path, "float32", 64) as model:
+        assert (model.policy.packed, model.policy.by_hand) == (packed, False)
+        found = model.updating(TREES, 10_000)
+        sampled = model.answering([(20, 17), (10, 3)], group=4, rows=8)
+    policy = Policy.load(tmp_path)
+    with Meter([*policy.model.parameters(), *policy.model.buffers()]) as meter:
+        policy.token_logprobs(pack(TREES))[0].sum().backward()
+    assert policy.packed == packed
+    assert sum(found.values()) == pytest.approx(meter.most, rel=0.05)
+    assert sampled["keys and values"] > 0
+
+
+def test_a_model_that_sees_is_counted_whole(tmp_path):
+    text = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "vocab_size": 40,
+    }
+    sight = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = transformers.LlavaConfig(
+        text_config={**text, "model_type": "llama"},
+        vision_config={**sight, "model_type": "clip_vision_model", "image_size": 28, "patch_size": 14},
+        image_token_index=39,
+    )
+    model = transformers.LlavaForConditionalGeneration(config)
+    model.save_pretrained(tmp_path)
+    with imagined(tmp_path, "float32", 64) as found:
+        assert found.held.weights == sum(p.nbytes for p in model.parameters())
+        assert found.policy.packed
+        assert found.updating(TREES, 10_000)["activations"] > 0
 
 
 def test_nothing_is_loaded(folder, monkeypatch):
