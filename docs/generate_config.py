@@ -1,7 +1,7 @@
 """Write docs/config.md from the fields of redone.config: `.venv/bin/python docs/generate_config.py`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin
@@ -49,7 +49,7 @@ def render() -> str:
     """The whole of docs/config.md."""
     parts = [HEAD]
     shown: dict[type[BaseModel], tuple[str, BaseModel]] = {}
-    for title, table in tables(load_config([], ["lora.rank=32"])):
+    for title, table in tables(load_config([], ["lora.rank=32", "drift.most=200"])):
         twin, defaults = shown.setdefault(type(table), (title, table))
         names = [name for name in type(table).model_fields if not isinstance(getattr(table, name), BaseModel)]
         lines = [f"## {title}", ""]
@@ -79,6 +79,10 @@ def row(name: str, field: FieldInfo, default: Any) -> str:
 def type_of(annotation: Any) -> str:
     if get_origin(annotation) is Literal:
         return "one of " + ", ".join(f"`{json.dumps(value)}`" for value in get_args(annotation))
+    if get_origin(annotation) is Mapping:
+        return "tables"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "table"
     if get_origin(annotation) is tuple:
         return f"list of {type_of(get_args(annotation)[0])}"
     if NoneType in get_args(annotation):

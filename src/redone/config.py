@@ -211,6 +211,33 @@ class Eval(Table):
     benchmark_items: int | None = Field(None, ge=1, description="items of each benchmark's subset at most")
 
 
+class Held(Table):
+    """Where held-out texts or prompts are; templates are filled with a row's fields."""
+
+    file: str = Field(description="JSON Lines")
+    text: str = Field("", description="template of a text")
+    prompt: str = Field("", description="template of what is asked")
+    answer: str = Field("", description="template of the answer that is measured")
+
+
+class Drift(Table):
+    """What a model forgets, measured on texts rather than in scores: of the base and after every stage."""
+
+    texts: Mapping[str, Held] = Field(
+        {},
+        description="sets of held-out texts, whose mean negative log-likelihood in nats a token is measured: "
+        '[drift.texts.NAME] with `file` (JSON Lines, below `data.root`) and `text = "{field}"`, or `prompt` and '
+        "`answer`, of which the answer's tokens count",
+    )
+    prompts: Held | None = Field(
+        None,
+        description="`file` and `prompt`: the divergence KL(base || model) is measured along the base's own greedy "
+        "answers to them; the prompts of the general tasks that models are measured on, if not set",
+    )
+    most: int = Field(200, ge=1, description="texts of each set, and prompts, at most; a fixed draw")
+    tokens: int = Field(64, ge=1, description="longest answer of the base")
+
+
 KINDS: Mapping[str, type[Reinforce] | type[Teach]] = {"reinforce": Reinforce, "teach": Teach}
 METHOD: Mapping[str, Any] = {  # RedOne 2.0, figure 2: what a configuration has that says nothing else
     "stages": ["explore", "target", "refine"],
@@ -242,6 +269,7 @@ class RunConfig(Table):
     scoring: Scoring = Scoring()
     judge: Judge = Judge()
     eval: Eval = Eval()
+    drift: Drift | None = Field(None, description="measure how far the models drift from the base")
 
     def stage(self, name: str) -> Reinforce | Teach:
         """A stage's settings, its learning rate that of the adapter where there is one."""

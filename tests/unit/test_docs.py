@@ -31,7 +31,7 @@ def test_the_page_of_settings_is_what_its_script_makes():
 
 
 def test_the_example_task_loads_and_its_answers_score_1(tmp_path: Path):
-    pack, rows, config, _, _ = re.findall(r"```(?:toml|json)\n(.*?)```", text_of("data.md"), re.DOTALL)
+    pack, rows, config, *_ = re.findall(r"```(?:toml|json)\n(.*?)```", text_of("data.md"), re.DOTALL)
     (tmp_path / "notes.toml").write_text(pack)
     (tmp_path / "run.toml").write_text(config)
     (tmp_path / "data" / "topic").mkdir(parents=True)
@@ -47,8 +47,17 @@ def test_the_example_task_loads_and_its_answers_score_1(tmp_path: Path):
     assert records[0].prompt_text.endswith("Which topic? food style sport")
 
 
+def test_the_example_of_what_is_forgotten_is_a_configuration(tmp_path: Path):
+    *_, table = re.findall(r"```toml\n(.*?)```", text_of("data.md"), re.DOTALL)
+    (tmp_path / "run.toml").write_text(table)
+    drift = load_config([tmp_path / "run.toml"]).drift
+    assert drift is not None
+    assert drift.prompts is not None
+    assert list(drift.texts) == ["news", "advice"]
+
+
 def test_the_example_conversations_load_and_their_answers_score_1(tmp_path: Path):
-    _, _, _, pack, rows = re.findall(r"```(?:toml|json)\n(.*?)```", text_of("data.md"), re.DOTALL)
+    _, _, _, pack, rows, _ = re.findall(r"```(?:toml|json)\n(.*?)```", text_of("data.md"), re.DOTALL)
     (tmp_path / "chats.toml").write_text(pack)
     for name, line in zip(("replies", "moods"), rows.splitlines(), strict=True):
         (tmp_path / f"{name}.jsonl").write_text(line + "\n")

@@ -92,7 +92,7 @@ def check_tune(dataset: Dataset, split: str, most: int | None) -> list[str]:
         more = f" and {len(small) - _NAMED} more" if len(small) > _NAMED else ""
         notes.append(
             f"tune is too small to choose a setting by {said}{more}: points to both sides of a score of 50, at 95 % "
-            f"(and records). The mean over its {len(sizes)} tasks has ±{_half_width(list(sizes.values())):.1f}; raise "
+            f"(and records). The mean over all {len(sizes)} has ±{_half_width(list(sizes.values())):.1f}; raise "
             "data.tune, or bring more records"
         )
     return notes

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from redone.data.encode import Encoder
     from redone.data.load import Dataset, Pack
     from redone.measure.benchmarks import Prepared
+    from redone.measure.drift import HeldOut
     from redone.model.precision import Machine
     from redone.records import Task
     from redone.run.lab import Lab
@@ -92,12 +93,14 @@ class Checked:
     max_context: int
     lengths: Mapping[str, Lengths]  # of every task's records
     benchmarks: list[Prepared]  # those that are part of the run
+    drift: HeldOut | None
     machine: Machine
 
 
 def check(config: RunConfig, log: Log) -> Checked:
     """Read and check everything a run needs. Raises ValueError with what is wrong and what to do."""
     from redone.checks.turns import check_turns
+    from redone.method.drift import held_out
     from redone.model.places import model_path
     from redone.model.precision import settle
 
@@ -116,8 +119,10 @@ def check(config: RunConfig, log: Log) -> Checked:
         root = Path(config.data.root) if config.data.root else None
         benchmarks = prepared(config.eval.benchmarks, root, log, config.eval.benchmark_items)
         notes = [*notes, *check_questions(benchmarks, reader.encoder, log)]
-    log.line(machine.line)
-    return Checked(dataset, notes, base, reader.encoder, reader.context, lengths, benchmarks, machine)
+    drift, more = held_out(config, dataset, reader.encoder, reader.context)
+    for line in (*more, machine.line):
+        log.line(line)
+    return Checked(dataset, [*notes, *more], base, reader.encoder, reader.context, lengths, benchmarks, drift, machine)
 
 
 def check_numbers(config: RunConfig) -> None:
@@ -325,6 +330,7 @@ def prepare(config: RunConfig, out: Path, log: Log, checked: Checked | None = No
             max_context=checked.max_context,
             score_all=score_all,
             benchmarks=checked.benchmarks,
+            drift=checked.drift,
         )
 
 

@@ -23,6 +23,14 @@ class Asked(NamedTuple):
     text: str
 
 
+class Passage(NamedTuple):
+    """Tokens of a text that are measured, and those that stand before them; neither is empty."""
+
+    key: str
+    before: tuple[int, ...]
+    tokens: tuple[int, ...]
+
+
 class Encoder:
     """A tokenizer with the model's chat template; without a template, the messages' plain text.
 
@@ -125,6 +133,11 @@ class Encoder:
     def _apart(self, prompt: Asked) -> tuple[int, ...]:
         """Token ids of a prompt whose messages spell control tokens."""
         return tuple(self._within(self.chat.ids(prompt.messages, prompt.think, prompt.text, self.control)))
+
+    def texts(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """Token ids of texts that are no answers, with those that begin a text."""
+        found = self.tokenizer(list(texts), split_special_tokens=True)["input_ids"] if texts else []
+        return [tuple(self._within(ids)) for ids in found]
 
     def target_text(self, record: Record, task: Task) -> str:
         """What the model should write after the prompt, without the end token: rationale and reference answer."""

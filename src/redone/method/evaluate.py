@@ -11,6 +11,7 @@ from redone.measure.closed import closed_tasks
 from redone.measure.judged import Judged, judged
 from redone.measure.taskset import TASKS, first_of_each_task, measure_tasks
 from redone.measure.trivial import Trivial, trivial_verdicts
+from redone.method.drift import measure_drift
 from redone.records import Record
 from redone.run.lab import Lab
 
@@ -43,6 +44,7 @@ def evaluate(lab: Lab, model: str, trivial: Callable[[], Mapping[str, Trivial]])
                 mark = lab.encoder.chat.mark
                 asked = answerer(lab, model, f"{name} {model}")
                 measure_benchmark(one, asked, folder / name, template=mark, log=lab.log)
+    measure_drift(lab, model)
 
 
 def earned_without_a_model(lab: Lab) -> Callable[[], Mapping[str, Trivial]]:

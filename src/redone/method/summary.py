@@ -10,6 +10,7 @@ from redone.files import read_jsonl, write_json
 from redone.measure.compare import changes
 from redone.measure.missing import summed
 from redone.measure.taskset import TASKS, read_tasks
+from redone.method.drift import drift_of
 from redone.run.lab import Lab
 from redone.run.stages import BASE, Stage
 from redone.run.store import Store
@@ -26,6 +27,7 @@ def summarise(lab: Lab) -> dict[str, Any]:
                 for before, after in compared(lab)
             ],
             "benchmarks": {one.benchmark.name: benchmark_scores(lab, one.benchmark.name) for one in lab.benchmarks},
+            "drift": drift_of(lab),
         }
     results |= {"split": lab.config.eval.split, "seconds": seconds(lab), "notes": notes(lab)}
     write_json(lab.out / "results.json", results)

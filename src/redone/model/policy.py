@@ -238,6 +238,21 @@ class Policy:
         """The k likeliest tokens [K, k] at each trained token's place, and their shares [K, k] of what they sum to."""
         return self._read(batch, partial(_top, min(k, self.vocabulary)))  # type: ignore[return-value]
 
+    @torch.no_grad()
+    def logits(self, batch: PackedBatch, packed: bool) -> Iterator[Tensor]:
+        """The logits [n, V] that predict the batch's trained tokens, in float32, chunk after chunk; policies of one
+        vocabulary cut a batch alike."""
+        if not packed:
+            yield from map(self._sequence_logits, self._ordinary_parts(batch))
+            return
+        hidden = self.packed_hidden(batch.input_ids, batch.position_ids, batch.layout, batch.outputs)
+        yield from map(self.next_logits, hidden.index_select(0, batch.predict_from).split(self._most_rows))
+
+    @property
+    def _most_rows(self) -> int:
+        """Tokens whose logits are held at once."""
+        return max(1, _CHUNK // self.vocabulary)
+
     def _read(
         self, batch: PackedBatch, read: Reader, *columns: Tensor, packed: bool | None = None
     ) -> tuple[Tensor, ...]:
@@ -258,10 +273,9 @@ class Policy:
             def from_hidden(hidden: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
                 return read(head(hidden).float(), *rows)
 
-            most = max(1, _CHUNK // self.vocabulary)
-            if len(hidden) <= most:
+            if len(hidden) <= self._most_rows:
                 return from_hidden(hidden, *columns)
-            chunks = zip(*(column.split(most) for column in (hidden, *columns)))
+            chunks = zip(*(column.split(self._most_rows) for column in (hidden, *columns)))
             parts = [checkpoint(from_hidden, *chunk, use_reentrant=False) for chunk in chunks]
         return tuple(torch.cat(part) for part in zip(*parts))
 

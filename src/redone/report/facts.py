@@ -53,6 +53,7 @@ def collect(run: Run) -> dict[str, Any]:
         "tasks": scores.tasks(run),
         "benchmarks": scores.benchmarks(run),
         "forgotten": scores.forgotten(run),
+        "drift": scores.drift(run),
         "teaching": [made for stage in run.of_kind("teach") if (made := teaching(run, stage))],
         "seconds": spent(run),
         "total_seconds": sum(run.seconds.values()),

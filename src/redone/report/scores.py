@@ -7,7 +7,7 @@ from redone.data.chat import template_said
 from redone.measure.closed import nearly_constant
 from redone.measure.missing import many, summed
 from redone.measure.missing import said as answers_said
-from redone.report.numbers import Change, Score, count, num, read_change
+from redone.report.numbers import Change, Score, count, num, read_change, signed
 from redone.report.read import Run
 from redone.rewards.labels import percent
 
@@ -129,6 +129,32 @@ def forgotten(run: Run) -> list[dict[str, Any]]:
     pairs = dict.fromkeys([(known[0], known[-1]), *steps_of(run)]) if len(known) > 1 else {}
     compared = {(entry["before"], entry["after"]) for entry in run.results.get("changes", [])}
     return [_falls(run, *pair) for pair in pairs if pair in compared]
+
+
+def drift(run: Run) -> list[dict[str, Any]]:
+    """Nats a token of held-out texts, and the divergence from the base, for each model: [{label, cells: as text}]."""
+    table: Mapping[str, Mapping[str, Any]] = run.results.get("drift", {})
+    models = [table.get(model, {"texts": {}, "kl": None}) for model in run.models]
+    rows = [
+        {
+            "label": f"minus log-likelihood of {name}",
+            "cells": [_nats(one["texts"].get(name), first=place == 0) for place, one in enumerate(models)],
+        }
+        for name in dict.fromkeys(name for one in models for name in one["texts"])
+    ]
+    if any(one["kl"] for one in models):
+        rows.append({"label": "KL(base, model)", "cells": [_nats(one["kl"]) for one in models]})
+    return rows
+
+
+def _nats(mine: Mapping[str, Any] | None, first: bool = True) -> str:
+    """A value with its interval, or how far it is above the base's."""
+    if mine is None:
+        return "–"
+    if first:
+        return f"{mine['nats']:.3f} [{mine['interval'][0]:.3f}, {mine['interval'][1]:.3f}]"
+    low, high = mine["rise_interval"]
+    return f"{mine['nats']:.3f}, {signed(mine['rise'], 3)} [{signed(low, 3)}, {signed(high, 3)}]"
 
 
 def _falls(run: Run, before: str, after: str) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class Lab:
     max_context: int
     score_all: ScoreAll
     benchmarks: Sequence[Any] = ()  # measure.benchmarks.Prepared: those that are part of the run
+    drift: Any = None  # measure.drift.HeldOut, where it is measured
 
     @property
     def stages(self) -> list[Stage]:

@@ -60,7 +60,7 @@ def test_a_tune_split_too_small_to_choose_on_is_said_with_the_interval_that_it_g
     [note] = check_tune(tuned(mood=150, irony=25, stance=96), "eval", None)
     assert "irony ±20 (25), stance ±10 (96):" in note  # 1.96 * sqrt(0.25 / 25) = 0.196
     assert "mood" not in note
-    assert "its 3 tasks has ±7.8;" in note  # 98 * sqrt(1/150 + 1/25 + 1/96) / 3
+    assert "over all 3 has ±7.8;" in note  # 98 * sqrt(1/150 + 1/25 + 1/96) / 3
     assert check_tune(tuned(mood=97), "eval", None) == []
     assert "mood ±31 (10)" in check_tune(tuned(mood=150), "tune", 10)[0]  # as many as are measured
 

@@ -60,6 +60,19 @@ def test_a_run_that_was_measured_on_tune_says_before_all_else_that_it_has_no_res
         assert "These are no results" in before(report, "In short")
 
 
+def test_how_far_the_models_drift_from_the_base_stands_beside_what_was_forgotten(tmp_path: Path):
+    run = write_run(tmp_path / "run")
+    base = {"nats": 3.25, "interval": [3.0, 3.5], "rise": 0.0, "rise_interval": [0.0, 0.0]}
+    after = {"nats": 3.2, "interval": [3.0, 3.4], "rise": -0.05, "rise_interval": [-0.0624, 0.01]}
+    kl = {"nats": 0.0346, "interval": [0.03, 0.04]}
+    rewritten(run, drift={"base": {"texts": {"wmt": base}, "kl": None}, "refine": {"texts": {"wmt": after}, "kl": kl}})
+    markdown, page = reports(run)
+    assert "| minus log-likelihood of wmt | 3.250 [3.000, 3.500] | – | – | 3.200, −0.050 [−0.062, +0.010] |" in markdown
+    assert "| KL(base, model) | – | – | – | 0.035 [0.030, 0.040] |" in markdown
+    assert '<td class="n">3.200, −0.050 [−0.062, +0.010]</td>' in page
+    check_markdown(markdown, fewest=1)
+
+
 def test_form_and_skill_stand_beside_each_other_where_there_are_closed_tasks(tmp_path: Path):
     run = write_run(tmp_path / "run")
     markdown, page = reports(run)
