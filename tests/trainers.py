@@ -29,14 +29,19 @@ def trainer_of(
     optimizer: Any = adamw,
     sampler: Any = None,
     seed: int = 0,
+    hope: float | None = None,
     **settings: Any,
 ) -> rl.Trainer:
-    """`score_all` is `toss` if not given, the sampler one of the model itself."""
+    """`score_all` is `toss` if not given, the sampler one of the model itself. hope: the share of live groups that the
+    mix expects; by what became of them if not given."""
     texts = [f"{i}" * (5 + i) for i in range(records)]
     pool = [Record(f"t/train/{i}", "t", ({"content": x},), "z", "train", "test") for i, x in enumerate(texts)]
     chosen = {"prompts": 4, "group": 4, "updates": 2, "learning_rate": 1e-3, "max_grad_norm": 1e9, **settings}
     made = Reinforce(kind="reinforce", start="base", **chosen)
     policy, encoder = Policy(tiny(kind, vocab_size=len(tokenizer))), Encoder(tokenizer)
+    mix = Mix([Stratum("sns", 1.0, {"t": 1.0})], {"t": pool}, seed=0)
+    if hope is not None:
+        mix.hope = lambda task: hope  # type: ignore[method-assign]
     return rl.Trainer(
         stage="explore",
         learner=Learner(policy, learning_rate=made.learning_rate, weight_decay=made.weight_decay, optimizer=optimizer),
@@ -46,7 +51,7 @@ def trainer_of(
         tasks={"t": task},
         score_all=score_all or toss,
         most_errors=0.1,
-        mix=Mix([Stratum("sns", 1.0, {"t": 1.0})], {"t": pool}, seed=0),
+        mix=mix,
         settings=made,
         seed=seed,
         passes=Passes(tokens_per_pass, lambda line: None),

@@ -94,7 +94,13 @@ class Reinforce(Table):
     prompts: int = Field(32, ge=1, description="informative prompts per step")
     group: int = Field(8, ge=2, description="answers sampled per prompt (G)")
     updates: int = Field(4, ge=1, description="optimiser updates per rollout step; divides prompts")
-    refill: int = Field(1, ge=1, description="least number of prompts generated together for dead groups")
+    patience: int = Field(
+        8,
+        ge=2,
+        description="most groups generated for one that is trained on: in a step, and of a task before it rests, which "
+        "leaves its share to the others",
+    )
+    balanced: bool = Field(True, description="the labels of a closed task are drawn equally often")
     in_flight: int = Field(64, ge=1, description="most prompts generated at once")
     temperature: float = Field(1.0, gt=0, description="sampling temperature")
     clip_low: float = Field(0.2, gt=0, lt=1, description="epsilon_low")

@@ -1,19 +1,26 @@
-"""Which prompt comes next: strata with shares, tasks with weights, records in seeded order.
+"""Which prompt comes next, so that what is *trained* has the shares that were asked for.
 
-A draw chooses a stratum by its share, a task of it by weight, and the next record of that task's current pass.
-Within a pass no record repeats, and heavy records tend to come early (Efraimidis and Spirakis 2006). The state is
-two small counters, so that a resumed run draws what the uninterrupted one would have drawn.
+Dynamic sampling drops the groups that teach nothing, and shares of what is drawn would say little of what is left. So
+every task has a quota of each step's trained groups, by its stratum's share and its own weight; what it lacks or has
+too much of is settled in later steps; and a group that is dropped is followed by one of the same task.
+
+A task that seldom teaches would take all of a step's time. The mix counts how many groups of each task were informative
+lately and expects that share of the next ones (`hope`). A task that needs more groups than `patience` for one that is
+trained on rests: the others have its share, and it is drawn as rarely as it has hope, so that it may wake.
 """
 
-import bisect
 import hashlib
-import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
+from redone.data.turns import Difficulty, Turns, uniform
 from redone.records import Record
+
+__all__ = ["Mix", "Stratum", "derive_seed", "uniform"]
+
+_WINDOW = 4  # times patience: the groups of a task that count
 
 
 @dataclass(frozen=True)
@@ -24,82 +31,133 @@ class Stratum:
 
 
 class Mix:
-    """An endless, seeded stream of records. len(mix) is the number of records, one full pass over the pool."""
+    """An endless, seeded stream of records. A step begins, draws, hears of every group that was drawn, and is settled
+    by those that it trains on. len(mix) is the number of records, one full pass over the pool."""
 
     def __init__(
         self,
         strata: Sequence[Stratum],
         records: Mapping[str, Sequence[Record]],
         seed: int,
-        weights: Mapping[str, float] | None = None,  # record id -> weight, 1 if not given
+        *,
+        labels: Mapping[str, str] | None = None,
+        difficulty: Difficulty | None = None,
+        patience: int = 8,
     ) -> None:
-        self.strata = [stratum for stratum in strata if stratum.share > 0 and any(stratum.tasks.values())]
+        self.strata = [
+            Stratum(one.name, one.share, {task: weight for task, weight in one.tasks.items() if weight > 0})
+            for one in strata
+            if one.share > 0 and any(one.tasks.values())
+        ]
         if not self.strata:
             raise ValueError("no task has a share of the prompts")
-        assert all(records[task] for stratum in self.strata for task, weight in stratum.tasks.items() if weight)
-        assert all(weight > 0 for weight in (weights or {}).values())
+        self.tasks = [task for stratum in self.strata for task in stratum.tasks]
+        assert all(records[task] for task in self.tasks)
+        assert len(set(self.tasks)) == len(self.tasks)
         self.records = records
         self.seed = seed
-        self.weights = weights or {}
-        self.draws = 0
-        self.taken: dict[str, int] = {}  # task -> records drawn so far
-        self._orders: dict[tuple[str, int], list[Record]] = {}
+        self.patience = patience
+        self.turns = Turns({task: records[task] for task in self.tasks}, seed, labels, difficulty)
+        self.history = dict.fromkeys(self.tasks, (0.0, 0.0))  # informative groups, groups generated, lately
+        self.owed = dict.fromkeys(self.tasks, 0.0)  # groups of its quota that a task lacks
+        self.probes = {task: uniform(seed, "probe", task) for task in self.tasks}  # groups that a resting task may have
+        self.begin(0)
 
     def __len__(self) -> int:
-        return sum(
-            len(self.records[task]) for stratum in self.strata for task, weight in stratum.tasks.items() if weight
-        )
+        return sum(len(self.records[task]) for task in self.tasks)
 
-    def draw(self) -> Record:
-        stratum = _choose([s.share for s in self.strata], uniform(self.seed, "stratum", self.draws))
-        tasks = self.strata[stratum].tasks
-        names = list(tasks)
-        task = names[_choose([tasks[name] for name in names], uniform(self.seed, "task", self.draws))]
-        self.draws += 1
-        number = self.taken.get(task, 0)
-        self.taken[task] = number + 1
-        turn, place = divmod(number, len(self.records[task]))
-        return self._order(task, turn)[place]
+    def begin(self, prompts: int, carried: Iterable[str] = ()) -> None:
+        """A step that is to train on so many groups. carried: tasks of those that are there already."""
+        self.prompts = prompts
+        self.ready = Counter(carried)
+        self.flying: Counter[str] = Counter()
+        even = self.quotas(self.tasks)
+        for task in self.resting():
+            self.probes[task] += even[task] * self.hope(task)
 
-    def _order(self, task: str, turn: int) -> list[Record]:
-        key = (task, turn)
-        if key not in self._orders:
-            self._orders.pop((task, turn - 1), None)
+    def missing(self) -> float:
+        """Informative groups that the step lacks, beside those that are to be expected of what was drawn."""
+        expected = sum(count * self.hope(task) for task, count in self.flying.items())
+        return self.prompts - sum(self.ready.values()) - expected
 
-            def late(record: Record) -> float:
-                return math.log(uniform(self.seed, turn, record.id)) / self.weights.get(record.id, 1.0)
+    def draw(self) -> Record | None:
+        """The next record of the task that lacks most; None where all tasks rest."""
+        task = next((task for task in self.resting() if self.probes[task] >= 1.0), None)
+        if task is not None:
+            self.probes[task] -= 1.0
+        else:
+            task = self._neediest()
+        if task is None:
+            return None
+        self.flying[task] += 1
+        return self.turns.next(task)
 
-            self._orders[key] = sorted(self.records[task], key=late, reverse=True)
-        return self._orders[key]
+    def tell(self, record: Record, informative: bool | None, rate: float) -> None:
+        """What became of a group: whether it can teach (None: it could not be scored), and its pass rate."""
+        task = record.task
+        self.flying[task] -= 1
+        if informative is None:
+            return
+        live, generated = self.history[task]
+        most = _WINDOW * self.patience
+        forgotten = live / most if generated == most else 0.0
+        self.history[task] = (live - forgotten + informative, min(generated + 1.0, most))
+        self.ready[task] += informative
+        self.turns.tell(record.id, rate)
+
+    def settle(self, trained: Iterable[str]) -> None:
+        """The step trains on groups of these tasks. What a task lacks it is owed, a step's groups at most; a task that
+        rests is owed nothing."""
+        counts, quotas = Counter(trained), self.quotas(self._awake())
+        owed = {task: self.owed[task] + quota - counts[task] for task, quota in quotas.items()}
+        most = float(self.prompts)
+        self.owed = {task: max(-most, min(most, owed.get(task, 0.0))) for task in self.tasks}
+
+    def hope(self, task: str) -> float:
+        """The share of the task's next groups that is expected to be informative; 1 of a new task."""
+        live, generated = self.history[task]
+        return (live + 1.0) / (generated + 1.0)
+
+    def resting(self) -> list[str]:
+        return [task for task in self.tasks if self.hope(task) * self.patience <= 1.0]
+
+    def quotas(self, tasks: Iterable[str]) -> dict[str, float]:
+        """Groups of the step for each of these tasks; those of a stratum without any go to the other strata."""
+        there = set(tasks)
+        mine = [{task: w for task, w in one.tasks.items() if task in there} for one in self.strata]
+        total = sum(one.share for one, weights in zip(self.strata, mine) if weights)
+        return {
+            task: self.prompts * one.share / total * weight / sum(weights.values())
+            for one, weights in zip(self.strata, mine)
+            for task, weight in weights.items()
+        }
 
     def state(self) -> dict[str, Any]:
-        return {"draws": self.draws, "taken": dict(self.taken)}
+        """Of a mix between two steps."""
+        kept = {"history": dict(self.history), "owed": dict(self.owed), "probes": dict(self.probes)}
+        return {**kept, "turns": self.turns.state()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self.draws = state["draws"]
-        self.taken = dict(state["taken"])
+        self.history = {task: (live, generated) for task, (live, generated) in state["history"].items()}
+        self.owed = dict(state["owed"])
+        self.probes = dict(state["probes"])
+        self.turns.restore(state["turns"])
 
+    def _awake(self) -> list[str]:
+        return [task for task in self.tasks if self.hope(task) * self.patience > 1.0]
 
-def _choose(weights: Sequence[float], place: float) -> int:
-    sums = list(accumulate(weights))
-    return min(bisect.bisect_right(sums, place * sums[-1]), len(sums) - 1)
-
-
-def uniform(*parts: Any) -> float:
-    """A stable hash of the parts, uniform in (0, 1)."""
-    return (int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:6]) + 0.5) / 256**6
+    def _neediest(self) -> str | None:
+        lacks = {
+            task: self.owed[task] + quota - self.ready[task] - self.flying[task] * self.hope(task)
+            for task, quota in self.quotas(self._awake()).items()
+        }
+        if not lacks:
+            return None
+        mine = [[task for task in stratum.tasks if task in lacks] for stratum in self.strata]
+        stratum = max(filter(None, mine), key=lambda tasks: sum(lacks[task] for task in tasks))
+        return max(stratum, key=lambda task: (lacks[task], uniform(self.seed, "task", task)))
 
 
 def derive_seed(*parts: Any) -> int:
     """A seed for a random generator from (run seed, purpose, step, ...), by a stable hash."""
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:7])
-
-
-def by_difficulty(rates: Mapping[str, float], chance: float, floor: float) -> dict[str, float]:
-    """Weights p(1 - p) + floor of a task's prompts, p their pass rates.
-
-    Where the task passes no more often than an answer that needs no model (`chance`), its passes are luck, which
-    p(1 - p) would take for the most instructive prompts of all: there every weight is the floor.
-    """
-    luck = sum(rates.values()) <= chance * len(rates)
-    return {key: floor + (0.0 if luck else p * (1.0 - p)) for key, p in rates.items()}

@@ -66,7 +66,7 @@ def phases(
             if not settings.trains:
                 continue
             if isinstance(settings, Reinforce):
-                sampled = answering(settings.group, min(settings.in_flight, settings.prompts))
+                sampled = answering(settings.group, min(settings.in_flight, settings.patience * settings.prompts))
                 found.append(Phase(name, "sampling", {**still, **sampled}))
                 trees = [
                     ([0] * p, [[0] * a] * settings.group) for p, a in every[: settings.prompts // settings.updates]
@@ -95,7 +95,7 @@ def _reinforced(lab: Lab, stage: Stage) -> Timed:
     from redone.train import rl
 
     settings: Reinforce = stage.settings
-    trainer = trainer_of(lab, stage, {})
+    trainer = trainer_of(lab, stage, None)
     waited, collected = _clocked(lambda: rl.sample_groups(trainer, 0, (), settings.prompts))
     dead = 1 - len(collected.groups) / len(collected.fresh)
     groups = [*collected.groups, *collected.dropped, *collected.errors][: settings.prompts // settings.updates]

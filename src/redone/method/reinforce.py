@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from redone.config import Reinforce
-from redone.data.mix import Mix, Stratum, by_difficulty, derive_seed, uniform
+from redone.data.mix import Mix, Stratum, derive_seed, uniform
+from redone.data.turns import Difficulty, difficulty_of
 from redone.files import write_json
 from redone.measure.closed import closed_tasks
 from redone.measure.trivial import chance, trivial_verdicts
@@ -25,17 +26,24 @@ from redone.train.passes import Passes
 def reinforce(lab: Lab, stage: Stage) -> None:
     """DAPO with the stage's settings, from the model that it starts from."""
     settings: Reinforce = stage.settings
-    trainer = trainer_of(lab, stage, difficulty(lab, stage) if settings.difficulty else {})
+    trainer = trainer_of(lab, stage, difficulty(lab, stage) if settings.difficulty else None)
     store = Store(lab.out / stage.name)
     lab.finish(store, trainer.learner, rl.train(trainer, store, lab.log))
 
 
-def trainer_of(lab: Lab, stage: Stage, weights: Mapping[str, float]) -> rl.Trainer:
-    """What a step of the stage needs. weights: of records, 1 where they are not given."""
+def trainer_of(lab: Lab, stage: Stage, hard: Difficulty | None) -> rl.Trainer:
+    """What a step of the stage needs. hard: what its records weigh; None where all weigh alike."""
     settings: Reinforce = stage.settings
     records = lab.train_records()
-    means = {name: fmean(weights.get(r.id, 1.0) for r in records[name]) for name in records}
-    mix = Mix(strata(lab.trained, settings, means), records, derive_seed(lab.config.seed, stage.name, "mix"), weights)
+    labels = labels_of(lab)
+    mix = Mix(
+        strata(lab.trained, settings, dict.fromkeys(records, 1.0) if hard is None else hard.usual),
+        records,
+        derive_seed(lab.config.seed, stage.name, "mix"),
+        labels=labels if settings.balanced else None,
+        difficulty=hard,
+        patience=settings.patience,
+    )
     policy = lab.policy(stage)
     return rl.Trainer(
         stage=stage.name,
@@ -55,7 +63,7 @@ def trainer_of(lab: Lab, stage: Stage, weights: Mapping[str, float]) -> rl.Train
         settings=settings,
         seed=lab.config.seed,
         passes=Passes(lab.config.tokens_per_pass, lab.log.line),
-        labels=labels_of(lab),
+        labels=labels,
     )
 
 
@@ -71,8 +79,8 @@ def labels_of(lab: Lab) -> dict[str, str]:
 
 
 def strata(tasks: Mapping[str, Task], settings: Reinforce, weights: Mapping[str, float]) -> list[Stratum]:
-    """Shares of the prompts: general against SNS, and reasoning against not where a rationale share is asked for.
-    Within a share the tasks have the given weights.
+    """Shares of the trained groups: general against SNS, and reasoning against not where a rationale share is asked
+    for. Within a share the tasks have the given weights.
 
     A cell without tasks leaves its share to the other part's cell of the same kind, which keeps the rationale
     share as far as the data allow.
@@ -94,9 +102,9 @@ def strata(tasks: Mapping[str, Task], settings: Reinforce, weights: Mapping[str,
     return made
 
 
-def difficulty(lab: Lab, stage: Stage) -> dict[str, float]:
-    """Weights of train records by their pass rates under the model that the stage starts from (`mix.by_difficulty`);
-    records that were not tried have their task's mean."""
+def difficulty(lab: Lab, stage: Stage) -> Difficulty:
+    """Pass rates of train records under the model that the stage starts from, and what they weigh; a task weighs as its
+    records do on average."""
     settings: Reinforce = stage.settings
     path = lab.out / stage.name / "difficulty.json"
     records = lab.train_records()
@@ -113,12 +121,11 @@ def difficulty(lab: Lab, stage: Stage) -> dict[str, float]:
     rates = json.loads(path.read_text(encoding="utf-8"))
     first = [record for mine in records.values() for record in mine[: settings.difficulty_records]]
     trivial = trivial_verdicts(lab.dataset, first, lab.score_all)
-    weights: dict[str, float] = {}
-    for name, mine in records.items():
-        tried_rates = {r.id: rates[r.id] for r in mine if r.id in rates}
-        known = by_difficulty(tried_rates, chance(lab.trained[name], trivial[name]), settings.difficulty_floor)
-        weights |= {r.id: known.get(r.id, fmean(known.values())) for r in mine}
-    return weights
+    return difficulty_of(
+        {name: {r.id: rates[r.id] for r in mine if r.id in rates} for name, mine in records.items()},
+        {name: chance(lab.trained[name], trivial[name]) for name in records},
+        settings.difficulty_floor,
+    )
 
 
 def drawn(records: Mapping[str, Sequence[Record]], most: int, seed: int) -> list[Record]:

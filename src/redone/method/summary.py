@@ -87,10 +87,16 @@ def _of_reinforcing(lab: Lab, stage: Stage) -> Iterator[str]:
     settings: Reinforce = stage.settings
     path = lab.out / stage.name / "metrics.jsonl"
     steps = list(read_jsonl(path)) if path.exists() else []  # a stage of no steps
-    shares = [step["rationale_share"] for step in steps if step["rationale_share"] is not None]
-    if shares and (wanted := settings.rationale_share) is not None:
+    full = [step for step in steps if step["groups"]]
+    wanted = {"rationale_share": settings.rationale_share, "general_share": settings.general_share}
+    for name, said in {"rationale_share": "reason", "general_share": "are general"}.items():
+        if full and (share := wanted[name]) is not None:
+            reached = fmean((step[name] for step in full), (step["groups"] for step in full))
+            yield f"{stage.name}: {100 * reached:.1f} % of the trained prompts {said} ({100 * share:.1f} % wanted)."
+    if steps and (resting := steps[-1]["resting"]):
         yield (
-            f"{stage.name}: {100 * fmean(shares):.1f} % of the trained prompts reason ({100 * wanted:.1f} % wanted)."
+            f"{stage.name}: hardly any group of these tasks ({len(resting)}) taught anything at its end, so that the "
+            f"others had their share: {', '.join(resting)}."
         )
     if starved := sum(step["starved"] for step in steps):
         yield f"{stage.name}: {starved} of {len(steps)} steps found fewer informative groups than asked for."

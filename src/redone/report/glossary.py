@@ -34,7 +34,7 @@ GLOSSARY = (
     ("generated", "groups", "Groups sampled in a step."),
     ("dropped", "groups", "Groups of a step whose answers all score alike: they teach nothing."),
     ("used", "groups", "Groups of a step that were trained on, those carried over from earlier steps included."),
-    ("starved", "steps", "Steps that found fewer informative groups than were asked for in one pass over the prompts."),
+    ("starved", "steps", "Steps that found fewer informative groups than were asked for, as far as they had patience."),
     ("entropy", "nats", "Of the policy's next-token distribution at its sampling temperature; mean over the answer "
      "tokens of the step."),
     ("clip fraction", "share", "Answer tokens whose probability ratio was clipped, over the step's answer tokens."),

@@ -5,6 +5,7 @@ step's loss is a sum over its tokens, weighted by shares that were fixed for the
 passes that fit into memory.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -131,7 +132,7 @@ def rl_step(
 
 
 def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group], most: int | None = None) -> Collected:
-    """The groups of a step. most: prompts drawn for it; as many as there are if not given."""
+    """The groups of a step. most: prompts drawn for it; as many as the stage has patience for if not given."""
     settings, encoder, tasks = trainer.settings, trainer.encoder, trainer.tasks
     trainer.sampler.load(trainer.policy, step)
 
@@ -155,12 +156,12 @@ def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group], most: i
     copies = 1 if policy.packed else settings.group
     return collect(
         trainer.sampler,
-        trainer.mix.draw,
+        trainer.mix,
         request,
         scored,
+        tasks=tasks,
         prompts=settings.prompts,
-        pool=most or len(trainer.mix),
-        refill=settings.refill,
+        most=most or min(settings.patience * settings.prompts, len(trainer.mix)),
         in_flight=settings.in_flight,
         fits=lambda requests: kept(requests, settings.group, copies) <= room,
         min_spread=settings.min_spread,
@@ -292,7 +293,7 @@ def _metrics(
 ) -> dict[str, Any]:
     fresh = collected.fresh
     verdicts = reached(fresh)
-    thinking = [trainer.tasks[group.record.task].think for group in collected.groups]
+    trained = [trainer.tasks[group.record.task] for group in collected.groups]
 
     def mean(name: str) -> float | None:
         return fmean(part[name] for part in parts) if parts else None
@@ -315,7 +316,10 @@ def _metrics(
         "carried": collected.carried,
         "surplus": len(collected.surplus),
         "starved": collected.starved,
-        "rationale_share": fmean(thinking) if thinking else None,
+        "rationale_share": fmean(task.think for task in trained) if trained else None,
+        "general_share": fmean(task.part == "general" for task in trained) if trained else None,
+        "trained": dict(sorted(Counter(task.name for task in trained).items())),
+        "resting": {task: trainer.mix.hope(task) for task in trainer.mix.resting()},
         "updates": len(parts),
         "forwarded_tokens": sum(part["forwarded"] for part in parts),  # of the updates, forward and backward
         "tokens_per_pass": trainer.passes.tokens,
@@ -339,6 +343,8 @@ def _said(metrics: Mapping[str, Any]) -> str:
         parts.append(f"{metrics['errors']} groups could not be scored")
     if metrics["starved"]:
         none = "" if metrics["groups"] else " (none: no update)"
-        parts.append(f"the pool holds too few prompts of middling difficulty: trained on those there are{none}")
+        parts.append(f"too few prompts of middling difficulty were found: trained on those there are{none}")
+    if resting := metrics["resting"]:
+        parts.append(f"{len(resting)} task{'s rest' if len(resting) > 1 else ' rests'}")
     parts += [f"{name}: {Commonest(**one)}: nearly a constant" for name, one in metrics["nearly_constant"].items()]
     return "  ".join(parts)

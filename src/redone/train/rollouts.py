@@ -1,8 +1,12 @@
 """Dynamic sampling: fill a step with informative groups (DAPO, equation 11).
 
-Refill is one for one: a group without spread is replaced by one new group, never by a batch. Groups that are
-informative but not needed (where `refill` > 1 generated a few more at once) are kept for the next step and used
-there first. After one full pass over the pool the step makes do with what it has; it never raises.
+As many groups are generated at once as are to be expected to hold those that are missing, by what became of each
+task's groups lately (`data/mix.py`), so that replacements seldom decode alone. What is informative and not needed is
+kept for the next step and used there first, a step's groups at most, so that none is older than a step. After `most`
+prompts, or where every task rests, the step makes do with what it has; it never raises.
+
+No group is stopped before its answers end. What is certain before is too little: at any token an answer may end, and be
+right, what is cut off at the budget may score too, and other answers that score alike say nothing of it.
 """
 
 from collections import deque
@@ -12,6 +16,7 @@ from statistics import fmean
 from typing import Any
 
 from redone.algo.dapo import is_informative
+from redone.data.mix import Mix
 from redone.records import Group, Record, Rollout, Task, Verdict
 from redone.rewards.labels import commonest
 from redone.sample.asking import admit
@@ -23,23 +28,23 @@ class Collected:
     """The groups of one step and what it cost to get them."""
 
     groups: list[Group]  # informative, at most the prompts of a step
-    surplus: list[Group]  # informative, for the next step
+    surplus: list[Group]  # informative, for the next step; at most as many
     dropped: list[Group]  # without spread
     errors: list[Group]  # with a verdict that could not be reached
     fresh: list[Group]  # every group generated in this step
     carried: int  # of `groups`, those left over from earlier steps
-    starved: bool  # the pool ran dry before the step was full
+    starved: bool  # `most` prompts were drawn, or all tasks rested, before the step was full
 
 
 def collect(
     sampler: Sampler,
-    draw: Callable[[], Record],
+    mix: Mix,
     request: Callable[[int, Record], Request],  # of a ticket and a record
     score: Callable[[Sequence[tuple[Record, Sequence[Answer]]]], Sequence[Sequence[tuple[Rollout, Verdict]]]],
     *,
+    tasks: Mapping[str, Task],
     prompts: int,
-    pool: int,  # most prompts drawn in this step
-    refill: int = 1,
+    most: int,  # prompts drawn in this step
     in_flight: int = 1 << 30,
     fits: Callable[[Sequence[Request]], bool] = lambda requests: True,  # whether all of these may be answered at once
     min_spread: float = 1e-3,
@@ -47,20 +52,22 @@ def collect(
 ) -> Collected:
     """Groups for one step: the carried ones first, then new ones until `prompts` are informative.
 
-    What is drawn and does not fit beside what is being answered waits, in its order; one prompt is always answered.
+    The mix hears what became of every group, and which the step trains on. What is drawn and does not fit beside what
+    is being answered waits, in its order; one prompt is always answered.
     """
-    ready, dropped, errors = list(carried), [], []
+    ready = list(carried)
+    dropped: list[Group] = []
+    errors: list[Group] = []
     drawn: list[Record] = []  # by ticket
     waiting: deque[Request] = deque()
     flying: dict[int, Request] = {}  # by ticket
+    mix.begin(prompts, [group.record.task for group in ready])
     while True:
-        unanswered = len(waiting) + len(flying)
-        missing = prompts - len(ready) - unanswered
-        room = min(in_flight - unanswered, pool - len(drawn))
-        if missing > 0 and room > 0 and (missing >= refill or unanswered == 0):
-            new = [draw() for _ in range(min(max(missing, refill), room))]
-            waiting += [request(len(drawn) + i, record) for i, record in enumerate(new)]
-            drawn += new
+        while len(drawn) < most and len(waiting) + len(flying) < in_flight and mix.missing() >= 0.5:
+            if (record := mix.draw()) is None:
+                break
+            waiting.append(request(len(drawn), record))
+            drawn.append(record)
         wave: list[Request] = []
         while waiting and (not (flying or wave) or fits([*flying.values(), *wave, waiting[0]])):
             wave.append(waiting.popleft())
@@ -75,15 +82,13 @@ def collect(
         scored = score([(record, answers) for record, _, answers in completed])
         for (record, prompt, _), judged in zip(completed, scored):
             group = Group(record, prompt, tuple(r for r, _ in judged), tuple(v for _, v in judged))
-            if any(verdict.reason == "error" for verdict in group.verdicts):
-                errors.append(group)
-            elif is_informative(group.scores, min_spread):
-                ready.append(group)
-            else:
-                dropped.append(group)
+            informative = None if len(reached([group])) < len(judged) else is_informative(group.scores, min_spread)
+            {None: errors, True: ready, False: dropped}[informative].append(group)
+            mix.tell(record, informative, fmean(v.score >= tasks[record.task].pass_at for v in group.verdicts))
+    mix.settle(group.record.task for group in ready[:prompts])
     return Collected(
         groups=ready[:prompts],
-        surplus=ready[prompts:],
+        surplus=ready[prompts : 2 * prompts],
         dropped=dropped,
         errors=errors,
         fresh=[*ready[len(carried) :], *dropped, *errors],

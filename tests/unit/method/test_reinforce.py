@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from fakes import stage_of
 
 from redone.data.mix import derive_seed
 from redone.method import reinforce as module
-from redone.method.reinforce import difficulty, drawn, reinforce, strata
+from redone.method.reinforce import difficulty, drawn, reinforce, strata, trainer_of
 
 
 @pytest.fixture
@@ -50,11 +51,10 @@ def test_prompts_are_train_records_of_all_tasks_alike_in_an_order_of_the_stages_
         "sns, reasoning None": (0.75, {"tone": 1.0, "topic": 1.0, "think": 1.0}),
         "general, reasoning None": (0.25, {"sums": 1.0}),
     }
+    trainer.mix.begin(200)
     records = [trainer.mix.draw() for _ in range(200)]
     assert {record.split for record in records} == {"train"}
-    counts = Counter(record.task for record in records)
-    assert 25 <= counts["sums"] <= 75
-    assert all(25 <= counts[task] <= 75 for task in ("tone", "topic", "think"))
+    assert Counter(record.task for record in records) == dict.fromkeys(("tone", "topic", "think", "sums"), 50)
 
 
 def test_what_is_held_out_is_never_drawn(make_lab, samplers, trained):
@@ -100,17 +100,19 @@ def test_prompts_of_middling_difficulty_weigh_most_and_those_not_tried_as_their_
         return right if task == "tone" and (f"tone/train/{place}" == always.id or number < 3) else wrong
 
     samplers.says = says
-    weights = difficulty(lab, stage_of(lab, "refine"))
+    hard = difficulty(lab, stage_of(lab, "refine"))
     tried = [record for record in first if record.task == "tone"]
-    assert weights[always.id] == pytest.approx(0.03)
-    assert all(weights[r.id] == pytest.approx(0.03 + 3 / 16) for r in tried if r is not always)
+    assert hard.rates[always.id] == 1.0
+    assert all(hard.rates[r.id] == 0.75 for r in tried if r is not always)
+    assert {hard.weight("tone", hard.rates[r.id]) for r in tried} == {0.03, 0.03 + 3 / 16}
     mean = (0.03 * 4 + 3 * 3 / 16) / 4
     left = [r for r in lab.dataset.records["tone"]["train"] if r not in tried]
     assert len(left) == 4
-    assert all(weights[r.id] == pytest.approx(mean) for r in left)
+    assert not any(r.id in hard.rates for r in left)
+    assert hard.weight("tone", None) == pytest.approx(mean)
     reinforce(lab, stage_of(lab, "refine"))
     [(trainer, _)] = trained
-    assert trainer.mix.weights == weights
+    assert trainer.mix.turns.difficulty == hard
     tasks = {task: weight for stratum in trainer.mix.strata for task, weight in stratum.tasks.items()}
     assert tasks["tone"] == pytest.approx(mean)
     assert tasks["topic"] == pytest.approx(0.03)
@@ -128,5 +130,23 @@ def test_a_stage_that_does_not_draw_by_difficulty_asks_nothing(make_lab, sampler
     lab = make_lab()
     reinforce(lab, stage_of(lab, "explore"))
     [(trainer, _)] = trained
-    assert trainer.mix.weights == {}
+    assert trainer.mix.turns.difficulty is None
     assert all(not made.asked for made in samplers.made)
+
+
+@pytest.mark.parametrize(("balanced", "counts"), [("true", {"yes": 8, "no": 8}), ("false", {"yes": 4, "no": 12})])
+def test_the_labels_of_closed_tasks_are_drawn_alike_unless_the_settings_say_otherwise(
+    make_lab, learners, balanced, counts
+):
+    """Of the eight records of tone two are "yes"."""
+    lab = make_lab(f"explore.balanced={balanced}")
+    mine = [replace(r, answer="yes" if i < 2 else "no") for i, r in enumerate(lab.dataset.records["tone"]["train"])]
+    lab.dataset.records["tone"]["train"] = tuple(mine)
+    turns = trainer_of(lab, stage_of(lab, "explore"), None).mix.turns
+    assert Counter(turns.next("tone").answer for _ in range(16)) == counts
+
+
+def test_a_stage_has_the_patience_of_its_settings(make_lab, samplers, trained):
+    lab = make_lab("explore.patience=5")
+    reinforce(lab, stage_of(lab, "explore"))
+    assert trained[0][0].mix.patience == 5

@@ -67,13 +67,21 @@ def test_a_stage_is_compared_with_its_start_and_no_pair_twice(make_lab):
 
 
 def test_the_notes_say_what_a_reader_should_know(lab):
-    metrics = [{"rationale_share": 0.5, "starved": True}, {"rationale_share": 0.25, "starved": False}]
+    metrics = [
+        {"groups": 1, "rationale_share": 1.0, "general_share": 0.0, "starved": True, "resting": {}},
+        {"groups": 3, "rationale_share": 0.5, "general_share": 0.2, "starved": False, "resting": {"topic": 0.1}},
+        {"groups": 0, "rationale_share": None, "general_share": None, "starved": True, "resting": {"topic": 0.05}},
+    ]
     (lab.out / "refine" / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in metrics))
     notes = summarise(lab)["notes"]
     assert "target: 2 near-duplicates were left out of the targeted set." in notes
     assert "The reward of topic does not pass its own reference answers." in notes
-    assert "refine: 37.5 % of the trained prompts reason (57.2 % wanted)." in notes
-    assert "refine: 1 of 2 steps found fewer informative groups than asked for." in notes
+    assert "refine: 62.5 % of the trained prompts reason (57.2 % wanted)." in notes
+    assert "refine: 15.0 % of the trained prompts are general (6.2 % wanted)." in notes
+    assert any(
+        note.startswith("refine: hardly any group of these tasks (1) ") and note.endswith(": topic.") for note in notes
+    )
+    assert "refine: 2 of 3 steps found fewer informative groups than asked for." in notes
     assert any(
         "5 general records carry a soft label (best of n), 2 of them one that does not pass; 1 whose" in n
         for n in notes

@@ -119,7 +119,7 @@ def test_a_step_tells_the_updates_tokens_from_those_it_only_scored(make_trainer,
 
 def test_old_log_probabilities_are_those_of_the_weights_that_sampled(make_trainer):
     """Groups carried over were scored before the update changed the weights."""
-    trainer = make_trainer(refill=8, prompts=2, updates=1, learning_rate=1e-2, warmup=0)
+    trainer = make_trainer(hope=0.25, prompts=2, updates=1, learning_rate=1e-2, warmup=0)
     before = Policy(copy.deepcopy(trainer.policy.model))
     _, _, surplus = rl.rl_step(trainer, 0, [])
     assert surplus
@@ -130,7 +130,7 @@ def test_old_log_probabilities_are_those_of_the_weights_that_sampled(make_traine
 
 
 def test_carried_groups_are_trained_on_first_and_their_ratio_is_not_one(make_trainer):
-    trainer = make_trainer(refill=8, prompts=2, updates=1, learning_rate=3e-2, warmup=0)
+    trainer = make_trainer(hope=0.25, prompts=2, updates=1, learning_rate=3e-2, warmup=0)
     _, _, surplus = rl.rl_step(trainer, 0, [])
     metrics, rows, _ = rl.rl_step(trainer, 1, surplus)
     assert metrics["carried"] == 2
@@ -166,6 +166,13 @@ def test_too_many_answers_without_a_verdict_stop_the_run_and_say_why(make_traine
         rl.rl_step(trainer, 0, [])
 
 
+def test_a_step_has_patience_for_so_many_groups_for_one_that_is_missing(make_trainer):
+    """No random answer is right: with a patience of two a step for three prompts draws six of the twelve records."""
+    trainer = make_trainer(score_all=in_process({"t": TASK}), prompts=3, updates=1, patience=2)
+    metrics, _, _ = rl.rl_step(trainer, 0, [])
+    assert (metrics["groups"], metrics["generated"]) == (0, 6)
+
+
 def test_a_dead_pool_makes_no_update_and_the_step_says_so(make_trainer):
     """No random answer is the one asked for: every group of all 12 records scores 0."""
     trainer = make_trainer(score_all=in_process({"t": TASK}))
@@ -177,7 +184,7 @@ def test_a_dead_pool_makes_no_update_and_the_step_says_so(make_trainer):
     assert surplus == []
     assert all(torch.equal(a, before[name]) for name, a in trainer.policy.model.state_dict().items())
     line = rl._said(metrics)
-    assert "the pool holds too few prompts of middling difficulty" in line
+    assert "too few prompts of middling difficulty were found" in line
     assert "no update" in line
 
 

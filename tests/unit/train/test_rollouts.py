@@ -22,17 +22,33 @@ def make_sampler():
 
 
 class Script:
-    """Records 0, 1, 2, ... with scores given by number; collects like a training step would."""
+    """Records 0, 1, 2, ... with scores given by number; collects like a training step would. It is the mix too: of one
+    task whose groups are informative as often as `hope` says."""
 
-    def __init__(self, scores):
-        self.scores = scores
+    def __init__(self, scores, hope=1.0):
+        self.scores, self.hope = scores, hope
         self.numbers = count()
-        self.drawn = []
+        self.drawn, self.told, self.trained = [], {}, []
+
+    def begin(self, prompts, carried):
+        self.prompts, self.ready, self.flying = prompts, len(carried), 0
+
+    def missing(self):
+        return self.prompts - self.ready - self.hope * self.flying
 
     def draw(self):
         number = next(self.numbers)
         self.drawn.append(number)
+        self.flying += 1
         return record(number)
+
+    def tell(self, record, informative, rate):
+        self.told[int(record.id)] = (informative, rate)
+        self.flying -= 1
+        self.ready += informative or 0
+
+    def settle(self, trained):
+        self.trained = list(trained)
 
     def score(self, completed):
         return [[self.scored(record, answer) for answer in answers] for record, answers in completed]
@@ -42,11 +58,14 @@ class Script:
         verdict = Verdict(0.0, "error") if value is None else Verdict(value, "right" if value == 1 else "wrong")
         return Rollout(record.id, answer.tokens, answer.logprobs, "", True, 0), verdict
 
-    def collect(self, sampler, prompts, pool=1000, **options):
+    def collect(self, sampler, prompts, most=1000, **options):
         def request(ticket, record):
             return Request(ticket, (1,), 4)
 
-        return collect(sampler, self.draw, request, self.score, prompts=prompts, pool=pool, **options)
+        return collect(sampler, self, request, self.score, tasks=TASKS, prompts=prompts, most=most, **options)
+
+
+TASKS = {"t": Task("t", "sns", "dialogue", "", "", "exact")}
 
 
 def record(number, task="t"):
@@ -74,39 +93,65 @@ def test_half_dead_every_step_is_full_and_one_group_is_generated_for_each_dead_o
 
 
 def test_surplus_is_used_in_the_next_step_before_anything_new_is_drawn():
-    """Four at once are generated where one is missing, so that informative ones are left over; half of all are dead."""
+    """Half of all are dead, and twice as many are generated as are missing, so that now and then one is left over."""
     lots = Random(1).choices([ALIVE, DEAD], k=200)
-    script = Script(lambda number: lots[number])
+    script = Script(lambda number: lots[number], hope=0.5)
     carried, left_over = [], 0
     for _ in range(6):
         before, sampler = len(script.drawn), make_sampler()
-        found = script.collect(sampler, prompts=8, refill=4, carried=carried)
+        found = script.collect(sampler, prompts=8, carried=carried)
         left_over += len(carried)
         assert found.groups[: len(carried)] == carried
         assert found.carried == len(carried)
         assert len(found.groups) == 8
         fresh = numbers(found.fresh)
         assert sorted(fresh) == script.drawn[before:]
-        needed = 8 - len(carried) + len(found.dropped)
-        assert needed <= sampler.admitted < needed + 4
+        assert sampler.admitted == len(fresh)
         carried = found.surplus
     assert left_over > 0, "or nothing was tested"
 
 
-def test_dead_groups_are_replaced_together_once_so_many_are_missing():
-    """Of 0 to 3 the last two come back first: one is dead, and no more than two are when all are back. Then two are
-    missing, fewer than three, and three are asked for; the two of them that are alive fill the step."""
-    waves = []
+def test_as_many_are_generated_at_once_as_are_to_be_expected_to_hold_those_that_are_missing():
+    """One in four is informative: two that are missing are looked for among seven, and one among three or more."""
+    together = []
 
     class Watched(ScriptedSampler):
-        def admit(self, requests):
-            waves.append((len(requests), self.in_flight))
-            super().admit(requests)
+        def step(self):
+            together.append(self.in_flight)
+            return super().step()
 
     sampler = Watched(lambda prompt, n: (n,), group=2)
-    found = Script(every_other_is_dead).collect(sampler, prompts=4, refill=3)
-    assert waves == [(4, 0), (3, 0)]
-    assert sorted(numbers(found.groups)) == [0, 2, 4, 6]
+    script = Script(lambda number: ALIVE if number in (6, 30) else DEAD, hope=0.25)
+    found = script.collect(sampler, prompts=2)
+    assert numbers(found.groups) == [6, 30]
+    assert together[0] == 7
+    [last] = [i for i, told in enumerate(script.told) if told == 30]
+    assert all(3 <= many <= 7 for many in together[: last + 1])
+
+
+def test_what_is_carried_is_a_steps_groups_at_most():
+    """All seven of those looked through for two are informative: three are not kept, so that nothing is older than a
+    step."""
+    script = Script(lambda number: ALIVE, hope=0.25)
+    found = script.collect(make_sampler(), prompts=2)
+    assert (len(found.groups), len(found.surplus)) == (2, 2)
+    assert len(found.fresh) > 4
+    assert script.trained == ["t"] * 2
+
+
+def test_the_mix_hears_of_every_group_and_of_those_that_are_trained_on():
+    """Record 1 is dead, 2 could not be scored; half of the answers to the others pass."""
+    script = Script(lambda number: {1: DEAD, 2: BROKEN}.get(number, ALIVE))
+    script.collect(make_sampler(), prompts=3)
+    assert script.told == {0: (True, 0.5), 1: (False, 1.0), 2: (None, 0.5), 3: (True, 0.5), 4: (True, 0.5)}
+    assert script.trained == ["t"] * 3
+
+
+def test_a_step_whose_tasks_all_rest_ends():
+    script = Script(lambda number: ALIVE)
+    script.draw = lambda: None
+    found = script.collect(make_sampler(), prompts=3)
+    assert (found.groups, found.fresh, found.starved) == ([], [], True)
 
 
 def test_a_step_that_earlier_ones_have_filled_generates_nothing():
@@ -148,16 +193,16 @@ def test_errors_are_kept_apart_and_replaced_like_dead_groups():
     assert found.dropped == []
 
 
-def test_a_dead_pool_ends_the_step_after_one_pass_over_it():
+def test_a_step_of_dead_groups_ends_after_the_most_that_may_be_drawn():
     sampler = make_sampler()
-    found = Script(lambda number: DEAD).collect(sampler, prompts=4, pool=10)
+    found = Script(lambda number: DEAD).collect(sampler, prompts=4, most=10)
     assert found.starved
     assert found.groups == []
     assert sampler.admitted == len(found.dropped) == 10
 
 
 def test_a_nearly_dead_pool_trains_on_the_groups_there_are():
-    found = Script(lambda number: ALIVE if number in (2, 7) else DEAD).collect(make_sampler(), prompts=4, pool=10)
+    found = Script(lambda number: ALIVE if number in (2, 7) else DEAD).collect(make_sampler(), prompts=4, most=10)
     assert found.starved
     assert sorted(numbers(found.groups)) == [2, 7]
 
@@ -165,7 +210,7 @@ def test_a_nearly_dead_pool_trains_on_the_groups_there_are():
 def test_the_filter_looks_at_the_outcome_and_not_at_the_penalised_reward():
     """Both answers are right, one is overlong: penalised they differ, and yet there is nothing to learn from."""
     script = Script(lambda number: DEAD)
-    found = script.collect(make_sampler(), prompts=1, pool=1)
+    found = script.collect(make_sampler(), prompts=1, most=1)
     task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
     [group] = found.dropped
     long = Rollout("0", (0,) * 40, (-1.0,) * 40, "", True, 0)
@@ -187,7 +232,7 @@ def test_a_spread_that_the_penalty_evens_out_is_informative_all_the_same():
 def test_the_table_by_task_counts_groups_answers_and_errors():
     """One alive, one dead, one broken group: of six answers five were scored, four of them 1."""
     script = Script(lambda number: (ALIVE, DEAD, BROKEN)[number])
-    found = script.collect(make_sampler(), prompts=2, pool=3)
+    found = script.collect(make_sampler(), prompts=2, most=3)
     task = Task("t", "sns", "dialogue", "", "", "exact")
     table = by_task(found.fresh, {"t": task}, 1e-3, {})
     assert table["t"] == pytest.approx(

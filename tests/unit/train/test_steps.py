@@ -75,7 +75,7 @@ def weights(trainer):
 
 
 def test_a_rollout_carries_the_version_that_sampled_it_and_keeps_it_in_later_steps(make):
-    trainer = make(prompts=2, updates=1, refill=3)
+    trainer = make(prompts=4, updates=1, hope=0.75)  # five for four, and then four for three
     surplus = []
     rows = []
     for step in (5, 6):
@@ -83,7 +83,7 @@ def test_a_rollout_carries_the_version_that_sampled_it_and_keeps_it_in_later_ste
         rows.append(lines)
     assert trainer.sampler.loaded == [(trainer.policy, 5), (trainer.policy, 6)]
     assert {row["version"] for row in rows[0]} == {5}
-    assert sorted(row["version"] for row in rows[1]) == [5] * 4 + [6] * 4
+    assert sorted(row["version"] for row in rows[1]) == [5] * 4 + [6] * 12
     assert {rollout.version for group in surplus for rollout in group.rollouts} == {6}
 
 
@@ -109,7 +109,7 @@ def test_later_minibatches_and_surplus_have_their_own_old_log_probabilities_at_t
     make, updates, temperature
 ):
     """The first minibatch has none: its ratio is one. Updates are not made, so the weights are still those."""
-    trainer = make(prompts=6, updates=3, refill=8, temperature=temperature, tokens_per_pass=40)
+    trainer = make(prompts=6, updates=3, hope=0.75, temperature=temperature, tokens_per_pass=40)
     _, _, surplus = rl.rl_step(trainer, 0, [])
     assert [group.old_logprobs for group in updates[0][0]] == [None, None]
     scored = [*updates[1][0], *updates[2][0], *surplus]
@@ -121,7 +121,7 @@ def test_later_minibatches_and_surplus_have_their_own_old_log_probabilities_at_t
 
 
 def test_log_probabilities_that_a_carried_group_has_are_kept(make):
-    trainer = make(prompts=2, updates=1, refill=4)
+    trainer = make(prompts=2, updates=1, hope=0.5)
     _, _, surplus = rl.rl_step(trainer, 0, [])
     known = copy.deepcopy([group.old_logprobs for group in surplus])
     trainer.policy.load_weights({name: value * 1.1 for name, value in weights(trainer).items()})
@@ -208,8 +208,8 @@ def test_what_the_sampler_is_asked_is_the_records_prompt_and_the_tasks_budget(ma
 
 
 def test_in_every_update_of_every_step_old_log_probabilities_are_those_of_the_weights_that_sampled(make, monkeypatch):
-    """A step's groups are of several versions: every third is dead and four are sampled together. The weights of every
-    version are kept, and each token's old log-probability is computed from them."""
+    """A step's groups are of several versions: every third is dead, and more are sampled than are missing. The weights
+    of every version are kept, and each token's old log-probability is computed from them."""
     parts, given = [], []
     update, loss = rl.update, rl.dapo.dapo_loss
     monkeypatch.setattr(
@@ -223,7 +223,7 @@ def test_in_every_update_of_every_step_old_log_probabilities_are_those_of_the_we
         dead = [int(one.record.id.rpartition("/")[2]) % 3 == 0 for one in asked]
         return [[Verdict(1.0, "right") if d else v for v in mine] for d, mine in zip(dead, by_number(asked))]
 
-    trainer = make(score_all=score_all, refill=4, prompts=6, updates=3, temperature=0.5, learning_rate=1e-2)
+    trainer = make(score_all=score_all, hope=0.6, prompts=6, updates=3, temperature=0.5, learning_rate=1e-2)
     versions, surplus, mixed = [], [], 0
     for step in range(3):
         versions.append(copy.deepcopy(trainer.policy.model))
@@ -261,9 +261,9 @@ def test_every_answer_has_its_own_verdict_when_several_groups_come_back_at_once(
 
 
 def test_a_step_keeps_to_the_settings_of_sampling(make, updates, monkeypatch):
-    """Seven prompts together where four are missing; three at once, and one where there is room for no more; scores
-    that differ by 0.4 of the 0.5 asked for."""
-    together, narrow = make(refill=7), make(in_flight=3)
+    """Seven prompts for the four that are missing where 0.55 of them are to be expected; three at once, and one where
+    there is room for no more; scores that differ by 0.4 of the 0.5 asked for."""
+    together, narrow = make(hope=0.55), make(in_flight=3)
     metrics, _, surplus = rl.rl_step(together, 0, [])
     assert (together.sampler.admitted, metrics["surplus"], len(surplus)) == (7, 3, 3)
     rl.rl_step(narrow, 0, [])
@@ -293,11 +293,11 @@ def learn(trainer, folder, stop_at="\0"):
 
 
 def test_a_stopped_stage_goes_on_with_mix_surplus_weights_and_optimiser_as_if_it_had_not_been_stopped(make, tmp_path):
-    """Steps, rollouts and weights to the last bit; two groups were left over where it stopped."""
+    """Steps, rollouts and weights to the last bit; a group was left over where it stopped."""
     settings = {
         "prompts": 2,
         "updates": 2,
-        "refill": 3,
+        "hope": 0.75,
         "steps": 5,
         "warmup": 0,
         "learning_rate": 1e-2,
@@ -306,11 +306,11 @@ def test_a_stopped_stage_goes_on_with_mix_surplus_weights_and_optimiser_as_if_it
     whole, first, second = (make(**settings) for _ in range(3))
     expected = learn(whole, tmp_path / "whole")
     assert len(expected[0]) == 5
-    assert [line["carried"] for line in expected[0]] == [0, 1, 2, 0, 1], "surplus is carried"
-    learn(first, tmp_path / "halves", "explore    2/5")
-    assert first.sampler.version == 1
+    assert [line["carried"] for line in expected[0]] == [0, 1, 0, 1, 0], "surplus is carried"
+    learn(first, tmp_path / "halves", "explore    3/5")
+    assert first.sampler.version == 2
     assert learn(second, tmp_path / "halves") == expected
-    assert [version for _, version in second.sampler.loaded] == [2, 3, 4]
+    assert [version for _, version in second.sampler.loaded] == [3, 4]
     assert all(torch.equal(value, weights(second)[name]) for name, value in weights(whole).items())
 
 
