@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "world.pretrain": {"world", "measure", "train", "sample", "run", *BELOW_SAMPLE},  # a script of its own
     "cli": {"config", "method", "checks", "world", *BELOW_METHOD},
 }
-HEAVY = {"torch", "transformers", "tokenizers"}
+HEAVY = {"torch", "transformers", "tokenizers", "sklearn"}
 MAY_BE_HEAVY = ("algo/", "model/", "sample/", "train/", "run/store.py", "method/targeted.py", "world/pretrain.py")
 OUTSIDE = {"os", "sys", "io", "pathlib", "time", "random", "shutil", "tempfile", "subprocess", "socket", "logging"}
 

@@ -176,8 +176,8 @@ def of_tasks(options: Options, log: Log) -> int:
     from redone.data.mix import derive_seed
     from redone.measure.benchmarks import fingerprint, limited
     from redone.measure.closed import closed_tasks
+    from redone.measure.ngrams import unaided
     from redone.measure.taskset import TASKS, first_of_each_task, measure_tasks
-    from redone.measure.trivial import trivial_verdicts
 
     config = options.resolve()
     place = None if options.base_url else place_of(options)
@@ -204,7 +204,7 @@ def of_tasks(options: Options, log: Log) -> int:
             dataset.tasks,
             score_all,
             records,
-            trivial_verdicts(dataset, records, score_all),
+            unaided(dataset, records, score_all),
             options.out / TASKS,
             closed=closed_tasks(dataset),
             template=mark,

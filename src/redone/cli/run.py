@@ -89,6 +89,9 @@ def print_results(results: dict[str, Any]) -> None:
         if one := table.get("lenient"):
             tasks = f"{one['tasks']} closed task{'s' if one['tasks'] > 1 else ''}"
             print(f"{model}: {tasks}, {one['strict']:.1f} as asked, {one['score']:.1f} by the first label named")
+        if one := table.get("ngrams"):
+            tasks = f"{one['tasks']} closed task{'s' if one['tasks'] > 1 else ''}"
+            print(f"{model}: {tasks} with train records, {one['model']:.1f}; naive Bayes on n-grams {one['score']:.1f}")
         for name, alike in nearly_constant(table["tasks"]).items():
             print(f"{model}, {name}: {alike}: nearly a constant")
     for model, mine in entries.items():

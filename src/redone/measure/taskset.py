@@ -18,10 +18,11 @@ from redone.measure.closed import LENIENT, Closed, commonest_answers, lenient, n
 from redone.measure.items import Item, Items, item_line, read_items
 from redone.measure.judged import Judged, judged
 from redone.measure.missing import told
-from redone.measure.score import Measured, SubsetMeasured, known, mean_of, measured
+from redone.measure.ngrams import Unaided
+from redone.measure.score import Measured, SubsetMeasured, known, mean_of, measure, measured
 from redone.measure.shape import Shape, SubsetShape
 from redone.measure.trivial import Trivial, best
-from redone.records import Record, Split, Task
+from redone.records import Record, Split, Task, Verdict
 from redone.rewards.labels import Commonest
 from redone.run.log import Log
 from redone.run.scoring import ScoreAll
@@ -84,13 +85,15 @@ def summarise(
     tasks: Mapping[str, Task],
     items: Items,
     trivial: Mapping[str, Trivial],
+    ngrams: Mapping[str, Sequence[Verdict]] | None = None,
     alike: Mapping[str, Commonest] | None = None,
 ) -> dict[str, Any]:
     """A model's entry of results.json: every task that has items and the three averages, 0 to 100, with 95 %
-    intervals. trivial: from `trivial_verdicts`, on the same records. alike: from `commonest_answers`."""
+    intervals. trivial, ngrams: from `unaided`, on the same records. alike: from `commonest_answers`."""
     mine = {name: task for name, task in tasks.items() if name in items}
     shape = tasks_shape(mine, closed_in(items))
     found = measured(shape, items)
+    words = {name: measure(mine[name].metric, [list(verdicts)], name) for name, verdicts in (ngrams or {}).items()}
     table: dict[str, dict[str, Any]] = {}
     for name, task in mine.items():
         score, reasons = found[name].first, Counter(v.reason for item in items[name] for v in item.readings[READING])
@@ -109,6 +112,7 @@ def summarise(
             "reasons": dict(reasons),
             **told(items[name], READING),
             **({LENIENT: _beside(*found[name].readings.values())} if LENIENT in found[name].readings else {}),
+            **({"ngrams": {**_shown(words[name]), **_above(score, words[name])}} if name in words else {}),
             **({"commonest": asdict(alike[name])} if alike and name in alike else {}),
         }
     means = averages(mine, items, found)
@@ -121,20 +125,24 @@ def summarise(
         "average_intervals": {kind: list(whole.interval or ()) for kind, whole in means.items()},
         "baselines": {kind: baselines.get(kind) for kind in KINDS},
         LENIENT: _over_closed([found[name].readings for name in closed_in(items)]),
+        "ngrams": _over_learnt([(found[name].first, one) for name, one in words.items()]),
         "tasks": table,
     }
 
 
+def _shown(one: Measured) -> dict[str, Any]:
+    return {"score": one.score, "interval": None if one.interval is None else list(one.interval)}
+
+
+def _above(one: Measured, other: Measured) -> dict[str, Any]:
+    """What one has above the other, each draw holding the same records of both."""
+    interval = percentile_interval(one.draws - other.draws)  # type: ignore[arg-type]
+    return {"above": one.score - other.score, "above_interval": list(interval)}
+
+
 def _beside(strict: Measured, lenient: Measured) -> dict[str, Any]:
-    """The lenient score with its interval, and what it has above the strict one, each draw holding the same records of
-    both."""
-    above = lenient.draws - strict.draws
-    return {
-        "score": lenient.score,
-        "interval": None if lenient.interval is None else list(lenient.interval),
-        "above": lenient.score - strict.score,
-        "above_interval": list(percentile_interval(above)),  # type: ignore[arg-type]
-    }
+    """The lenient score, and what it has above the strict one."""
+    return {**_shown(lenient), **_above(lenient, strict)}
 
 
 def _over_closed(readings: Sequence[Mapping[str, Measured]]) -> dict[str, Any] | None:
@@ -142,8 +150,19 @@ def _over_closed(readings: Sequence[Mapping[str, Measured]]) -> dict[str, Any] |
     if not readings:
         return None
     strict, lenient = (mean_of([mine[name] for mine in readings]) for name in (READING, LENIENT))
-    ends = None if strict.interval is None else list(strict.interval)
-    return {"tasks": len(readings), "strict": strict.score, "strict_interval": ends, **_beside(strict, lenient)}
+    whole = _shown(strict)
+    both = {"strict": whole["score"], "strict_interval": whole["interval"]}
+    return {"tasks": len(readings), **both, **_beside(strict, lenient)}
+
+
+def _over_learnt(pairs: Sequence[tuple[Measured, Measured]]) -> dict[str, Any] | None:
+    """The plain mean over the tasks that n-grams learnt, the model's beside it; None where there are none."""
+    if not pairs:
+        return None
+    model, words = (mean_of(mine) for mine in zip(*pairs))
+    whole = _shown(model)
+    both = {"model": whole["score"], "model_interval": whole["interval"]}
+    return {"tasks": len(pairs), **_shown(words), **both, **_above(model, words)}
 
 
 def averages(
@@ -163,7 +182,7 @@ def measure_tasks(
     tasks: Mapping[str, Task],
     score_all: ScoreAll,
     records: Sequence[Record],
-    trivial: Mapping[str, Trivial],
+    unaided: Unaided,
     folder: Path,
     *,
     closed: Mapping[str, Closed] | None = None,
@@ -183,7 +202,11 @@ def measure_tasks(
     found = judged(answerer, tasks, score_all, records, path, most_errors=most_errors, log=log, label=label)
     items = task_items(tasks, found, closed)
     alike = commonest_answers(tasks, records, items)
-    table = {"split": records[0].split, **summarise(tasks, items, trivial, alike), "chat_template": template}
+    table = {
+        "split": records[0].split,
+        **summarise(tasks, items, unaided.trivial, unaided.ngrams, alike),
+        "chat_template": template,
+    }
     for name, one in nearly_constant(table["tasks"]).items():
         log.line(f"{label}, {name}: {one}: nearly a constant")
     shape = tasks_shape({name: task for name, task in tasks.items() if name in items}, closed_in(items))

@@ -1,6 +1,6 @@
 """Measuring the models of a run, and asking them on the way: everything goes to disk as it comes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -9,17 +9,17 @@ from redone.measure.answerers import Answerer, local
 from redone.measure.benchmarks import measure_benchmark
 from redone.measure.closed import closed_tasks
 from redone.measure.judged import Judged, judged
+from redone.measure.ngrams import Unaided, unaided
 from redone.measure.taskset import TASKS, first_of_each_task, measure_tasks
-from redone.measure.trivial import Trivial, trivial_verdicts
 from redone.method.drift import measure_drift
 from redone.records import Record
 from redone.run.lab import Lab
 
 
-def evaluate(lab: Lab, model: str, trivial: Callable[[], Mapping[str, Trivial]]) -> None:
+def evaluate(lab: Lab, model: str, earned: Callable[[], Unaided]) -> None:
     """Greedy answers to the eval split, which nothing but results reads, or to tune, where settings are chosen; and to
-    the benchmarks of the run: an evaluation folder as `redone eval` leaves one. trivial: what answers that need no
-    model earn on the split."""
+    the benchmarks of the run: an evaluation folder as `redone eval` leaves one. earned: what answers without a
+    language model earn on the split."""
     folder = lab.out / "eval" / model
     purpose = f"eval {model}"
     if not (folder / TASKS / "scores.json").exists():
@@ -29,7 +29,7 @@ def evaluate(lab: Lab, model: str, trivial: Callable[[], Mapping[str, Trivial]])
                 lab.dataset.tasks,
                 lab.score_all,
                 eval_records(lab),
-                trivial(),
+                earned(),
                 folder / TASKS,
                 closed=closed_tasks(lab.dataset),
                 template=lab.encoder.chat.mark,
@@ -47,9 +47,9 @@ def evaluate(lab: Lab, model: str, trivial: Callable[[], Mapping[str, Trivial]])
     measure_drift(lab, model)
 
 
-def earned_without_a_model(lab: Lab) -> Callable[[], Mapping[str, Trivial]]:
-    """What trivial answers earn on what is measured, found out once, when it is first asked."""
-    return cache(lambda: trivial_verdicts(lab.dataset, eval_records(lab), lab.score_all))
+def earned_without_a_model(lab: Lab) -> Callable[[], Unaided]:
+    """What answers without a language model earn on what is measured, found out once, when it is first asked."""
+    return cache(lambda: unaided(lab.dataset, eval_records(lab), lab.score_all))
 
 
 def eval_records(lab: Lab) -> list[Record]:

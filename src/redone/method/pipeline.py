@@ -27,15 +27,15 @@ from redone.run.store import Store
 
 def run(lab: Lab) -> dict[str, Any]:
     """The whole method; the contents of results.json."""
-    trivial = earned_without_a_model(lab)
-    evaluate(lab, BASE, trivial)
+    earned = earned_without_a_model(lab)
+    evaluate(lab, BASE, earned)
     for stage in lab.stages:
         if not Store(lab.out / stage.name).done:
             if stage.kind == "reinforce":
                 reinforce(lab, stage)
             else:
                 teach(lab, stage, plan_of(lab, stage))
-        evaluate(lab, stage.name, trivial)
+        evaluate(lab, stage.name, earned)
     results = summarise(lab)
     with lab.log.bar("report", len(PLOTS)) as bar:
         write_report(lab.out, bar.advance)

@@ -24,6 +24,8 @@ GLOSSARY = (
      "about one in forty at most would still seem to fall clearly."),
     ("baseline", "0 to 100", "The best answer that needs no model: the majority label, the first candidate or all of "
      "them, the empty answer, or the source echoed. Scored on the same records."),
+    ("n-grams", "0 to 100", "Naive Bayes on words and pairs of neighbours, learnt from the closed task's own train "
+     "records: an answer that needs no language model. Scored on the same records."),
     ("n", "records", "Eval records of the task, or items of the benchmark."),
     ("reward", "0 to 1", "Mean verifiable score, before any length penalty, over every answer sampled in a step, "
      "those of dropped groups included."),

@@ -89,6 +89,7 @@ def tasks(run: Run) -> list[dict[str, Any]]:
                 "label": family if part == "sns" else f"general: {family}",
                 "n": row.get("n"),
                 "metric": row.get("metric", ""),
+                "ngrams": (row.get("ngrams") or {}).get("score"),
                 "baseline": row.get("baseline"),
                 "baseline_answer": row.get("baseline_answer", ""),
                 "cells": [task_score(run, model, name) for model in run.models],
@@ -188,7 +189,7 @@ def headline(run: Run) -> list[str]:
             said.append(f"{label}: this run has no such tasks.")
         else:
             said.append(f"{label} {moved(overall(run, 'averages', kind), before, after)}.")
-    said += [*_about_stages(run), *_counted("task", tasks(run)), *_below(run)]
+    said += [*_about_stages(run), *_counted("task", tasks(run)), *_below(run), *_beside_ngrams(run)]
     said += _counted("benchmark", benchmarks(run)["rows"])
     return [*said, *_about_form(run), *_about_constants(run), *_absent(run, False)]
 
@@ -302,3 +303,21 @@ def _below(run: Run) -> list[str]:
     last = [(row["name"], row["cells"][-1], row["baseline"] or 0.0) for row in tasks(run)]
     below = [name for name, cell, baseline in last if cell.value is not None and cell.span[1] < baseline]
     return [f"Clearly below the best answer that needs no model: {', '.join(below)}."] if below else []
+
+
+def _beside_ngrams(run: Run) -> Iterator[str]:
+    """How the last model stands to naive Bayes on n-grams, paired by record."""
+    model = run.models[-1]
+    whole = run.results["models"][model].get("ngrams")
+    if not whole:
+        return
+    ends = {name: row["ngrams"]["above_interval"] for name, row in run.tasks.items() if row.get("ngrams")}
+    below = [name for name, (_, high) in ends.items() if high < 0]
+    named = f" ({', '.join(below)})" if below else ""
+    above = sum(low > 0 for low, _ in ends.values())
+    own, words = Score(whole["model"], whole["model_interval"]), Score(whole["score"], whole["interval"])
+    yield (
+        f"Beside naive Bayes on n-grams, which needs no language model: {model} has {own}, it {words}, over "
+        f"{count(whole['tasks'], 'closed task')}; {model} is clearly above it on {above} and clearly below it on "
+        f"{len(below)}{named}."
+    )

@@ -15,6 +15,7 @@ from redone.measure.compare import changes, compare, differences
 from redone.measure.gate import standing
 from redone.measure.items import Item
 from redone.measure.judged import judged
+from redone.measure.ngrams import unaided
 from redone.measure.taskset import averages, measure_tasks, read_tasks, summarise
 from redone.measure.trivial import best, chance, trivial_verdicts
 from redone.records import GENERAL_GROUPS, SNS_FAMILIES, Record, Task, Verdict
@@ -349,7 +350,7 @@ def measured(encoder, given, says, folder, samples=1, template="1a2b3c4d"):
     asked = given.split("eval")
     score_all = in_process(given.tasks)
     return measure_tasks(
-        answerer(encoder, says, samples), given.tasks, score_all, asked, trivial_verdicts(given, asked, score_all),
+        answerer(encoder, says, samples), given.tasks, score_all, asked, unaided(given, asked, score_all),
         folder, template=template, most_errors=0.0, log=Log(), label="eval",
     )  # fmt: skip
 

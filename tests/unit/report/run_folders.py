@@ -19,6 +19,7 @@ def model(reply: float, slang: float, sums: float) -> dict[str, Any]:
     }
     lenient = {"score": reply + 5, "interval": None, "above": 5.0, "above_interval": [1.0, 9.0]}
     about["reply"]["lenient"] = lenient
+    about["reply"]["ngrams"] = {"score": 44.4, "above_interval": [-9.0, -1.0]}
     about["reply"]["commonest"] = {"label": NASTY, "share": 0.9, "references": 0.5}
     common = {"n": 48, "baseline": 20.0, "metric": "mean"}
     averages = {"sns": reply, "translation": slang, "general": sums}

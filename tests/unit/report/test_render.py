@@ -90,8 +90,8 @@ def test_form_and_skill_stand_beside_each_other_where_there_are_closed_tasks(tmp
 
 def test_the_commonest_answer_stands_in_both_tables_and_says_no_markup(tmp_path: Path):
     markdown, page = reports(write_run(tmp_path / "run"))
-    assert f"| {clean(NASTY)}: 90 % (50 %) |" in markdown
-    assert f"<td>{escape(NASTY)}: 90 % (50 %)</td>" in page
+    assert f"| {clean(NASTY)}: 90 % (50 %) | 44.4 | 20.0 |" in markdown
+    assert f'<td>{escape(NASTY)}: 90 % (50 %)</td><td class="n">44.4</td>' in page
 
 
 def test_cleaned_text_is_one_line_without_markup():

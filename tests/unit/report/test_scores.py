@@ -183,3 +183,25 @@ def test_what_a_model_answers_nearly_alike_is_said_the_worst_first():
     assert said[0].startswith("base answers 10 closed tasks nearly alike, whatever it is asked: task 0 (80 % ")
     assert said[0].endswith("), and 2 more.")
     assert [row["commonest"] for row in scores.tasks(run)] == ["no: 60 % (50 %)", "no: 93 % (50 %)", ""]
+
+
+def test_how_the_last_model_stands_to_naive_bayes_is_said():
+    def entry(low: float, high: float) -> dict[str, Any]:
+        return task(50.0, 5.0, ngrams={"score": 40.0, "above_interval": [low, high]})
+
+    last = {
+        "a": entry(1.0, 9.0),
+        "b": entry(-9.0, -1.0),
+        "c": entry(-1.0, 1.0),
+        "d": entry(0.5, 2.0),
+        "e": task(1.0, 1.0),
+    }
+    run = make_run(base=last, refine=last)
+    assert not [line for line in scores.headline(run) if "naive Bayes" in line]
+    whole = {"tasks": 4, "score": 40.0, "interval": [35.0, 45.0], "model": 50.0, "model_interval": [45.0, 55.0]}
+    run.results["models"]["refine"]["ngrams"] = whole
+    assert [line for line in scores.headline(run) if "naive Bayes" in line] == [
+        "Beside naive Bayes on n-grams, which needs no language model: refine has 50.0 [45.0, 55.0], it 40.0 "
+        "[35.0, 45.0], over 4 closed tasks; refine is clearly above it on 2 and clearly below it on 1 (b)."
+    ]
+    assert [row["ngrams"] for row in scores.tasks(run)] == [40.0] * 4 + [None]
