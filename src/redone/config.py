@@ -108,13 +108,14 @@ class Reinforce(Table):
     advantage_floor: float = Field(0.05, ge=0, description="added to the group's standard deviation")
     min_spread: float = Field(1e-3, ge=0, description="a group whose outcome's max - min exceeds this is informative")
     calibration: float = Field(
-        1.0, ge=0, description="closed tasks: advantages are less by this x how much too often their label is said"
+        2.0, ge=0, description="closed tasks: advantages are less by this x how much too often their label is said"
     )
     averaging: Literal["token", "group"] = Field("token", description="mean over a step's tokens, or over each group's")
     length_penalty: float = Field(1.0, ge=0, description="factor of the soft overlong penalty")
     overlong_zone: float = Field(0.25, ge=0, lt=1, description="share of a task's budget, its end, that is punished")
-    learning_rate: float = Field(5e-6, gt=0, description="constant after warm-up")
+    learning_rate: float = Field(5e-6, gt=0, description="constant between warm-up and cooldown")
     warmup: int = Field(10, ge=0, description="rollout steps of linear warm-up")
+    cooldown: float = Field(0.5, ge=0, le=1, description="share of the steps, their end, in which the rate falls to 0")
     weight_decay: float = Field(0.1, ge=0, description="AdamW, on matrices")
     max_grad_norm: float = Field(1.0, gt=0, description="gradient norm is clipped to this")
     general_share: float = Field(0.0625, ge=0, le=1, description="share of prompts from general tasks")

@@ -3,9 +3,12 @@
 import math
 
 
-def constant_with_warmup(step: int, warmup: int) -> float:
-    """Linear over the first `warmup` steps (step counts from 0; the first step already moves), then 1."""
-    return min(1.0, (step + 1) / warmup) if warmup > 0 else 1.0
+def constant_with_warmup(step: int, warmup: int, steps: int = 0, cooldown: float = 0.0) -> float:
+    """Linear over the first `warmup` steps (counted from 0; the first already moves), then 1, and over the last
+    `cooldown` x `steps` linear to 0, which is reached after the last."""
+    up = min(1.0, (step + 1) / warmup) if warmup > 0 else 1.0
+    down = min(1.0, (steps - step) / (cooldown * steps)) if cooldown > 0 else 1.0
+    return min(up, down)
 
 
 def cosine_with_warmup(step: int, steps: int, warmup: int) -> float:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import islice
 from statistics import fmean
 from typing import Any
 
@@ -108,20 +109,19 @@ def rl_step(
     settings = trainer.settings
     collected = sample_groups(trainer, step, carried)
     refuse_errors(((g.record.task, g.verdicts) for g in collected.fresh), trainer.most_errors)
-    order = sorted(collected.groups, key=lambda group: uniform(trainer.seed, trainer.stage, step, group.record.id))
-    size = settings.prompts // settings.updates
-    first, rest = order[:size], order[size:]
-    known, scored = add_old_logprobs(trainer, [*rest, *collected.surplus])
-    trained, surplus = [*first, *known[: len(rest)]], known[len(rest) :]
+    dealt = minibatches(trainer, step, collected.groups)
+    order = [group for part in dealt for group in part]
+    size = len(dealt[0]) if dealt else 0  # of the first, whose ratio is one
+    known, scored = add_old_logprobs(trainer, [*order[size:], *collected.surplus])
+    trained, surplus = [*order[:size], *known[: len(order) - size]], known[len(order) - size :]
     trainer.counts = counted(trainer.counts, collected.fresh, trainer.labels)
-    advantages = advantages_of(trainer, trained)
-    minibatches = [
-        (trained[start : start + size], advantages[start : start + size]) for start in range(0, len(trained), size)
-    ]
-    rate = settings.learning_rate * constant_with_warmup(step, settings.warmup)
+    advantages = advantages_of(trainer, trained).split([len(part) for part in dealt])
+    ready = iter(trained)
+    rate = settings.learning_rate * constant_with_warmup(step, settings.warmup, settings.steps, settings.cooldown)
     parts, rows = [], []
-    for part, theirs in minibatches:
-        parts.append(update(trainer, part, theirs, rate * len(part) / size))
+    for theirs in advantages:
+        part = list(islice(ready, len(theirs)))
+        parts.append(update(trainer, part, theirs, rate * len(part) * settings.updates / settings.prompts))
         refuse_gap(parts[-1]["sampler_gap_mean"], parts[-1]["sampler_gap"], trainer.policy.narrow)
         for group, values in zip(part, theirs.tolist()):
             rows += rollout_rows(step + 1, group, values)
@@ -129,6 +129,17 @@ def rl_step(
         rows += rollout_rows(step + 1, group, None)
     metrics = _metrics(trainer, step + 1, collected, parts, rate, scored)
     return metrics, rows, surplus
+
+
+def minibatches(trainer: Trainer, step: int, groups: Sequence[Group]) -> list[list[Group]]:
+    """The groups of a step's updates, none empty: every task and every label is spread evenly over them."""
+
+    def place(group: Group) -> tuple[Any, ...]:
+        id = group.record.id
+        return group.record.task, trainer.labels.get(id, ""), uniform(trainer.seed, trainer.stage, step, id)
+
+    order, updates = sorted(groups, key=place), trainer.settings.updates
+    return [part for i in range(updates) if (part := order[i::updates])]
 
 
 def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group], most: int | None = None) -> Collected:

@@ -3,6 +3,15 @@ import pytest
 from redone.algo.schedules import constant_with_warmup, cosine_with_warmup
 
 
+def test_the_cooldown_falls_to_0_after_the_last_step():
+    found = [constant_with_warmup(step, warmup=2, steps=8, cooldown=0.5) for step in range(8)]
+    assert found == [0.5, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25]
+
+
+def test_where_warm_up_and_cooldown_meet_the_lower_one_counts():
+    assert [constant_with_warmup(step, warmup=4, steps=4, cooldown=1.0) for step in range(4)] == [0.25, 0.5, 0.5, 0.25]
+
+
 def test_warmup_rises_in_equal_parts_and_already_moves_at_the_first_step():
     assert [constant_with_warmup(step, warmup=4) for step in range(6)] == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
 

@@ -188,14 +188,34 @@ def test_a_dead_pool_makes_no_update_and_the_step_says_so(make_trainer):
     assert "no update" in line
 
 
-def test_a_last_minibatch_moves_the_weights_by_its_share_of_a_whole_one(make_trainer, monkeypatch):
-    """Five carried groups, and nothing else is informative: the single one of the second has a quarter of the rate."""
+def test_a_minibatch_moves_the_weights_by_its_share_of_a_whole_one(make_trainer, monkeypatch):
+    """Five carried groups, and nothing else is informative: three and two of four each."""
     dead = in_process({"t": TASK})
     trainer = make_trainer(prompts=8, updates=2, warmup=0, learning_rate=1e-3, score_all=dead)
     found = []
     monkeypatch.setattr(rl, "update", lambda trainer, part, advantages, rate: found.append((len(part), rate)) or QUIET)
     rl.rl_step(trainer, 0, make_groups(trainer, 5))
-    assert found == [(4, 1e-3), (1, 0.25e-3)]
+    assert found == [(3, 0.75e-3), (2, 0.5e-3)]
+
+
+def test_every_update_has_its_share_of_every_task_and_label(make_trainer):
+    trainer = make_trainer(prompts=8, updates=2)
+    trainer.labels = {f"t/train/{i}": "yes" for i in (0, 1, 2, 7)} | {f"t/train/{i}": "no" for i in (3, 4)}
+    groups = make_groups(trainer, 8)
+    parts = rl.minibatches(trainer, 0, groups)
+    said = [sorted(trainer.labels.get(group.record.id, "") for group in part) for part in parts]
+    assert said == [["", "no", "yes", "yes"]] * 2
+    assert rl.minibatches(trainer, 0, groups[:1]) == [[groups[0]]]
+    assert rl.minibatches(trainer, 0, []) == []
+
+
+def test_the_rate_falls_at_a_stages_end(make_trainer, monkeypatch):
+    rates = []
+    monkeypatch.setattr(rl, "update", lambda trainer, part, advantages, rate: rates.append(rate) or QUIET)
+    trainer = make_trainer(prompts=4, updates=1, warmup=2, learning_rate=1e-3, steps=6, cooldown=0.5)
+    for step in range(6):
+        rl.rl_step(trainer, step, make_groups(trainer, 4))
+    assert rates == pytest.approx([0.5e-3, 1e-3, 1e-3, 1e-3, 2e-3 / 3, 1e-3 / 3])
 
 
 def test_the_length_penalty_joins_after_filtering_and_scales(make_trainer):
