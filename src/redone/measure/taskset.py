@@ -107,6 +107,7 @@ def summarise(
             "part": task.part,
             ("family" if task.part == "sns" else "group"): task.family,
             "metric": task.metric,
+            **({"classes": list(task.classes)} if task.classes else {}),
             "reward": task.reward,
             "errors": reasons["error"],
             "reasons": dict(reasons),

@@ -88,7 +88,7 @@ def tasks(run: Run) -> list[dict[str, Any]]:
                 "part": part,
                 "label": family if part == "sns" else f"general: {family}",
                 "n": row.get("n"),
-                "metric": row.get("metric", ""),
+                "metric": row.get("metric", "") + (f" ({', '.join(row['classes'])})" if row.get("classes") else ""),
                 "ngrams": (row.get("ngrams") or {}).get("score"),
                 "baseline": row.get("baseline"),
                 "baseline_answer": row.get("baseline_answer", ""),

@@ -186,6 +186,8 @@ def test_a_metric_over_labels_reads_the_labels_that_are_named_first():
     one = table(said, golds, replace(MOOD, metric="macro_f1", classes=["positive"]))[0]["tasks"]["mood"]
     assert (one["score"], one["lenient"]["score"]) == (pytest.approx(50), pytest.approx(50))
     both = table(said, golds, replace(MOOD, metric="macro_f1", classes=["positive", "mixed"]))[0]["tasks"]["mood"]
+    assert (both["metric"], both["classes"]) == ("macro_f1", ["positive", "mixed"])
+    assert "classes" not in entry
     assert both["lenient"]["score"] == pytest.approx(100 * (1 / 2 + 2 / 3) / 2)
 
 

@@ -205,3 +205,10 @@ def test_how_the_last_model_stands_to_naive_bayes_is_said():
         "[35.0, 45.0], over 4 closed tasks; refine is clearly above it on 2 and clearly below it on 1 (b)."
     ]
     assert [row["ngrams"] for row in scores.tasks(run)] == [40.0] * 4 + [None]
+
+
+def test_a_metric_over_some_classes_names_them():
+    stance = task(50.0, 5.0, metric="macro_f1", classes=["favor", "against"])
+    tasks = {"stance": stance, "mood": task(50.0, 5.0, metric="mean")}
+    run = make_run(base=tasks, refine=tasks)
+    assert [row["metric"] for row in scores.tasks(run)] == ["macro_f1 (favor, against)", "mean"]
