@@ -86,6 +86,21 @@ def test_a_configuration_that_is_not_there_is_named(refused, tmp_path):
     assert refused("check", tmp_path / "none.toml") == f"{tmp_path / 'none.toml'}: there is no such configuration file"
 
 
+def test_a_class_that_no_reference_has_is_named_and_references_that_are_all_one_label_are_said(
+    command, refused, tmp_path, tiny_run, capsys
+):
+    task_gets(tmp_path, "size", 'metric = "macro_f1"\nclasses = ["huge"]')
+    assert refused(*command).startswith("task size: classes names 'huge', which no reference answer is; they are ")
+    for split in ("train", "probe", "eval"):
+        for line in range(len((tmp_path / f"size.{split}.jsonl").read_text().splitlines())):
+            change_line(tmp_path / f"size.{split}.jsonl", line + 1, size="big")
+    assert refused(*command).startswith("task size: metric macro_f1 is a mean over a few labels, ")
+    pack = (tmp_path / "pack.toml").read_text()
+    (tmp_path / "pack.toml").write_text(pack.replace('metric = "macro_f1"\nclasses = ["huge"]', ""))
+    assert main(["check", str(tiny_run)]) == 0
+    assert 'size: every reference answer is "big", so that always saying so is right' in capsys.readouterr().err
+
+
 def test_a_record_with_a_missing_field_is_named_with_file_line_and_field(command, refused, tmp_path):
     change_line(tmp_path / "german.probe.jsonl", 3, word=None)
     assert refused(*command) == "german.probe.jsonl:3: no field word, which the answer of task german needs"

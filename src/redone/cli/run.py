@@ -67,7 +67,7 @@ def print_results(results: dict[str, Any]) -> None:
     """The averages of every model, the closed tasks in both readings and those that are answered nearly alike, the
     answers that are missing, before the averages where they are many, and which chat template wrote the prompts."""
     from redone.data.chat import template_said
-    from redone.measure.closed import nearly_constant
+    from redone.measure.closed import alarms
     from redone.measure.missing import many, said
 
     if (split := results.get("split", "eval")) != "eval":
@@ -92,8 +92,8 @@ def print_results(results: dict[str, Any]) -> None:
         if one := table.get("ngrams"):
             tasks = f"{one['tasks']} closed task{'s' if one['tasks'] > 1 else ''}"
             print(f"{model}: {tasks} with train records, {one['model']:.1f}; naive Bayes on n-grams {one['score']:.1f}")
-        for name, alike in nearly_constant(table["tasks"]).items():
-            print(f"{model}, {name}: {alike}: nearly a constant")
+        for line in alarms(table["tasks"], model):
+            print(line)
     for model, mine in entries.items():
         if (note := said(mine)) and not many(mine):
             print(f"{model}: {note}")

@@ -18,6 +18,7 @@ from redone.thinking import split_thinking
 
 LENIENT = "lenient"  # the reading
 MOST_LABELS = 20  # a task with more distinct answers has no label set to list
+_SHOWN = 5  # tasks that are answered nearly alike
 OFTEN = 2  # records for each label, at least: else the answers are no labels
 
 
@@ -78,6 +79,14 @@ def nearly_constant(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Commo
     found = {name: Commonest(**one) for name, entry in entries.items() if (one := entry.get("commonest"))}
     alike = {name: one for name, one in found.items() if one.nearly_constant}
     return dict(sorted(alike.items(), key=lambda item: item[1].references - item[1].share))
+
+
+def alarms(entries: Mapping[str, Mapping[str, Any]], whose: str) -> list[str]:
+    """A line for each of those tasks, the worst ones, and how many there are beside them. whose: answers."""
+    found = nearly_constant(entries)
+    lines = [f"{whose}, {name}: {one}: nearly a constant" for name, one in list(found.items())[:_SHOWN]]
+    more = len(found) - len(lines)
+    return [*lines, f"{whose}: {more} more closed task{'s are' if more > 1 else ' is'} answered so"] if more else lines
 
 
 def _closed(task: Task, dataset: Dataset) -> Closed | None:

@@ -9,7 +9,15 @@ import pytest
 from redone.cli.run import print_results
 from redone.data.load import NEEDED, Dataset
 from redone.files import write_json, write_jsonl
-from redone.measure.closed import LENIENT, MOST_LABELS, closed_tasks, commonest_answers, lenient, nearly_constant
+from redone.measure.closed import (
+    LENIENT,
+    MOST_LABELS,
+    alarms,
+    closed_tasks,
+    commonest_answers,
+    lenient,
+    nearly_constant,
+)
 from redone.measure.compare import compare
 from redone.measure.items import item_line, read_items
 from redone.measure.judged import Judged
@@ -260,6 +268,11 @@ def test_tasks_that_are_answered_nearly_alike_are_printed_and_the_worst_first(ca
         'base, b: 93 % of the answers are "yes", 50 % of the references: nearly a constant',
         'base, a: 70 % of the answers are "no", 50 % of the references: nearly a constant',
     ]
+    many = {f"{name} {i}": one for name, one in entries.items() for i in range(4)}
+    assert [line.partition(":")[0] for line in alarms(many, "base")] == [
+        "base, b 0", "base, b 1", "base, b 2", "base, b 3", "base, a 0", "base"
+    ]  # fmt: skip
+    assert alarms(many, "base")[-1] == "base: 3 more closed tasks are answered so"
 
 
 def test_a_run_without_closed_tasks_has_no_lenient_score():
