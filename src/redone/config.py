@@ -216,6 +216,16 @@ class Eval(Table):
         "`data.root`, or on the hub without it",
     )
     benchmark_items: int | None = Field(None, ge=1, description="items of each benchmark's subset at most")
+    benchmark_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="tokens of an answer to a benchmark at most; with fewer than it gives, scores compare within the "
+        "run alone",
+    )
+    likelihood: bool = Field(
+        False,
+        description="where the items of a benchmark have choices, the likeliest is the answer, and none is written",
+    )
 
 
 class Held(Table):

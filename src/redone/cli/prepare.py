@@ -118,7 +118,7 @@ def check(config: RunConfig, log: Log) -> Checked:
 
         root = Path(config.data.root) if config.data.root else None
         benchmarks = prepared(config.eval.benchmarks, root, log, config.eval.benchmark_items)
-        notes = [*notes, *check_questions(benchmarks, reader.encoder, log)]
+        notes = [*notes, *check_questions(benchmarks, reader.encoder, log, likelihood=config.eval.likelihood)]
     drift, more = held_out(config, dataset, reader.encoder, reader.context)
     for line in (*more, machine.line):
         log.line(line)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +66,19 @@ def measure_benchmark(
     log: Log,
     think: int = 0,
     likelihood: bool = False,
+    most: int | None = None,
 ) -> dict[str, Any]:
     """The contents of the folder's scores.json, beside predictions.jsonl and items.jsonl; gone on with where it was
     stopped.
 
     template: the mark of the chat template that writes its prompts. think: tokens that the model may reason for beside
     an answer's budget; 0: it is asked not to. likelihood: subsets that have choices are not generated.
+    most: tokens of an answer, where that is less than the benchmark's own.
     """
     benchmark = one.benchmark
     prompts = questions(one, think, likelihood)
+    if most is not None:
+        prompts = [replace(prompt, budget=min(prompt.budget, most)) for prompt in prompts]
     lines = ask(answerer, prompts, folder / "predictions.jsonl", log=log, label=benchmark.title)
     outputs = {prompt.key: list(map(output_of, mine)) for prompt, mine in zip(prompts, lines)}
     [found], items = score_all([benchmark], {benchmark.name: one.records}, outputs, log)

@@ -24,6 +24,7 @@ from redone.measure.shape import Shape, SubsetShape, shape_from_json
 from redone.measure.taskset import READING, TASKS, tasks_shape
 from redone.records import Task
 
+MEAN = "mean of the benchmarks"
 FEWEST = 6  # records that must differ before a difference is clear: five that all go one way are luck in 1 case of 16
 
 
@@ -108,17 +109,22 @@ def _of_tasks(found: "Compared") -> dict[str, Any]:
 
 
 def changes(before: Path, after: Path) -> dict[str, Any]:
-    """`differences` of the tasks of two evaluation folders, and "benchmarks": benchmark to that of its average."""
+    """`differences` of the tasks of two evaluation folders, and "benchmarks": benchmark to that of its average; of
+    several also MEAN, that of their mean."""
     one, two = read_result(before), read_result(after)
     made: dict[str, Any] = {"tasks": {}, "averages": {}, "benchmarks": {}}
-    for name in one.items.keys() & two.items.keys():
+    averages: dict[str, Difference] = {}
+    for name in (name for name in one.items if name in two.items):
         shape = _shape(name, one, two)
         pairs = _pairs(one.items[name].values(), two.items[name].values())
         found = _compared(shape, pairs, f"{before} and {after}")
         if name == TASKS:
             made |= _of_tasks(found)
         elif found.averages["average"]:
-            made["benchmarks"][shape.name] = found.averages["average"]["score"].to_json()
+            averages[shape.name] = found.averages["average"]["score"]
+    if len(averages) > 1:
+        averages[MEAN] = _mean(list(averages.values()))
+    made["benchmarks"] = {name: one.to_json() for name, one in averages.items()}
     return made
 
 

@@ -164,6 +164,13 @@ def points(subset: SubsetShape, items: Sequence[Item]) -> dict[str, float]:
     }
 
 
+def average(shape: Shape, items: Items) -> Measured:
+    """A benchmark's average, its first reading's."""
+    found = measured(shape, items)
+    [members] = shape.averages.values()
+    return mean_of([mean_of([found[name].first for name in names]) for names in members.values()])
+
+
 def scores(shape: Shape, items: Items, trivial: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
     """A benchmark's scores.json. trivial: subset to name of an answer that needs no model to its `points`."""
     found = measured(shape, items)

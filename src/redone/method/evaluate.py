@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from redone.data.mix import derive_seed
 from redone.measure.answerers import Answerer, local
@@ -37,13 +38,15 @@ def evaluate(lab: Lab, model: str, earned: Callable[[], Unaided]) -> None:
                 log=lab.log,
                 label=purpose,
             )
+    asking = lab.config.eval
     for one in lab.benchmarks:
         name = one.benchmark.name
         if not (folder / name / "scores.json").exists():
             with lab.timed(f"{name} {model}"):
                 mark = lab.encoder.chat.mark
-                asked = answerer(lab, model, f"{name} {model}")
-                measure_benchmark(one, asked, folder / name, template=mark, log=lab.log)
+                asked = answerer(lab, model, f"{name} {model}", whole_context=True)
+                bounds: Any = {"likelihood": asking.likelihood, "most": asking.benchmark_tokens}
+                measure_benchmark(one, asked, folder / name, template=mark, log=lab.log, **bounds)
     measure_drift(lab, model)
 
 
@@ -56,10 +59,12 @@ def eval_records(lab: Lab) -> list[Record]:
     return first_of_each_task(lab.dataset, lab.config.eval.split, lab.config.eval.records)
 
 
-def answerer(lab: Lab, model: str, purpose: str, samples: int = 1, temperature: float = 0.0) -> Answerer:
+def answerer(
+    lab: Lab, model: str, purpose: str, samples: int = 1, temperature: float = 0.0, whole_context: bool = False
+) -> Answerer:
     """A model that answers, loaded when it is first asked. The seed derives from what it is asked for."""
     return local(
-        lambda: (lab.load(model), lab.encoder),
+        lambda: (lab.load(model, whole_context), lab.encoder),
         samples=samples,
         temperature=temperature,
         seed=derive_seed(lab.config.seed, purpose),

@@ -8,7 +8,9 @@ from typing import Any
 from redone.config import Reinforce
 from redone.files import read_jsonl, write_json
 from redone.measure.compare import changes
+from redone.measure.items import Item, read_items
 from redone.measure.missing import summed
+from redone.measure.score import average, known, mean_of
 from redone.measure.taskset import TASKS, read_tasks
 from redone.method.drift import drift_of
 from redone.run.lab import Lab
@@ -27,6 +29,9 @@ def summarise(lab: Lab) -> dict[str, Any]:
                 for before, after in compared(lab)
             ],
             "benchmarks": {one.benchmark.name: benchmark_scores(lab, one.benchmark.name) for one in lab.benchmarks},
+            "benchmarks_mean": {
+                model: mean_of_benchmarks(lab, model) for model in lab.models if len(lab.benchmarks) > 1
+            },
             "drift": drift_of(lab),
         }
     results |= {"split": lab.config.eval.split, "seconds": seconds(lab), "notes": notes(lab)}
@@ -50,6 +55,19 @@ def benchmark_scores(lab: Lab, name: str) -> dict[str, Any]:
         whole = {"score": scores["average"], "interval": scores.get("average_interval"), "n": n}
         found[model] = {**whole, **summed(entries)}
     return found
+
+
+def mean_of_benchmarks(lab: Lab, model: str) -> dict[str, Any]:
+    """A model's plain mean over the benchmarks of the run, its interval that of their items."""
+    parts = []
+    for one in lab.benchmarks:
+        items: dict[str, list[Item]] = {}
+        [found] = read_items(lab.out / "eval" / model / one.benchmark.name / "items.jsonl").values()
+        for item in found.values():
+            items.setdefault(item.subset, []).append(item)
+        parts.append(average(one.benchmark.shape, items))
+    whole = mean_of(parts)
+    return {"score": known(whole.score), "interval": None if whole.interval is None else list(whole.interval)}
 
 
 def seconds(lab: Lab) -> dict[str, float]:

@@ -65,7 +65,7 @@ class Policy:
         What is frozen stays frozen.
         """
         self.model = model
-        self.context: int | None = context or getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self.context: int | None = context or self.own_context
         model.eval()  # dropout off, also in updates: the ratio of DAPO needs the policy, not a thinned copy of it
         self.note = ""
         if dtype != "float32":
@@ -116,6 +116,11 @@ class Policy:
             precision.round_frozen(self.model)
         if self.narrow and (head := self.model.get_output_embeddings()) is not None:
             precision.keep_float32(head)
+
+    @property
+    def own_context(self) -> int | None:
+        """Most tokens that the model itself has room for, where it says so."""
+        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
 
     @property
     def narrow(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from redone.data.chat import template_said
 from redone.measure.closed import nearly_constant
+from redone.measure.compare import MEAN
 from redone.measure.missing import many, summed
 from redone.measure.missing import said as answers_said
 from redone.report.numbers import Change, Score, count, num, read_change, signed
@@ -107,10 +108,11 @@ def _commonest(one: Mapping[str, Any] | None) -> str:
 
 
 def benchmarks(run: Run) -> dict[str, Any]:
-    """The benchmarks that the run measured: {models: those that were, rows: [{name, n, cells, overall}]}."""
+    """The benchmarks that the run measured: {models: those that were, rows: [{name, n, cells, overall}], mean: of
+    several a row of their mean, in a list}."""
     table: Mapping[str, Mapping[str, Any]] = run.results.get("benchmarks", {})
     models = [model for model in run.models if any(model in by_model for by_model in table.values())]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, by_model in table.items():
         scores = [by_model.get(model, {}) for model in models]
         rows.append(
@@ -121,7 +123,11 @@ def benchmarks(run: Run) -> dict[str, Any]:
                 "overall": overall(run, "benchmarks", name) if run.models else None,
             }
         )
-    return {"models": models, "rows": rows}
+    means = [run.results.get("benchmarks_mean", {}).get(model, {}) for model in models]
+    cells = [Score(mean.get("score"), mean.get("interval")) for mean in means]
+    n = sum(row["n"] for row in rows)
+    mean = {"name": MEAN, "n": n, "cells": cells, "overall": overall(run, "benchmarks", MEAN) if run.models else None}
+    return {"models": models, "rows": rows, "mean": [mean] if any(means) else []}
 
 
 def forgotten(run: Run) -> list[dict[str, Any]]:
@@ -190,7 +196,9 @@ def headline(run: Run) -> list[str]:
         else:
             said.append(f"{label} {moved(overall(run, 'averages', kind), before, after)}.")
     said += [*_about_stages(run), *_counted("task", tasks(run)), *_below(run), *_beside_ngrams(run)]
-    said += _counted("benchmark", benchmarks(run)["rows"])
+    measured = benchmarks(run)
+    said += _counted("benchmark", measured["rows"])
+    said += [f"The {MEAN} {moved(row['overall'], row['cells'][0], row['cells'][-1])}." for row in measured["mean"]]
     return [*said, *_about_form(run), *_about_constants(run), *_absent(run, False)]
 
 

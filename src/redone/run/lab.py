@@ -52,12 +52,18 @@ class Lab:
         """The Hugging Face folder (or hub id) of one of the models."""
         return self.base if model == BASE else self.out / model / "model"
 
-    def load(self, model: str) -> Policy:
-        """One of the models, to be asked. Where products are in bfloat16, what a stage left is loaded as it was
-        trained, the adapter beside the frozen weights: merged, most of it would be rounded away in them."""
+    def load(self, model: str, whole_context: bool = False) -> Policy:
+        """One of the models, to be asked; with the context that it has itself, rather than the run's. Where products
+        are in bfloat16, what a stage left is loaded as it was trained, the adapter beside the frozen weights: merged,
+        most of it would be rounded away in them."""
         if self.config.lora is None or self.dtype == "float32" or model == BASE:
-            return self._whole(model)
-        return self._adapted(next(stage for stage in self.stages if stage.name == model), self.out / model / "adapter")
+            policy = self._whole(model)
+        else:
+            stage = next(stage for stage in self.stages if stage.name == model)
+            policy = self._adapted(stage, self.out / model / "adapter")
+        if whole_context:
+            policy.context = policy.own_context
+        return policy
 
     def policy(self, stage: Stage) -> Policy:
         """What the stage trains: the model that it starts from; with `lora` a new adapter beside it, or beside the base

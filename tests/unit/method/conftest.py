@@ -31,6 +31,7 @@ class Model:
     name: str
     num_parameters: int = 1000
     context: int | None = None
+    own_context: int | None = None
     saved: list[Path] = field(default_factory=list)
 
     def save(self, folder: Path) -> None:

@@ -36,14 +36,14 @@ def test_every_model_is_measured_on_the_benchmarks_of_the_run_with_its_own_weigh
         class benchmark:
             name = "mine"
 
-    def measured(one, answerer, folder, *, template, log):
-        asked.append((one, folder))
+    def measured(one, answerer, folder, *, template, log, likelihood, most):
+        asked.append((one, folder, likelihood, most))
         answerer.make(0, [])  # as the first prompt that is missing does
 
     monkeypatch.setattr(module, "measure_benchmark", measured)
-    lab = make_lab("eval.records=1")
+    lab = make_lab("eval.records=1", "eval.likelihood=true", "eval.benchmark_tokens=7")
     object.__setattr__(lab, "benchmarks", [Prepared])
     evaluate(lab, "target", earned_without_a_model(lab))
-    assert asked == [(Prepared, lab.out / "eval" / "target" / "mine")]
+    assert asked == [(Prepared, lab.out / "eval" / "target" / "mine", True, 7)]
     assert [made.model for made in samplers.made] == ["target", "target"]
     assert samplers.made[1].seed == derive_seed(7, "mine target")

@@ -1,12 +1,17 @@
 """What results.json says, from the files of evaluations that a script answered."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
-from redone.files import write_json
+from redone.files import write_json, write_jsonl
+from redone.measure.compare import MEAN
+from redone.measure.items import Item, item_line
+from redone.measure.shape import Shape, SubsetShape
 from redone.method.evaluate import earned_without_a_model, evaluate
 from redone.method.summary import benchmark_scores, compared, summarise
+from redone.records import Verdict
 from redone.run.store import Store
 
 
@@ -92,6 +97,38 @@ def test_the_seconds_are_those_of_stages_and_phases(lab):
     seconds = summarise(lab)["seconds"]
     assert {stage: seconds[stage] for stage in lab.config.stages} == dict.fromkeys(lab.config.stages, 4.0)
     assert seconds.keys() >= {"eval base", "eval explore", "eval target", "eval refine"}
+
+
+def test_the_mean_of_several_benchmarks_is_each_models_own_and_compared_item_by_item(lab, monkeypatch):
+    """Of two benchmarks, of 4 items and of 2: target gets two items of the first right that the base does not."""
+    prepared = []
+    for name, count in (("sums", 4), ("facts", 2)):
+        shape = Shape(name, name, {name: SubsetShape(name, {"right": "mean"})}, {"average": {name: [name]}})
+        prepared.append(SimpleNamespace(benchmark=SimpleNamespace(name=name, shape=shape)))
+        for model in lab.models:
+            right = [int(i < 2 and model == "target") if name == "sums" else i for i in range(count)]
+            verdicts = [Verdict(float(one), "right" if one else "wrong") for one in right]
+            items = [Item(name, f"{name}/{i}", "", {"right": (v,)}) for i, v in enumerate(verdicts)]
+            folder = lab.out / "eval" / model / name
+            write_jsonl(folder / "items.jsonl", [item_line(name, item) for item in items])
+            entry = {"n": count, "answers": count, "missing": {}, "cut_short": 0}
+            write_json(folder / "scores.json", {"average": 0.0, "subsets": {name: entry}, "shape": shape.to_json()})
+    object.__setattr__(lab, "benchmarks", prepared)
+    results = summarise(lab)
+    means = results["benchmarks_mean"]
+    assert {model: mean["score"] for model, mean in means.items()} == {
+        "base": 25.0,
+        "explore": 25.0,
+        "target": 50.0,
+        "refine": 25.0,
+    }
+    assert means["target"]["interval"][0] < 50 < means["target"]["interval"][1]
+    changes = {(one["before"], one["after"]): one["benchmarks"] for one in results["changes"]}
+    assert changes["explore", "target"][MEAN]["difference"] == 25.0
+    assert changes["explore", "target"][MEAN]["changed"] == 2
+    assert changes["base", "refine"][MEAN]["difference"] == 0.0
+    object.__setattr__(lab, "benchmarks", prepared[:1])
+    assert summarise(lab)["benchmarks_mean"] == {}  # of one there is none
 
 
 def test_a_benchmarks_average_is_each_models_own(make_lab):

@@ -8,6 +8,7 @@ import pytest
 from pages import check_markdown, check_page
 from run_folders import METHOD, NASTY, changes, difference, write_run
 
+from redone.measure.compare import MEAN
 from redone.report import write_report
 from redone.report.facts import collect
 from redone.report.read import read_run
@@ -260,13 +261,17 @@ def test_benchmarks_have_a_table_with_intervals_and_the_change_of_the_last_model
     }
     for entry in results["changes"]:
         if (entry["before"], entry["after"]) == ("base", "refine"):
-            entry["benchmarks"] = {"gsm8k": difference(41.0, 52.0)}
+            entry["benchmarks"] = {"gsm8k": difference(41.0, 52.0), MEAN: difference(40.0, 50.0)}
     alone = {"explore": {"score": 7.0, "interval": [6.0, 8.0], "n": 30}}
-    rewritten(folder, changes=results["changes"], benchmarks={"gsm8k": ends, "aime24": alone})
+    mean = {"base": {"score": 40.0, "interval": [35.0, 45.0]}, "refine": {"score": 50.0, "interval": None}}
+    benchmarks = {"gsm8k": ends, "aime24": alone}
+    rewritten(folder, changes=results["changes"], benchmarks=benchmarks, benchmarks_mean=mean)
     markdown, page = reports(folder)
     assert "| benchmark | n | base | explore | refine | change |" in markdown  # target was not measured
     assert "| gsm8k | 1,319 | 41.0 [36.0, 46.0] | – | 52.0 | +11.0 [+3.0, +19.0] |" in markdown
     assert "| aime24 | 30 | – | 7.0 [6.0, 8.0] | – | – |" in markdown
+    assert f"| {MEAN} | 1,349 | 40.0 [35.0, 45.0] | – | 50.0 | +10.0 [+2.0, +18.0] |" in markdown
+    assert f"The {MEAN} rose by 10.0 points (+2.0 to +18.0), from 40.0 [35.0, 45.0] to 50.0." in markdown
     [row] = [line for line in page.splitlines() if line.startswith("<tr><td>gsm8k</td>")]
     assert re.sub(r"<[^>]*>", " ", row).split() == "gsm8k 1,319 41.0 [36.0, 46.0] – 52.0 +11.0 [+3.0, +19.0]".split()
     for text in (markdown, page):

@@ -48,6 +48,11 @@ def test_a_model_is_loaded_from_its_own_folder_as_the_configuration_says(lab, mo
     assert loaded == [(folder, "mixed", "cpu", 99) for folder in folders]
 
 
+def test_what_is_asked_of_a_benchmark_may_fill_the_models_own_context(lab, monkeypatch):
+    monkeypatch.setattr(module.Policy, "load", lambda *given: SimpleNamespace(context=given[3], own_context=2048))
+    assert [lab.load("explore", whole).context for whole in (False, True)] == [99, 2048]
+
+
 @pytest.mark.parametrize("each_stage", [False, True])
 def test_where_products_round_an_adapter_is_measured_beside_what_lies_under_it(lab, monkeypatch, tmp_path, each_stage):
     """Merged into the weights much of it would be rounded away; in float32 nothing is, and the merged model serves."""
