@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import fmean
 
 from redone.data.convert import filled_at
@@ -34,10 +35,12 @@ def most_frequent(records: Sequence[Record]) -> str:
 
 
 def of_task(task: Task, train: Sequence[Record]) -> dict[str, Callable[[Record], str]]:
-    """A task's: the majority label of train, where it has records there, empty, the first candidate, all of them, the
-    source echoed."""
+    """A task's: the majority label of train, where it has records there, each of the classes that its metric is over,
+    empty, the first candidate, all of them, the source echoed."""
     majority = most_frequent(train)
     kinds: dict[str, Callable[[Record], str]] = {"majority": lambda r: majority} if train else {}
+    for label in task.classes:
+        kinds[f"always {label}"] = partial(_always, label)
     kinds["empty"] = lambda r: ""
     if task.candidates:
         kinds["first candidate"] = lambda r: str(r.fields[task.candidates][0])
@@ -45,6 +48,10 @@ def of_task(task: Task, train: Sequence[Record]) -> dict[str, Callable[[Record],
     if task.source:
         kinds["source echoed"] = lambda r: str(r.fields[task.source])
     return kinds
+
+
+def _always(label: str, record: Record) -> str:
+    return label
 
 
 def trivial_verdicts(dataset: Dataset, records: Sequence[Record], score_all: ScoreAll) -> dict[str, Trivial]:

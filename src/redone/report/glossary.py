@@ -22,8 +22,8 @@ GLOSSARY = (
     ("clear, ?", "", f"A change is clear when its 95 % interval leaves out 0 and the verdicts of {FEWEST} records or "
      "more differ; “?” marks one that is not, and may be no change at all. Of tasks that did not change in truth, "
      "about one in forty at most would still seem to fall clearly."),
-    ("baseline", "0 to 100", "The best answer that needs no model: the majority label, the first candidate or all of "
-     "them, the empty answer, or the source echoed. Scored on the same records."),
+    ("baseline", "0 to 100", "The best answer that needs no model: the majority label, a class of the metric, the "
+     "first candidate or all of them, the empty answer, or the source echoed. Scored on the same records."),
     ("n-grams", "0 to 100", "Naive Bayes on words and pairs of neighbours, learnt from the closed task's own train "
      "records: an answer that needs no language model. Scored on the same records."),
     ("n", "records", "Eval records of the task, or items of the benchmark."),

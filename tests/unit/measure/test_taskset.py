@@ -97,6 +97,15 @@ def test_a_task_without_train_records_has_no_majority_to_be_measured_by():
     assert "majority" in trivial_verdicts(given, asked, in_process(given.tasks))["only"]
 
 
+def test_the_f1_of_a_class_stands_beside_what_always_saying_it_has():
+    """Two of five are "yes": always saying so has hits 2, said 5, references 2."""
+    task = sns("only", metric="macro_f1", classes=["yes"])
+    given = dataset(task, only=["yes", "no", "no", "no", "yes"])
+    given = replace(given, records={"only": {**given.records["only"], "train": records(task, ["no"], "train")}})
+    found = summary(given, {"only": [0] * 5})["tasks"]["only"]
+    assert (found["baseline"], found["baseline_answer"]) == (pytest.approx(100 * 4 / 7), "always yes")
+
+
 # The three averages
 
 
