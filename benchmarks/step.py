@@ -41,6 +41,7 @@ from redone.records import Record, Task, Verdict
 from redone.rewards import REWARDS
 from redone.run.scoring import in_process
 from redone.sample.local import make_sampler
+from redone.train.passes import Passes
 from redone.train.rl import Trainer, rl_step
 
 with warnings.catch_warnings():
@@ -175,7 +176,7 @@ def make_ours(shape: Shape) -> Callable[[], None]:
             learning_rate=RATE,
         ),
         seed=0,
-        tokens_per_pass=8192,
+        passes=Passes(8192, print),
     )
     steps = iter(range(1 << 30))
 
