@@ -121,7 +121,7 @@ def test_a_task_whose_file_is_not_there_is_named(command, refused, tmp_path):
     path = tmp_path / "size.eval.jsonl"
     path.unlink()
     message = refused(*command)
-    assert message.startswith(f"{tmp_path / 'pack.toml'}: task size: there is no {path}")
+    assert message.startswith(f"{tmp_path / 'pack.toml'}: task size: files.eval: there is no {path}")
     assert "--data" in message
 
 
