@@ -1,13 +1,15 @@
 """Reinforcement of a closed task from a model whose bias outweighs what it sees must not end in a constant.
 
 The model is one linear layer over 16 features, scaled down, and a constant, scaled up; labels follow the features,
-with noise. It is trained as `train/rl.py` trains: balanced draws, dynamic sampling, two updates a step.
+with noise. It is trained as `train/rl.py` trains: balanced draws, dynamic sampling, two updates a step,
+a rate that falls.
 """
 
 import pytest
 import torch
 
 from redone.algo.dapo import advantages, calibrated, dapo_loss, is_informative
+from redone.algo.schedules import constant_with_warmup
 from redone.train.labels import excess
 
 LABELS, FEATURES, SMALL, LARGE = ("yes", "no"), 16, 0.15, 2.0
@@ -30,7 +32,8 @@ def commonest_and_right(seed, calibration, steps=25, prompts=8, group=8, rate=0.
 
     counts = {"t": {label: [0.0, 0.0] for label in LABELS}}
     turn = 0
-    for _ in range(steps):
+    for step in range(steps):
+        optimizer.param_groups[0]["lr"] = rate * constant_with_warmup(step, 0, steps, cooldown=0.5)
         groups = []
         counts = {"t": {label: [0.8 * n for n in both] for label, both in counts["t"].items()}}
         while len(groups) < prompts:
