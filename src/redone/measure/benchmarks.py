@@ -98,14 +98,16 @@ def questions(one: Prepared, think: int = 0, likelihood: bool = False) -> list[P
 
 
 def question(subset: Subset, record: Record, think: int, likelihood: bool) -> Prompt:
-    task = subset.task
+    task, choices = subset.task, subset.choices
+    if isinstance(choices, str):
+        choices = tuple(map(str, record.fields[choices]))
     return Prompt(
         record.id,
         record.messages,
         task.budget + think,
         task.think or think > 0,
         subset.stop,
-        subset.choices if likelihood else (),
+        choices if likelihood else (),
         go_on=True,
     )
 

@@ -65,7 +65,7 @@ class Subset:
     group: str = ""  # field whose values are reported apart
     over: Literal["items", "groups"] = "items"  # the score is over all items, or the mean of the groups' scores
     trivial: Mapping[str, str] = field(default_factory=dict)  # name of an answer that needs no model -> its template
-    choices: Sequence[str] = ()  # the answers among which log-likelihood may choose
+    choices: Sequence[str] | str = ()  # the answers among which log-likelihood may choose, or the field that lists them
     embedding: str = ""  # hub id of the model whose cosine joins the parts
 
     @property
@@ -219,7 +219,8 @@ def authors_prompts(benchmark: Benchmark, folder: Path | None) -> dict[str, str]
 
 def _records(benchmark: Benchmark, subset: Subset, folder: Path | None, prompt: str | None) -> list[Record]:
     where, found = _source(subset.file, subset.hub, folder, f"{benchmark.name}: {subset.name}")
-    needed = (subset.group, subset.drop, subset.shots.by if subset.shots else "")
+    listed = subset.choices if isinstance(subset.choices, str) else ""
+    needed = (subset.group, subset.drop, listed, subset.shots.by if subset.shots else "")
     rows = [_row(row, subset.convert, needed, f"{where}: item {i}") for i, row in enumerate(found)]
     task = subset.task if prompt is None else replace(subset.task, prompt=prompt)
     before = _shots(subset, rows, folder, where)

@@ -248,6 +248,7 @@ def test_an_item_of_newsbench_without_a_text_is_asked_without_it(tmp_path):
 # benchmark -> subset -> items; ifeval has no gold answers
 COUNTS = {
     "mmlu": {"mmlu": 14_042},
+    "mmlu-cloze": {"mmlu-cloze": 14_042},
     "cmmlu": {"cmmlu": 11_582},
     "ceval": {"ceval": 1_346},
     "bbh": {"bbh": 6_511},

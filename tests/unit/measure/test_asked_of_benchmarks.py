@@ -19,6 +19,11 @@ prompt = "{q}"
 answer = "{a}"
 budget = 64
 choices = ["A", "B"]
+[subsets.listed]
+file = "listed.jsonl"
+prompt = "{q}"
+answer = "{a}"
+choices = "options"
 [subsets.free]
 file = "free.jsonl"
 prompt = "{q}"
@@ -30,8 +35,8 @@ budget = 8
 @pytest.fixture
 def made(tmp_path):
     (tmp_path / "made.toml").write_text(MADE, encoding="utf-8")
-    for name in ("letters", "free"):
-        rows = [{"q": f"{name} {i} ?", "a": "AB"[i]} for i in range(2)]
+    for name in ("letters", "listed", "free"):
+        rows = [{"q": f"{name} {i} ?", "a": "AB"[i], "options": ["A", "B", i]} for i in range(2)]
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return prepared([str(tmp_path / "made.toml")], tmp_path, Log())[0]
 
@@ -58,8 +63,7 @@ def test_an_answer_is_bounded_by_the_benchmark_and_by_less_where_that_is_asked(m
 
 
 def test_items_with_choices_are_chosen_among_where_that_is_asked(made, tmp_path):
-    assert {key: tuple(p.choices) for key, p in asked(made, tmp_path / "written").items()} == dict.fromkeys(
-        ("letters/0", "letters/1", "free/0", "free/1"), ()
-    )
+    assert {tuple(prompt.choices) for prompt in asked(made, tmp_path / "written").values()} == {()}
     found = asked(made, tmp_path / "chosen", likelihood=True)
     assert (tuple(found["letters/1"].choices), tuple(found["free/1"].choices)) == (("A", "B"), ())
+    assert (found["listed/0"].choices, found["listed/1"].choices) == (("A", "B", "0"), ("A", "B", "1"))
