@@ -6,20 +6,18 @@ Every command has a file of its own: what it takes (`add`, a frozen type of its 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import ctypes
 import os
 import sys
 from collections.abc import Sequence
 
-_M_MMAP_THRESHOLD = -3  # of malloc.h
+from redone.run.heap import give_large_blocks_back
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0, or 2 after a mistake of the user's, or 130 after ctrl-C."""
     # Threads that wait by spinning slow everything tenfold as soon as another process wants a core.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
-    _give_back_memory()
+    give_large_blocks_back()
     options = parser().parse_args(arguments)
     try:
         code = options.command(options)
@@ -34,13 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("redone: stopped; what was saved before stays", file=sys.stderr)
         return 130
-
-
-def _give_back_memory() -> None:
-    """Have glibc give every large block back as soon as it is free. It would keep some, in which what comes next does
-    not fit: the peak of an update is a third higher then."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 4 * 2**20)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -17,6 +17,7 @@ from redone.files import write_json
 from redone.model.learner import Learner
 from redone.model.policy import Policy
 from redone.records import Record, Task
+from redone.run.heap import give_back
 from redone.run.log import Log
 from redone.run.scoring import ScoreAll
 from redone.run.stages import BASE, Stage
@@ -75,6 +76,7 @@ class Lab:
 
     def _whole(self, model: str) -> Policy:
         gc.collect()  # adapters and the models they stand in refer to each other, and would stay a while
+        give_back()
         policy = Policy.load(self.folder(model), self.dtype, self.device, self.max_context)
         policy.recompute = self.config.recompute
         return policy

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from redone.data.encode import Encoder
 from redone.model.attention import DecodeState, Prefill
-from redone.model.policy import Policy
+from redone.model.policy import Policy, Weights
 from redone.model.trees import pack
 from redone.records import Prompt, Text
 from redone.sample import asking
@@ -61,6 +61,7 @@ class TreeSampler:
         self.version = version
         self.random = torch.Generator(device=policy.device).manual_seed(self.seeds(version))
         self.eos = torch.tensor(sorted(self.encoder.eos_ids), dtype=torch.long, device=policy.device)
+        self.weights: Weights = ()  # those before go first: never two copies
         with torch.no_grad():
             self.weights = policy.packed_weights()
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
 from redone.data.encode import Encoder
-from redone.model.policy import Policy
+from redone.model.policy import Policy, Weights
 from redone.model.precision import placed
 from redone.records import Prompt, Text
 from redone.sample import asking
@@ -38,6 +38,7 @@ class OrdinarySampler:
         self.policy = policy
         self.version = version
         self.seed = self.seeds(version)
+        self.copies: Weights = ()  # those before go first: never two copies
         self.copies = policy.copies()
 
     def ask(self, prompts: Sequence[Prompt]) -> Iterator[list[Text]]:

@@ -26,6 +26,7 @@ from redone.model.policy import Policy, flatten
 from redone.model.trees import pack, split_by_tokens
 from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
 from redone.rewards.labels import Commonest
+from redone.run.heap import give_back
 from redone.run.log import Log
 from redone.run.scoring import Asked, ScoreAll, refuse_errors
 from redone.run.store import Store
@@ -108,6 +109,7 @@ def rl_step(
     """One rollout step and its updates: (metrics, rollout lines, surplus groups)."""
     settings = trainer.settings
     collected = sample_groups(trainer, step, carried)
+    give_back()  # what sampling leaves in pieces, before an update that has no use for them
     refuse_errors(((g.record.task, g.verdicts) for g in collected.fresh), trainer.most_errors)
     dealt = minibatches(trainer, step, collected.groups)
     order = [group for part in dealt for group in part]

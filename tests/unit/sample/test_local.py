@@ -1,4 +1,5 @@
 import math
+import weakref
 from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from transformers import GenerationConfig
 
 from redone.model.policy import Policy
 from redone.model.trees import pack
+from redone.model.trial import Path
 from redone.sample.local import TreeSampler, make_sampler, sample
 from redone.sample.ordinary import OrdinarySampler
 from redone.sample.protocol import Request
@@ -290,3 +292,22 @@ def test_weights_are_not_exchanged_under_answers_in_flight(packed):
     sampler.admit(requests())
     with pytest.raises(AssertionError, match="in flight"):
         sampler.load(policy, 1)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_weights_before_go_before_those_that_take_their_place_are_made(monkeypatch, packed):
+    policy = Policy(tiny("Qwen3"), path=Path(packed=packed), dtype="mixed")
+    sampler = make(policy, group=2, temperature=1.0)
+    name = "weights" if packed else "copies"
+    [kept, *_] = (weakref.ref(copy) for _, copy in getattr(sampler, name))
+    copies = policy.copies
+    there = []
+
+    def made():
+        there.append(kept())
+        return copies()
+
+    monkeypatch.setattr(policy, "copies", made)
+    sampler.load(policy, 1)
+    assert there == [None]
+    assert getattr(sampler, name)
