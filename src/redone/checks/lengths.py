@@ -1,7 +1,7 @@
 """How long a task's prompts and reference answers are in the model's tokens, and what room would hold them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from math import ceil
 from statistics import median
@@ -39,34 +39,48 @@ class TooLong:
 def long_prompts(records: Sequence[Record], task: Task, lengths: Sequence[int], context: int, own: int) -> TooLong:
     """Those whose prompt leaves no room for the answer's budget in the context. own: the longest that the model has."""
     needs = [length + task.budget for length in lengths]
-    places = frozenset(i for i, need in enumerate(needs) if need > context)
-    if not places:
-        return TooLong(places, "")
-    longest = max(places, key=lambda i: needs[i])
-    said = (
-        f"{task.name}: {len(places):,} of {len(records):,} prompts leave no room for an answer of {task.budget:,} "
-        f"tokens in the context of {context:,}; the longest has {lengths[longest]:,} tokens "
-        f"({_named(records[longest])}). {_room('model.max_context', needs, context)}"
-    )
-    beyond = f"; the model itself goes as far as {own:,}" if max(needs) > own else ""
-    return TooLong(places, said + beyond)
+    said = f"prompts leave no room for an answer of {task.budget:,} tokens in the context of {context:,}"
+    found = _longer(records, needs, context, said, lambda i: f"{lengths[i]:,} tokens", "model.max_context")
+    beyond = found.places and max(needs) > own
+    return replace(found, said=f"{found.said}; the model itself goes as far as {own:,}") if beyond else found
 
 
 def long_answers(records: Sequence[Record], task: Task, lengths: Sequence[int], zone: float) -> TooLong:
     """Those whose reference answer is longer than the budget rewards in full (`overlong_penalty`). zone: share of the
     budget that is punished."""
     most = rewarded(task.budget, zone)
-    places = frozenset(i for i, length in enumerate(lengths) if length > most)
+    said = f"reference answers are longer than the {most:,} tokens that its budget of {task.budget:,} rewards in full"
+    return _longer(
+        records,
+        lengths,
+        most,
+        said,
+        lambda i: f"{lengths[i]:,} tokens with its end",
+        "budget",
+        lambda need: budget_for(need, zone, task.budget),
+    )
+
+
+def _longer(
+    records: Sequence[Record],
+    needs: Sequence[int],
+    most: int,
+    said: str,
+    has: Callable[[int], str],
+    key: str,
+    value: Callable[[int], int] = lambda need: need,
+) -> TooLong:
+    """Those of a task's records that need more tokens than `most`. said: that they do; has: how many the longest has;
+    key: what to raise, and value: to what for a need."""
+    places = frozenset(i for i, need in enumerate(needs) if need > most)
     if not places:
         return TooLong(places, "")
-    longest = max(places, key=lambda i: lengths[i])
-    said = (
-        f"{task.name}: {len(places):,} of {len(records):,} reference answers are longer than the {most:,} tokens that "
-        f"its budget of {task.budget:,} rewards in full; the longest has {lengths[longest]:,} tokens with its end "
-        f"({_named(records[longest])}). "
-        f"{_room('budget', lengths, most, lambda need: budget_for(need, zone, task.budget))}"
+    longest = max(places, key=lambda i: needs[i])
+    return TooLong(
+        places,
+        f"{records[longest].task}: {len(places):,} of {len(records):,} {said}; the longest has {has(longest)} "
+        f"({_named(records[longest])}). {_room(key, needs, most, value)}",
     )
-    return TooLong(places, said)
 
 
 def rewarded(budget: int, zone: float) -> int:
@@ -79,7 +93,7 @@ def budget_for(length: int, zone: float, least: int = 1) -> int:
     return next(budget for budget in count(max(length, least)) if rewarded(budget, zone) >= length)
 
 
-def _room(key: str, needs: Sequence[int], given: int, value: Callable[[int], int] = lambda need: need) -> str:
+def _room(key: str, needs: Sequence[int], given: int, value: Callable[[int], int]) -> str:
     """What the key would have to be for all, and for MOST of them where that is less and not there yet."""
     ordered = sorted(needs)
     all_, most = ordered[-1], ordered[ceil(MOST * len(ordered)) - 1]

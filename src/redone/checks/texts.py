@@ -1,7 +1,7 @@
 """Whether every question reaches the model whole, and every reference answer comes back from it, in its own tokens."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from redone.checks.check import every, listed, without
@@ -15,8 +15,7 @@ from redone.run.scoring import Asked, ScoreAll
 from redone.thinking import split_thinking
 
 
-@dataclass(frozen=True)
-class Texts:
+class Texts(NamedTuple):
     """The dataset without what is too long, what a person should know of it, and how long the rest is, by task."""
 
     dataset: Dataset

@@ -99,6 +99,7 @@ class Checked:
 
 def check(config: RunConfig, log: Log) -> Checked:
     """Read and check everything a run needs. Raises ValueError with what is wrong and what to do."""
+    from redone.checks.texts import Texts
     from redone.checks.turns import check_turns
     from redone.method.drift import held_out
     from redone.model.places import model_path
@@ -111,7 +112,12 @@ def check(config: RunConfig, log: Log) -> Checked:
     reader = reader_for(config, config.model.path, base)
     dataset, notes, lengths = read_dataset(config, packs, log, reader)
     if any(getattr(config.stage(name), "turns", "last") == "all" for name in config.stages):
-        check_turns(dataset, reader.encoder, reader.context)
+        told = len(notes)
+        dataset, notes, lengths = check_turns(
+            Texts(dataset, notes, lengths), reader.encoder, reader.context, config.data.too_long
+        )
+        for note in notes[told:]:
+            log.line(note)
     benchmarks = []
     if config.eval.benchmarks:
         from redone.measure.benchmarks import prepared
