@@ -394,17 +394,45 @@ def test_a_limit_cuts_tune_too_and_a_pack_may_bring_its_own(tmp_path):
     assert [record.source for record in dataset.split("tune")] == ["tune.jsonl:1"]
 
 
-def test_the_fingerprint_knows_tune_and_is_the_old_one_without_it():
+def test_the_fingerprint_is_of_all_that_records_hold_and_knows_tune():
     rows = {"train": ["a", "b"], "probe": ["c"], "eval": ["d"]}
-    dataset = built(memory_pack({"ask": rows}))
+    pack = memory_pack({"ask": rows})
+    dataset = built(pack)
     digest = hashlib.sha256()
     for split, texts in rows.items():
-        for i, text in enumerate(texts):
-            told = [f"ask/{split}/{i}", [{"role": "user", "content": text}], "yes"]
+        for i, (text, (_, row)) in enumerate(zip(texts, pack.rows("ask", split))):
+            told = [f"ask/{split}/{i}", [{"role": "user", "content": text}], "yes", [], None, row]
             digest.update(json.dumps(told, sort_keys=True).encode())
     assert dataset.fingerprint()["ask"]["sha256"] == digest.hexdigest()
     tuned = built(memory_pack({"ask": {**rows, "tune": ["e"]}}))
     assert tuned.fingerprint()["ask"]["sha256"] != digest.hexdigest()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"rationale": "for it is"},
+        {"accepted": ("aye",)},
+        {"answer": "aye"},
+        {"messages": ({"role": "user", "content": "b"},)},
+        {"fields": {"options": ["a", "b"]}},  # what a reward may read
+    ],
+)
+def test_what_differs_in_a_record_differs_in_the_fingerprint(other):
+    dataset = built(memory_pack({"ask": {split: [split] for split in NEEDED}}))
+    [first] = dataset.records["ask"]["train"]
+    changed = replace(dataset, records={"ask": {**dataset.records["ask"], "train": (replace(first, **other),)}})
+    assert changed.fingerprint() != dataset.fingerprint()
+
+
+def test_what_is_no_text_and_no_number_has_the_same_fingerprint_at_every_reading():
+    def seen():
+        dataset = built(memory_pack({"ask": {split: [split] for split in NEEDED}}))
+        [first] = dataset.records["ask"]["train"]
+        picture = {"train": (replace(first, fields={"picture": object()}),)}
+        return replace(dataset, records={"ask": {**dataset.records["ask"], **picture}}).fingerprint()
+
+    assert seen() == seen()
 
 
 # Only evaluated
@@ -491,20 +519,6 @@ def test_accepted_answers_may_lie_inside_a_field_as_squads_do(tmp_path):
     rows = {split: [row | {"note": split}] for split in NEEDED}
     [record] = built(topic_pack(tmp_path, f"{ACCEPTED}\n{convert}", **rows)).split("train")
     assert (record.answer, record.accepted) == ("green tea", ("tea",))
-
-
-def test_the_fingerprint_knows_accepted_answers_and_is_the_old_one_without_them(tmp_path):
-    def fingerprint(*also):
-        pack = memory_pack({"ask": {s: [s] for s in NEEDED}}, replace(TASK, accepted="also" if also else ""))
-        rows = {
-            (task, s): [(w, {**r, "also": list(also)}) for w, r in pack.rows(task, s)]
-            for task in ("ask",)
-            for s in NEEDED
-        }
-        return built(replace(pack, rows=lambda task, split: rows[task, split])).fingerprint()["ask"]["sha256"]
-
-    assert fingerprint() == fingerprint("yes")  # the answer itself, which adds nothing
-    assert len({fingerprint(), fingerprint("aye"), fingerprint("aye", "ja")}) == 3
 
 
 def test_two_tasks_of_one_name_are_refused():
