@@ -57,6 +57,7 @@ class Data(Table):
         description='pack files (.toml), or names of packs that come with redone: "social", "general" and "support", '
         'which are generated ("social@2" is another period), "real_posts", "social_posts" and "english_posts"',
     )
+    tasks: tuple[str, ...] = Field((), strict=False, description="the packs' tasks that are read; all if none is named")
     root: str | None = Field(None, description="folder that relative data files lie in (--data)")
     limit: int | None = Field(None, ge=1, description="at most so many records per task and split, by a stable hash")
     benchmarks: tuple[str, ...] = Field(

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -264,7 +264,18 @@ def read_packs(config: RunConfig) -> list[Pack]:
         else:
             known = [*EMBEDDED, *sorted(path.stem for path in PACKS.glob("*.toml"))]
             raise ValueError(f"data.packs: there is no pack {name}{nearest(name, known)}; give a .toml file or {known}")
-    return packs
+    return select(packs, config.data.tasks) if config.data.tasks else packs
+
+
+def select(packs: Sequence[Pack], names: Collection[str]) -> list[Pack]:
+    """The packs with these tasks alone. Raises ValueError where there is no such task."""
+    from redone.mistakes import nearest
+
+    known = [name for pack in packs for name in pack.tasks]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"data.tasks: there is no task {name}{nearest(name, known)}")
+    return [replace(pack, tasks={n: task for n, task in pack.tasks.items() if n in names}) for pack in packs]
 
 
 def evaluated_texts(config: RunConfig) -> tuple[dict[str, list[str]], list[str]]:

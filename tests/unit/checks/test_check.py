@@ -1,9 +1,11 @@
 from dataclasses import replace
 
 import pytest
+from fakes import small_config
 
 from redone.checks import check
 from redone.checks.check import check_judge, check_options, check_sandbox, check_tune
+from redone.cli import prepare
 from redone.data.load import NEEDED, Dataset
 from redone.records import Record, Task
 from redone.run.scoring import Scorer, in_process
@@ -226,6 +228,16 @@ def test_a_task_that_asks_a_judge_needs_one_and_its_reference_answers_are_not_ch
     assert kept == given
     assert "a judge decides" in notes[0]
     assert check_judge({"word": WORD}, None, "") is None
+
+
+def test_of_a_pack_the_tasks_that_are_named_are_read():
+    packs = prepare.read_packs(small_config('data.packs=["general", "support"]'))
+    names = [name for pack in packs for name in pack.tasks]
+    chosen = [names[0], names[-1]]
+    found = prepare.read_packs(small_config('data.packs=["general", "support"]', f"data.tasks={chosen}"))
+    assert [list(pack.tasks) for pack in found] == [[name] for name in chosen]
+    with pytest.raises(ValueError, match=f"data.tasks: there is no task {names[0]}x; did you mean {names[0]}"):
+        prepare.read_packs(small_config('data.packs=["general", "support"]', f'data.tasks=["{names[0]}x"]'))
 
 
 def test_a_task_to_be_held_out_has_to_exist():
