@@ -12,6 +12,8 @@ from typing import TypeVar
 
 from redone.config import Reinforce, RunConfig, Teach
 from redone.data.mix import uniform
+from redone.method import targeted
+from redone.method.teach import earlier_of
 from redone.records import Record
 from redone.run.lab import Lab
 from redone.run.stages import BASE, Stage
@@ -135,9 +137,18 @@ def _taught(lab: Lab, stage: Stage) -> Timed:
         learner.step(0.0, settings.max_grad_norm, loss)
 
     each, _ = _clocked(step)
-    pool = sum(len(mine) for mine in lab.train_records().values())
-    steps = settings.epochs * ceil(min(settings.records, pool) / settings.batch)
+    steps = settings.epochs * ceil(taught(lab, settings) / settings.batch)
     return Timed(stage.name, steps * each, f"{steps} steps of {each:.1f} s, by reference answers")
+
+
+def taught(lab: Lab, settings: Teach) -> int:
+    """How many examples an epoch has, earlier turns included, where the stage draws from all trained tasks alike."""
+    count = min(settings.records, sum(len(mine) for mine in lab.train_records().values()))
+    if settings.turns != "all":
+        return count
+    own = _some(lab, round(count * (1 - settings.general_share)))
+    earlier, _ = earlier_of(lab, targeted.gold_targets(own, lab.encoder, lab.dataset.tasks, {}))
+    return count + len(earlier)
 
 
 def answering(lab: Lab, most: int = 64) -> Timed:

@@ -2,6 +2,7 @@
 itself, against forgetting."""
 
 from array import array
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -51,9 +52,7 @@ def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
     taught = targeted.gold_targets(records, lab.encoder, tasks, plan.why)
     earlier, left_out = list[targeted.Teach](), 0
     if settings.turns == "all":
-        apart: tuple[Split, ...] = ("probe", "tune", "eval")
-        held_out = {normalised_prompt(record) for split in apart for record in lab.dataset.split(split)}
-        earlier, left_out = targeted.earlier_targets(taught, lab.encoder, tasks, held_out)
+        earlier, left_out = earlier_of(lab, taught)
     counts: dict[str, int] = {}
     if settings.soft_labels == "gold":
         soft = targeted.gold_targets(targeted.choose_general(plan, lab.dataset, seed), lab.encoder, tasks, {})
@@ -77,6 +76,13 @@ def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
         },
     )
     return [*taught, *earlier, *soft]
+
+
+def earlier_of(lab: Lab, taught: Sequence[targeted.Teach]) -> tuple[list[targeted.Teach], int]:
+    """The assistant's earlier turns in what is taught, and how many are left out: those that what is measured asks."""
+    apart: tuple[Split, ...] = ("probe", "tune", "eval")
+    held_out = {normalised_prompt(record) for split in apart for record in lab.dataset.split(split)}
+    return targeted.earlier_targets(taught, lab.encoder, lab.dataset.tasks, held_out)
 
 
 def encoded(lab: Lab, rows: list[dict[str, Any]]) -> list[sft.Example]:
