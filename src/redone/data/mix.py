@@ -6,7 +6,8 @@ too much of is settled in later steps; and a group that is dropped is followed b
 
 A task that seldom teaches would take all of a step's time. The mix counts how many groups of each task were informative
 lately and expects that share of the next ones (`hope`). A task that needs more groups than `patience` for one that is
-trained on rests: the others have its share, and it is drawn as rarely as it has hope, so that it may wake.
+trained on rests: the others have its share, none of its groups is replaced, and it is drawn the more rarely the less
+hope it has, so that it may wake. Where all tasks would rest none does.
 """
 
 import hashlib
@@ -73,22 +74,20 @@ class Mix:
         self.flying: Counter[str] = Counter()
         even = self.quotas(self.tasks)
         for task in self.resting():
-            self.probes[task] += even[task] * self.hope(task)
+            self.probes[task] += even[task] * (self.patience * self.hope(task)) ** 2
 
     def missing(self) -> float:
         """Informative groups that the step lacks, beside those that are to be expected of what was drawn."""
         expected = sum(count * self.hope(task) for task, count in self.flying.items())
         return self.prompts - sum(self.ready.values()) - expected
 
-    def draw(self) -> Record | None:
-        """The next record of the task that lacks most; None where all tasks rest."""
+    def draw(self) -> Record:
+        """The next record of a resting task whose turn it is, or of the task that lacks most."""
         task = next((task for task in self.resting() if self.probes[task] >= 1.0), None)
         if task is not None:
             self.probes[task] -= 1.0
         else:
             task = self._neediest()
-        if task is None:
-            return None
         self.flying[task] += 1
         return self.turns.next(task)
 
@@ -119,7 +118,8 @@ class Mix:
         return (live + 1.0) / (generated + 1.0)
 
     def resting(self) -> list[str]:
-        return [task for task in self.tasks if self.hope(task) * self.patience <= 1.0]
+        found = [task for task in self.tasks if self.hope(task) * self.patience <= 1.0]
+        return found if len(found) < len(self.tasks) else []
 
     def quotas(self, tasks: Iterable[str]) -> dict[str, float]:
         """Groups of the step for each of these tasks; those of a stratum without any go to the other strata."""
@@ -144,15 +144,14 @@ class Mix:
         self.turns.restore(state["turns"])
 
     def _awake(self) -> list[str]:
-        return [task for task in self.tasks if self.hope(task) * self.patience > 1.0]
+        resting = set(self.resting())
+        return [task for task in self.tasks if task not in resting]
 
-    def _neediest(self) -> str | None:
+    def _neediest(self) -> str:
         lacks = {
             task: self.owed[task] + quota - self.ready[task] - self.flying[task] * self.hope(task)
             for task, quota in self.quotas(self._awake()).items()
         }
-        if not lacks:
-            return None
         mine = [[task for task in stratum.tasks if task in lacks] for stratum in self.strata]
         stratum = max(filter(None, mine), key=lambda tasks: sum(lacks[task] for task in tasks))
         return max(stratum, key=lambda task: (lacks[task], uniform(self.seed, "task", task)))

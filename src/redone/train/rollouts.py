@@ -3,7 +3,7 @@
 As many groups are generated at once as are to be expected to hold those that are missing, by what became of each
 task's groups lately (`data/mix.py`), so that replacements seldom decode alone. What is informative and not needed is
 kept for the next step and used there first, a step's groups at most, so that none is older than a step. After `most`
-prompts, or where every task rests, the step makes do with what it has; it never raises.
+prompts the step makes do with what it has; it never raises.
 
 No group is stopped before its answers end. What is certain before is too little: at any token an answer may end, and be
 right, what is cut off at the budget may score too, and other answers that score alike say nothing of it.
@@ -33,7 +33,7 @@ class Collected:
     errors: list[Group]  # with a verdict that could not be reached
     fresh: list[Group]  # every group generated in this step
     carried: int  # of `groups`, those left over from earlier steps
-    starved: bool  # `most` prompts were drawn, or all tasks rested, before the step was full
+    starved: bool  # `most` prompts were drawn before the step was full
 
 
 def collect(
@@ -64,10 +64,8 @@ def collect(
     mix.begin(prompts, [group.record.task for group in ready])
     while True:
         while len(drawn) < most and len(waiting) + len(flying) < in_flight and mix.missing() >= 0.5:
-            if (record := mix.draw()) is None:
-                break
-            waiting.append(request(len(drawn), record))
-            drawn.append(record)
+            drawn.append(mix.draw())
+            waiting.append(request(len(drawn) - 1, drawn[-1]))
         wave: list[Request] = []
         while waiting and (not (flying or wave) or fits([*flying.values(), *wave, waiting[0]])):
             wave.append(waiting.popleft())

@@ -147,13 +147,6 @@ def test_the_mix_hears_of_every_group_and_of_those_that_are_trained_on():
     assert script.trained == ["t"] * 3
 
 
-def test_a_step_whose_tasks_all_rest_ends():
-    script = Script(lambda number: ALIVE)
-    script.draw = lambda: None
-    found = script.collect(make_sampler(), prompts=3)
-    assert (found.groups, found.fresh, found.starved) == ([], [], True)
-
-
 def test_a_step_that_earlier_ones_have_filled_generates_nothing():
     first = Script(lambda number: ALIVE).collect(make_sampler(), prompts=6).groups
     sampler = make_sampler()
