@@ -1,12 +1,14 @@
 """What `redone estimate` says a phase takes beside what it takes: `python benchmarks/memory.py MODEL`.
 
-Each phase is a run of its own, small enough for minutes on two cores, in which that phase is the largest. Measured is
+Each phase is a run of its own, small enough for minutes on two cores, in which that phase is the largest; an update the
+second, for the first finds no moments. Measured is
 the process's high-water mark (VmHWM), estimated the peak with what the process has before it begins.
 """
 
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from redone.cli import estimate, prepare
@@ -16,7 +18,7 @@ from redone.run.log import Log
 COMMON = (
     "threads=1",
     'data.packs=["support"]',
-    "data.limit=4",
+    "data.limit=1",
     "model.max_context=512",
     "tokens_per_pass=1024",
     "eval.records=1",
@@ -25,10 +27,10 @@ COMMON = (
     "explore.in_flight=8",
 )
 PHASES = {
-    "update": ('stages=["explore"]', "explore.steps=1", "explore.prompts=8", "explore.updates=1"),
+    "update": ('stages=["explore"]', "explore.steps=2", "explore.prompts=8", "explore.updates=1"),
     "update, recomputed": (
         'stages=["explore"]',
-        "explore.steps=1",
+        "explore.steps=2",
         "explore.prompts=8",
         "explore.updates=1",
         "recompute=true",
@@ -61,18 +63,24 @@ sys.exit(code)
 
 
 def main() -> None:
-    model = sys.argv[1]
-    only = sys.argv[2:] or PHASES
+    model, *only = sys.argv[1:]
+    before = own()
     print(f"{'':<28}{'estimated GiB':>14}{'measured GiB':>14}{'ratio':>8}")
-    for phase in only:
+    for phase in only or PHASES:
         for kind, lora in KINDS.items():
-            sets = [*COMMON, *PHASES[phase], *lora, f'model.path="{model}"']
-            config = load_config([], sets)
-            found = estimate.memory(config, prepare.check(config, Log()))
-            expected = OWN + max(one.peak for one in found)
-            measured = peak(sets)
+            expected, measured = before + estimated(model, phase, lora), peak(settings(model, phase, lora))
             cells = f"{expected / 2**30:>14.2f}{measured / 2**30:>14.2f}{expected / measured:>8.2f}"
             print(f"{f'{phase}, {kind}':<28}{cells}", flush=True)
+
+
+def settings(model: str, phase: str, lora: Sequence[str]) -> list[str]:
+    return [*COMMON, *PHASES[phase], *lora, f'model.path="{model}"']
+
+
+def estimated(model: str, phase: str, lora: Sequence[str]) -> int:
+    """Bytes of the largest phase of the run, beside what the process has."""
+    config = load_config([], settings(model, phase, lora))
+    return max(one.peak for one in estimate.memory(config, prepare.check(config, Log())))
 
 
 def peak(sets: list[str]) -> int:
@@ -95,5 +103,4 @@ def own() -> int:
 
 
 if __name__ == "__main__":
-    OWN = own()
     main()

