@@ -111,7 +111,7 @@ class Reinforce(Table):
     calibration: float = Field(
         1.0, ge=0, description="closed tasks: advantages are less by this x how much too often their label is said"
     )
-    averaging: Literal["token", "group"] = Field("token", description="mean over a step's tokens, or over each group's")
+    averaging: Literal["token", "group"] = Field("group", description="mean over a step's tokens, or over each group's")
     length_penalty: float = Field(1.0, ge=0, description="factor of the soft overlong penalty")
     overlong_zone: float = Field(0.25, ge=0, lt=1, description="share of a task's budget, its end, that is punished")
     learning_rate: float = Field(5e-6, gt=0, description="constant between warm-up and cooldown")

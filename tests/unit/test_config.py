@@ -240,7 +240,7 @@ def test_what_the_paper_says_is_what_is_done_where_nothing_else_is_said():
     config = load_config([])
     explore, target, refine = (config.stage(name) for name in config.stages)
     assert (explore.temperature, explore.clip_low, explore.clip_high) == (1.0, 0.2, 0.28)
-    assert (explore.general_share, explore.learning_rate, explore.averaging) == (0.0625, 5e-6, "token")
+    assert (explore.general_share, explore.learning_rate, explore.averaging) == (0.0625, 5e-6, "group")
     assert (explore.rationale_share, explore.difficulty) == (None, False)
     assert (target.general_share, target.learning_rate, target.epochs, target.batch) == (0.056, 5e-6, 2, 64)
     assert (target.choose, target.soft_labels, target.candidates) == ("findings", "best_of_n", 8)
