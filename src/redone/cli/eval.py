@@ -177,7 +177,7 @@ def of_tasks(options: Options, log: Log) -> int:
     from redone.measure.benchmarks import fingerprint, limited
     from redone.measure.closed import closed_tasks
     from redone.measure.ngrams import unaided
-    from redone.measure.taskset import TASKS, first_of_each_task, measure_tasks
+    from redone.measure.taskset import TASKS, measure_tasks, some_of_each_task
 
     config = options.resolve()
     place = None if options.base_url else place_of(options)
@@ -185,7 +185,7 @@ def of_tasks(options: Options, log: Log) -> int:
     reader = None if place is None else prepare.reader_for(config, options.model_folder, place.folder)
     dataset, *_ = prepare.read_dataset(config, packs, log, reader)
     split: Any = options.split or config.eval.split
-    first = first_of_each_task(dataset, split, config.eval.records)
+    first = some_of_each_task(dataset, split, config.eval.records)
     subsets = limited({name: [r for r in first if r.task == name] for name in dataset.tasks}, options.limit)
     records = [record for mine in subsets.values() for record in mine]
     if not records:

@@ -174,7 +174,7 @@ def build(
     for name, task in tasks.items():
         if empty := [split for split in needed(task) if not parts[name][split]]:
             raise ValueError(f"pack {home[name]}: task {name} {_without_data(empty, lost[name])}")
-    records = {name: {split: _first(parts[name][split], limit) for split in SPLITS} for name in tasks}
+    records = {name: {split: drawn(parts[name][split], limit) for split in SPLITS} for name in tasks}
     repeats = {name: [one for one in mine if one.other] for name, mine in lost.items()}
     removed = {name: len(mine) for name, mine in repeats.items()}
     overlap = {
@@ -351,8 +351,8 @@ def _shared(lost: Sequence[Lost], whole: bool = False) -> list[str]:
     return said
 
 
-def _first(records: Sequence[Record], limit: int | None) -> tuple[Record, ...]:
-    """All records, or with a limit those whose hash comes first, in its order: the first of them are a sample too."""
+def drawn(records: Sequence[Record], limit: int | None) -> tuple[Record, ...]:
+    """All records, or with a limit those whose hash comes first, in its order: the first of them are a draw too."""
     return tuple(records if limit is None else sorted(records, key=lambda record: _unit(record.id))[:limit])
 
 

@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from redone.algo.statistics import percentile_interval
-from redone.data.load import Dataset
+from redone.data.load import Dataset, drawn
 from redone.files import write_json, write_jsonl
 from redone.measure.ask import Answerer
 from redone.measure.closed import LENIENT, Closed, alarms, commonest_answers, lenient
@@ -32,8 +32,9 @@ READING = "score"
 KINDS = ("sns", "translation", "general")
 
 
-def first_of_each_task(dataset: Dataset, split: Split, most: int | None) -> list[Record]:
-    return [record for name in dataset.tasks for record in dataset.records[name].get(split, ())[:most]]
+def some_of_each_task(dataset: Dataset, split: Split, most: int | None) -> list[Record]:
+    """All records of the split, or a draw of so many of each task, whatever their order."""
+    return [record for name in dataset.tasks for record in drawn(dataset.records[name].get(split, ()), most)]
 
 
 def kind_of(task: Task) -> str:

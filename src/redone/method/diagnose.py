@@ -13,7 +13,7 @@ from redone.config import Teach
 from redone.data.mix import derive_seed
 from redone.files import write_json
 from redone.measure.judged import Judged
-from redone.measure.taskset import first_of_each_task
+from redone.measure.taskset import some_of_each_task
 from redone.measure.trivial import Trivial, chance, trivial_verdicts
 from redone.method.evaluate import sample
 from redone.method.findings import find
@@ -32,7 +32,7 @@ def diagnose(lab: Lab, stage: Stage) -> TargetPlan:
         return TargetPlan(**json.loads((folder / "plan.json").read_text(encoding="utf-8")))
     settings: Teach = stage.settings
     with lab.timed("diagnosis"):
-        records = first_of_each_task(lab.dataset, "probe", lab.config.diagnose.records)
+        records = some_of_each_task(lab.dataset, "probe", lab.config.diagnose.records)
         probed = {model: probe(lab, stage, model, records) for model in dict.fromkeys((BASE, stage.start))}
         trivial = trivial_verdicts(lab.dataset, records, lab.score_all)
         findings = [

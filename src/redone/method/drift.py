@@ -22,7 +22,7 @@ from redone.measure.drift import (
     summed,
     trained_keys,
 )
-from redone.measure.taskset import first_of_each_task
+from redone.measure.taskset import some_of_each_task
 from redone.run.lab import Lab
 from redone.run.stages import BASE
 
@@ -43,7 +43,7 @@ def held_out(config: RunConfig, dataset: Dataset, encoder: Encoder, context: int
     if asked.prompts is not None:
         prompts, notes = held_prompts(at(asked.prompts), encoder, context, *room, trained)
     else:
-        first = first_of_each_task(dataset, config.eval.split, config.eval.records)
+        first = some_of_each_task(dataset, config.eval.split, config.eval.records)
         general = [record for record in first if dataset.tasks[record.task].part == "general"]
         prompts, notes = record_prompts(general, encoder, dataset.tasks, context, *room) if general else ([], [])
     if not read and not prompts:

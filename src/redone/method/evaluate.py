@@ -11,7 +11,7 @@ from redone.measure.benchmarks import measure_benchmark
 from redone.measure.closed import closed_tasks
 from redone.measure.judged import Judged, judged
 from redone.measure.ngrams import Unaided, unaided
-from redone.measure.taskset import TASKS, first_of_each_task, measure_tasks
+from redone.measure.taskset import TASKS, measure_tasks, some_of_each_task
 from redone.method.drift import measure_drift
 from redone.records import Record
 from redone.run.lab import Lab
@@ -56,7 +56,7 @@ def earned_without_a_model(lab: Lab) -> Callable[[], Unaided]:
 
 
 def eval_records(lab: Lab) -> list[Record]:
-    return first_of_each_task(lab.dataset, lab.config.eval.split, lab.config.eval.records)
+    return some_of_each_task(lab.dataset, lab.config.eval.split, lab.config.eval.records)
 
 
 def answerer(

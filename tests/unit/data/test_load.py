@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from redone.data.dedupe import normalised_prompt
-from redone.data.load import NEEDED, Pack, build, make_task, read_pack
+from redone.data.load import NEEDED, Pack, build, drawn, make_task, read_pack
 from redone.records import Task
 
 TABLE = """
@@ -271,6 +271,8 @@ def test_a_limit_cuts_every_split_and_always_to_the_same_records():
     assert prompts(built(memory_pack(rows), limit=20), "ask", "train") == prompts(dataset, "ask", "train")
     assert prompts(dataset, "ask", "train") != MANY[:20]
     assert prompts(built(memory_pack(rows), limit=10), "ask", "train") == prompts(dataset, "ask", "train")[:10]
+    whole = built(memory_pack(rows)).records["ask"]["train"]
+    assert drawn(whole, 10) == drawn(dataset.records["ask"]["train"], 10) == drawn(whole[::-1], 10)
 
 
 def test_what_a_limit_cuts_off_eval_does_not_come_into_train():

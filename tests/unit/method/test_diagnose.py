@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 from fakes import stage_of
 
+from redone.data.load import drawn
 from redone.data.mix import derive_seed
 from redone.method import diagnose as module
 from redone.method.diagnose import diagnose
@@ -35,7 +36,7 @@ def test_the_base_and_the_stages_start_are_probed_alike_on_the_probe_split(make_
     ]
     assert [made.seed for made in samplers.made] == [derive_seed(7, "probe base"), derive_seed(7, "probe explore")]
     for made in samplers.made:
-        assert sorted(made.asked) == sorted(f"{task}/probe/{i}" for task in lab.dataset.tasks for i in range(2))
+        assert made.asked == [r.id for mine in lab.dataset.records.values() for r in drawn(mine["probe"], 2)]
 
 
 def test_a_stage_that_starts_from_the_base_needs_one_probe(make_lab, samplers):

@@ -1,5 +1,6 @@
 import json
 
+from redone.data.load import drawn
 from redone.data.mix import derive_seed
 from redone.files import read_jsonl
 from redone.method import evaluate as module
@@ -7,7 +8,7 @@ from redone.method.evaluate import earned_without_a_model, evaluate
 
 
 def test_a_model_answers_the_eval_split_itself_greedily_once(make_lab, samplers):
-    """Its own weights, one answer at temperature 0, of the first records of every task; the same call asks no more."""
+    """Its own weights, one answer at temperature 0, of a draw of every task's records; the same call asks no more."""
     lab = make_lab("eval.records=3")
     samplers.says = lambda model, prompt, number: "yes" if model == "explore" else "other"
     for _ in range(2):
@@ -15,7 +16,7 @@ def test_a_model_answers_the_eval_split_itself_greedily_once(make_lab, samplers)
     [made] = samplers.made
     assert (made.model, made.group, made.temperature) == ("explore", 1, 0.0)
     assert made.seed == derive_seed(7, "eval explore")
-    assert sorted(made.asked) == sorted(f"{task}/eval/{i}" for task in lab.dataset.tasks for i in range(3))
+    assert made.asked == [r.id for mine in lab.dataset.records.values() for r in drawn(mine["eval"], 3)]
     folder = lab.out / "eval" / "explore" / "tasks"
     assert {row["output"] for row in read_jsonl(folder / "predictions.jsonl")} == {"yes", ""}  # "": never thought
     table = json.loads((folder / "scores.json").read_text())
@@ -25,7 +26,7 @@ def test_a_model_answers_the_eval_split_itself_greedily_once(make_lab, samplers)
 def test_where_settings_are_chosen_tune_is_asked_in_the_place_of_eval_and_its_scores_say_so(make_lab, samplers):
     lab = make_lab("eval.split=tune", "eval.records=1")
     evaluate(lab, "base", earned_without_a_model(lab))
-    assert sorted(samplers.made[0].asked) == sorted(f"{task}/tune/0" for task in lab.dataset.tasks)
+    assert samplers.made[0].asked == [r.id for mine in lab.dataset.records.values() for r in drawn(mine["tune"], 1)]
     assert json.loads((lab.out / "eval" / "base" / "tasks" / "scores.json").read_text())["split"] == "tune"
 
 
