@@ -13,7 +13,7 @@ from redone.model.trees import pack
 from redone.run.log import Log
 from redone.run.stages import model_place
 
-SETS = ("lora.rank=4", "lora.times=100")
+SETS = ("lora.rank=4", "lora.times=100", "target.learning_rate=3e-5")
 STOPS = ("explore    1/4", "target    1/", "refine    3/4")
 
 
