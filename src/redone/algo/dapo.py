@@ -32,9 +32,7 @@ def advantages(rewards: Tensor, floor: float) -> Tensor:  # [P, G] -> [P, G]
 def calibrated(
     advantages: Tensor,  # [P, G]
     labels: Sequence[Sequence[str]],  # [P][G] that the answers name, "" where one names none
-    excess: Sequence[
-        Mapping[str, float]
-    ],  # [P] label -> its share of what is said in the task, minus of the references
+    excess: Sequence[Mapping[str, float]],  # [P] label -> its share of what is said, minus its share of the references
     weight: float,
 ) -> Tensor:  # -> [P, G]
     """Advantages minus weight x the excess of the label that the answer names (ours).
