@@ -44,7 +44,7 @@ def command(namespace: argparse.Namespace) -> int:
     found = memory(config, checked)
     print_phases(found, checked.machine.device)
     if not options.no_timing:
-        times = timings(config, checked, log)
+        times = timed(config, checked, log)
         for one in times:
             print(f"{one.stage:<12} {clock(one.seconds):>8}   {one.said}")
         print(f"In all about {clock(sum(one.seconds for one in times))}.")
@@ -69,15 +69,14 @@ def memory(config: RunConfig, checked: prepare.Checked) -> list[Phase]:
         raise ValueError(f"memory cannot be estimated: {type(error).__name__}: {str(error)[:200]}") from None
 
 
-def timings(config: RunConfig, checked: prepare.Checked, log: Log) -> list[Timed]:
-    """One step of each stage, with the base model; nothing of it is kept."""
-    from redone.method.estimate import answering, timed
+def timed(config: RunConfig, checked: prepare.Checked, log: Log) -> list[Timed]:
+    """A step of each stage and some of what is measured, with the base model; nothing of it is kept."""
+    from redone.method.estimate import timings
 
     with tempfile.TemporaryDirectory() as folder, prepare.prepare(config, Path(folder) / "run", log, checked) as lab:
-        stages = [stage for stage in lab.stages if stage.settings.trains]
-        with log.bar("timing a step of each stage", len(stages) + 1) as bar:
-            found = []
-            for act in [*(lambda one=stage: timed(lab, one) for stage in stages), lambda: answering(lab)]:
+        acts, found = timings(lab), []
+        with log.bar("timing a step of each stage", len(acts)) as bar:
+            for act in acts:
                 found.append(act())
                 bar.advance(1)
     return found

@@ -76,9 +76,7 @@ def measure_benchmark(
     most: tokens of an answer, where that is less than the benchmark's own.
     """
     benchmark = one.benchmark
-    prompts = questions(one, think, likelihood)
-    if most is not None:
-        prompts = [replace(prompt, budget=min(prompt.budget, most)) for prompt in prompts]
+    prompts = questions(one, think, likelihood, most)
     lines = ask(answerer, prompts, folder / "predictions.jsonl", log=log, label=benchmark.title)
     outputs = {prompt.key: list(map(output_of, mine)) for prompt, mine in zip(prompts, lines)}
     [found], items = score_all([benchmark], {benchmark.name: one.records}, outputs, log)
@@ -88,13 +86,14 @@ def measure_benchmark(
     return scores
 
 
-def questions(one: Prepared, think: int = 0, likelihood: bool = False) -> list[Prompt]:
+def questions(one: Prepared, think: int = 0, likelihood: bool = False, most: int | None = None) -> list[Prompt]:
     """What a model is asked, as `measure_benchmark` has it."""
-    return [
+    prompts = [
         question(subset, record, think, likelihood)
         for name, subset in one.benchmark.subsets.items()
         for record in one.records[name]
     ]
+    return prompts if most is None else [replace(prompt, budget=min(prompt.budget, most)) for prompt in prompts]
 
 
 def question(subset: Subset, record: Record, think: int, likelihood: bool) -> Prompt:

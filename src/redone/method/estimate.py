@@ -1,20 +1,22 @@
 """What a run will take before it begins: bytes by phase, from the model's own code on tensors without contents, and
-seconds by stage, from one timed step on its own records.
+seconds by stage, from one timed step on its own records, and of all that is measured, from some of it.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import TypeVar
 
 from redone.config import Reinforce, RunConfig, Teach
+from redone.data.encode import Passage
 from redone.data.mix import uniform
 from redone.method import targeted
+from redone.method.evaluate import answerer
 from redone.method.teach import earlier_of
-from redone.records import Record
+from redone.records import Prompt, Record
 from redone.run.lab import Lab
 from redone.run.stages import BASE, Stage
 
@@ -81,6 +83,17 @@ def phases(
             found.append(Phase(name, what, {**still, **model.updating(trees, config.tokens_per_pass)}))
         found.append(Phase("every model", "measuring", {"weights": held.weights, **answering(1, config.eval.rows)}))
     return found
+
+
+def timings(lab: Lab) -> list[Callable[[], Timed]]:
+    """What is timed: a step of each stage, and all that is measured beside."""
+    acts: list[Callable[[], Timed]] = [partial(timed, lab, stage) for stage in lab.stages if stage.settings.trains]
+    acts.append(partial(answering, lab))
+    if lab.benchmarks:
+        acts.append(partial(benchmarked, lab))
+    if lab.drift is not None:
+        acts.append(partial(drifting, lab))
+    return acts
 
 
 def timed(lab: Lab, stage: Stage) -> Timed:
@@ -154,21 +167,74 @@ def taught(lab: Lab, settings: Teach) -> int:
 def answering(lab: Lab, most: int = 64) -> Timed:
     """All that is answered outside of reinforcement, at the pace of some greedy answers to eval records."""
     from redone.measure.judged import prompt_of
-    from redone.sample.local import make_sampler
 
     tasks, records = lab.dataset.tasks, lab.dataset.split(lab.config.eval.split)
-    some = sorted(records, key=lambda r: uniform(lab.config.seed, "estimate", r.id))[:most]
-    sampler = make_sampler(
-        lab.load(BASE), lab.encoder, group=1, temperature=0.0, seeds=lambda version: 0, rows=lab.config.eval.rows
-    )
-    prompts = [prompt_of(record, tasks[record.task]) for record in some]
-    waited, _ = _clocked(lambda: list(sampler.ask(prompts)))
-    each, count = waited / len(some), _answers(lab)
+    each = _pace(lab, [prompt_of(record, tasks[record.task]) for record in records], most)
+    count = _answers(lab)
     return Timed("answers", count * each, f"{count:,} of {each:.2f} s: evaluations, diagnosis, soft labels, difficulty")
 
 
+def benchmarked(lab: Lab, most: int = 64) -> Timed:
+    """The run's benchmarks, of every model: what is written and what is chosen, each at the pace of some of it."""
+    from redone.measure.benchmarks import questions
+
+    asking = lab.config.eval
+    prompts = [
+        prompt
+        for one in lab.benchmarks
+        for prompt in questions(one, likelihood=asking.likelihood, most=asking.benchmark_tokens)
+    ]
+    seconds, said = 0.0, []
+    for what, mine in (
+        ("answers", [prompt for prompt in prompts if not prompt.choices]),
+        ("choices", [prompt for prompt in prompts if prompt.choices]),
+    ):
+        if mine:
+            each, count = _pace(lab, mine, most, whole_context=True), len(lab.models) * len(mine)
+            seconds += count * each
+            said.append(f"{count:,} {what} of {each:.2f} s")
+    return Timed("benchmarks", seconds, ", ".join(said))
+
+
+def drifting(lab: Lab, most: int = 32) -> Timed:
+    """The held-out texts of every model, the base's answers and the divergence of every other model along them, at the
+    pace of some of each."""
+    from redone.measure.drift import answers_of
+    from redone.model.likelihood import divergences, nats
+
+    held, policy, models = lab.drift, lab.load(BASE), len(lab.models)
+    passages = [passage for mine in held.texts.values() for passage in mine]
+    seconds, said = 0.0, []
+    if passages:
+        some = _drawn(lab, passages, most, lambda passage: passage.key)
+        waited, _ = _clocked(lambda: nats(policy, some, lab.config.tokens_per_pass, lambda texts: None))
+        seconds += models * waited * _tokens(passages) / _tokens(some)
+        said.append(f"{models * len(passages):,} texts")
+    if held.prompts:
+        asked = replace(held, prompts=_drawn(lab, held.prompts, most, lambda prompt: prompt[0]))
+        answered, answers = _clocked(lambda: answers_of(policy, lab.encoder, asked, lab.config.eval.rows))
+        apart, _ = _clocked(
+            lambda: divergences(policy, policy, answers, lab.config.tokens_per_pass, lambda texts: None)
+        )
+        seconds += (answered + (models - 1) * apart) * len(held.prompts) / len(answers)
+        said += [f"{len(held.prompts):,} answers", f"{(models - 1) * len(held.prompts):,} divergences"]
+    return Timed("drift", seconds, ", ".join(said))
+
+
+def _pace(lab: Lab, prompts: Sequence[Prompt], most: int, whole_context: bool = False) -> float:
+    """Seconds that the base takes for one of the prompts, greedily, on a draw of them."""
+    some = _drawn(lab, prompts, most, lambda prompt: prompt.key)
+    asks = answerer(lab, BASE, "estimate", whole_context=whole_context).make(0, ())
+    waited, _ = _clocked(lambda: list(asks.ask(some)))
+    return waited / len(some)
+
+
+def _tokens(passages: Sequence[Passage]) -> int:
+    return sum(len(passage.before) + len(passage.tokens) for passage in passages)
+
+
 def _answers(lab: Lab) -> int:
-    """How many a run samples outside of reinforcement; benchmarks not among them."""
+    """How many a run samples outside of reinforcement; those to benchmarks and to measure drift are not among them."""
     config, records = lab.config, lab.dataset.records
     most = config.eval.records or 1 << 30
     count = len(lab.models) * sum(min(most, len(mine[config.eval.split])) for mine in records.values())
@@ -189,8 +255,12 @@ def _answers(lab: Lab) -> int:
 
 
 def _some(lab: Lab, count: int) -> list[Record]:
-    every = (record for mine in lab.train_records().values() for record in mine)
-    return list(islice(sorted(every, key=lambda r: uniform(lab.config.seed, "estimate", r.id)), count))
+    every = [record for mine in lab.train_records().values() for record in mine]
+    return _drawn(lab, every, count, lambda record: record.id)
+
+
+def _drawn(lab: Lab, items: Sequence[_Found], most: int, key: Callable[[_Found], str]) -> list[_Found]:
+    return sorted(items, key=lambda item: uniform(lab.config.seed, "estimate", key(item)))[:most]
 
 
 def _clocked(act: Callable[[], _Found]) -> tuple[float, _Found]:
