@@ -13,8 +13,9 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from redone.data.conversation import asked, told_in
 from redone.data.convert import FIELD, filled_at
@@ -27,6 +28,7 @@ from redone.records import GENERAL_GROUPS, Record, Split, Task
 NEEDED: tuple[Split, ...] = ("train", "probe", "eval")  # of a task that is trained
 _TASK_KEYS = {key: hint for key, hint in get_type_hints(Task).items() if key != "name"}
 
+_Item = TypeVar("_Item")
 Rows = Callable[[str, Split], Iterable[tuple[str, Mapping[str, Any]]]]  # (task, split) -> (source, row) pairs
 
 
@@ -351,9 +353,12 @@ def _shared(lost: Sequence[Lost], whole: bool = False) -> list[str]:
     return said
 
 
-def drawn(records: Sequence[Record], limit: int | None) -> tuple[Record, ...]:
-    """All records, or with a limit those whose hash comes first, in its order: the first of them are a draw too."""
-    return tuple(records if limit is None else sorted(records, key=lambda record: _unit(record.id))[:limit])
+def drawn(
+    items: Sequence[_Item], limit: int | None, named: Callable[[_Item], str] = attrgetter("id")
+) -> tuple[_Item, ...]:
+    """All items, or with a limit those the hash of whose names comes first, in its order: the first of them are a draw
+    too. named: records by their ids."""
+    return tuple(items if limit is None else sorted(items, key=lambda item: _unit(named(item)))[:limit])
 
 
 def _unit(text: str) -> float:

@@ -16,7 +16,8 @@ import numpy as np
 from redone.algo.statistics import percentile_interval, resampled
 from redone.data.convert import filled_at
 from redone.data.encode import Passage
-from redone.data.mix import derive_seed, uniform
+from redone.data.load import drawn
+from redone.data.mix import derive_seed
 from redone.data.overlap import text_key, texts_in
 from redone.files import numbered_jsonl
 from redone.records import Record
@@ -58,8 +59,8 @@ class Line(NamedTuple):
 def held_texts(
     name: str, at: Templates, encoder: "Encoder", context: int, most: int, trained: Collection[str]
 ) -> tuple[list[Passage], list[str]]:
-    """`most` texts of a file, a fixed draw in file order, and what a person should know of them. trained: the keys
-    (`trained_keys`) of what they may not hold, those that do are left out.
+    """`most` texts of a file, a fixed draw, and what a person should know of them. trained: the keys (`trained_keys`)
+    of what they may not hold, those that do are left out.
 
     A text without a prompt is measured from its second token on. What goes beyond the context is cut off.
     Raises ValueError naming file, line and what is wrong.
@@ -102,8 +103,8 @@ def held_prompts(
 def record_prompts(
     records: Sequence[Record], encoder: "Encoder", tasks: Mapping[str, Any], context: int, most: int, tokens: int
 ) -> tuple[list[tuple[str, tuple[int, ...]]], list[str]]:
-    """`most` records' prompts, a fixed draw in their order."""
-    mine = _first(records, most, lambda record: record.id)
+    """`most` records' prompts, a fixed draw."""
+    mine = drawn(records, most)
     prompts = encoder.prompts(mine, tasks)
     return _fitting([(record.id, ids) for record, ids in zip(mine, prompts)], context - tokens)
 
@@ -220,13 +221,7 @@ def _drawn(
     if not fresh:
         raise ValueError(f"{what}: {at.path} has no text that is not trained on")
     notes = [f"{what}: {len(rows) - len(fresh)} rows left out, which train records hold"]
-    return _first(fresh, most, lambda pair: pair[0]), notes if len(fresh) < len(rows) else []
-
-
-def _first(items: Sequence[Any], most: int, key: Callable[[Any], str]) -> list[Any]:
-    """At most so many of the items, those whose hash comes first, in their order."""
-    places = sorted(range(len(items)), key=lambda i: uniform(0, "drift", key(items[i])))[:most]
-    return [items[i] for i in sorted(places)]
+    return list(drawn(fresh, most, lambda pair: pair[0])), notes if len(fresh) < len(rows) else []
 
 
 def _asked(template: str, row: Mapping[str, Any], where: str) -> list[dict[str, str]]:

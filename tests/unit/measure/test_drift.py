@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from redone.data.encode import Encoder
+from redone.data.load import drawn
 from redone.measure.drift import (
     HeldOut,
     Line,
@@ -77,13 +78,15 @@ def test_what_a_train_record_holds_in_any_field_is_left_out_and_counted(tmp_path
     assert notes == ["drift.texts.news: 3 rows left out, which train records hold"]
 
 
-def test_a_fixed_draw_is_taken_in_the_order_of_the_file(tmp_path, encoder):
+def test_texts_and_prompts_are_drawn_as_records_are(tmp_path, encoder):
+    rows = [Record(f"texts.jsonl.gz:{i}", "ask", (), "", "eval", "") for i in range(1, 51)]
+    wanted = [row.id for row in drawn(rows, 10)]
     at = Templates(file(tmp_path, *({"t": f"text {i}"} for i in range(50))), "{t}", "", "")
-    found = [int(passage.key.split(":")[1]) for passage in texts(encoder, at, most=10)[0]]
-    assert len(found) == 10
-    assert found == sorted(found) != list(range(1, 11))
-    more = [int(passage.key.split(":")[1]) for passage in texts(encoder, at, most=20)[0]]
-    assert set(found) < set(more)
+    assert [passage.key for passage in texts(encoder, at, most=10)[0]] == wanted
+    assert [key for key, _ in held_prompts(at._replace(text="", prompt="{t}"), encoder, 64, 10, 8, ())[0]] == wanted
+    asked = [record(i, f"text {i}") for i in range(50)]
+    found, _ = record_prompts(asked, encoder, {"ask": TASK}, 64, 10, 8)
+    assert [key for key, _ in found] == [one.id for one in drawn(asked, 10)]
 
 
 def test_what_goes_beyond_the_context_is_cut_and_counted_and_one_token_is_no_text(tmp_path, encoder):
