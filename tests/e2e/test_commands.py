@@ -72,7 +72,7 @@ def test_a_served_model_is_measured_on_a_configurations_tasks(
 ) -> None:
     """Several samples, of a few records each; no model lies here. One task thinks."""
     pytest.importorskip("openai", reason="the endpoint's client is not installed")
-    served = FakeJudge(lambda number, text: {"content": "never", "reasoning_content": "well"})
+    served = FakeJudge(lambda number, text: {"content": "yes", "reasoning_content": "well"})
     out = tmp_path / "out"
     options = ["--samples", "2", "--limit", "3", "--base-url", served.url, "--out", str(out), *words]
     try:
@@ -83,7 +83,10 @@ def test_a_served_model_is_measured_on_a_configurations_tasks(
     assert len({body["seed"] for body in served.asked}) == 18
     asked = [body["messages"][-1]["content"] for body in served.asked]
     assert sum("Think step by step between <think>" in text for text in asked) == (6 if words else 0)
-    assert ("--think-in-words asks it to" in capsys.readouterr().err) == (not words)
+    printed = capsys.readouterr()
+    assert ("--think-in-words asks it to" in printed.err) == (not words)
+    alarm = 'model, size: 100 % of the answers are "yes"'
+    assert [printed.out.count(alarm), (printed.out + printed.err).count("nearly a constant")] == [1, 1]
     results = json.loads((out / "results.json").read_text())
     assert results["model"] == "some-model"
     assert {row["n"] for row in results["models"]["model"]["tasks"].values()} == {3}

@@ -14,7 +14,7 @@ from redone.algo.statistics import percentile_interval
 from redone.data.load import Dataset, drawn
 from redone.files import write_json, write_jsonl
 from redone.measure.ask import Answerer
-from redone.measure.closed import LENIENT, Closed, alarms, commonest_answers, lenient
+from redone.measure.closed import LENIENT, Closed, commonest_answers, lenient
 from redone.measure.items import Item, Items, item_line, read_items
 from redone.measure.judged import Judged, judged
 from redone.measure.missing import told
@@ -209,8 +209,6 @@ def measure_tasks(
         **summarise(tasks, items, unaided.trivial, unaided.ngrams, alike),
         "chat_template": template,
     }
-    for line in alarms(table["tasks"], label):
-        log.line(line)
     shape = tasks_shape({name: task for name, task in tasks.items() if name in items}, closed_in(items))
     write_jsonl(folder / "items.jsonl", (item_line(TASKS, item) for mine in items.values() for item in mine))
     write_json(folder / "scores.json", {**table, "shape": shape.to_json()})

@@ -8,7 +8,7 @@ from typing import Any
 from redone.data.mix import derive_seed
 from redone.measure.answerers import Answerer, local
 from redone.measure.benchmarks import measure_benchmark
-from redone.measure.closed import closed_tasks
+from redone.measure.closed import alarms, closed_tasks
 from redone.measure.judged import Judged, judged
 from redone.measure.ngrams import Unaided, unaided
 from redone.measure.taskset import TASKS, measure_tasks, some_of_each_task
@@ -25,7 +25,7 @@ def evaluate(lab: Lab, model: str, earned: Callable[[], Unaided]) -> None:
     purpose = f"eval {model}"
     if not (folder / TASKS / "scores.json").exists():
         with lab.timed(purpose):
-            measure_tasks(
+            table = measure_tasks(
                 answerer(lab, model, purpose),
                 lab.dataset.tasks,
                 lab.score_all,
@@ -38,6 +38,8 @@ def evaluate(lab: Lab, model: str, earned: Callable[[], Unaided]) -> None:
                 log=lab.log,
                 label=purpose,
             )
+        for line in alarms(table["tasks"], purpose):
+            lab.log.line(line)
     asking = lab.config.eval
     for one in lab.benchmarks:
         name = one.benchmark.name

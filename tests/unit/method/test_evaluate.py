@@ -1,4 +1,7 @@
 import json
+from dataclasses import replace
+
+from fakes import StoppingLog
 
 from redone.data.load import drawn
 from redone.data.mix import derive_seed
@@ -21,6 +24,17 @@ def test_a_model_answers_the_eval_split_itself_greedily_once(make_lab, samplers)
     assert {row["output"] for row in read_jsonl(folder / "predictions.jsonl")} == {"yes", ""}  # "": never thought
     table = json.loads((folder / "scores.json").read_text())
     assert round(table["tasks"]["tone"]["score"], 6) == round(100 / 3, 6)  # of no, yes, no
+
+
+def test_the_log_names_the_tasks_that_a_model_answers_nearly_alike_when_it_has_been_measured(make_lab, samplers):
+    log = StoppingLog()
+    lab = replace(make_lab(), log=log)
+    for _ in range(2):
+        evaluate(lab, "explore", earned_without_a_model(lab))
+    said = '100 % of the answers are "yes", 40 % of the references: nearly a constant'
+    assert [line for line in log.lines if "nearly a constant" in line] == [
+        f"eval explore, {task}: {said}" for task in ("tone", "topic", "sums")
+    ]
 
 
 def test_where_settings_are_chosen_tune_is_asked_in_the_place_of_eval_and_its_scores_say_so(make_lab, samplers):
