@@ -13,7 +13,7 @@ from redone.report.read import Run
 from redone.rewards.labels import percent
 
 AVERAGES = {"sns": "SNS", "translation": "Translation", "general": "General"}
-_NAMED = 8  # tasks that a model answers nearly alike
+_WORST = 3  # tasks of those that a model answers nearly alike
 APART = 10.0  # points between the lenient and the strict score of a task from which it is said
 UNPAIRED = (
     "Changes are not shown: results.json has no paired comparisons, because another version of redone summed this run "
@@ -256,14 +256,13 @@ def _about_form(run: Run) -> Iterator[str]:
 
 
 def _about_constants(run: Run) -> Iterator[str]:
-    """The tasks that each model answers nearly alike, the worst first."""
-    for model in run.models:
+    """How many tasks each model answers nearly alike, and the worst of them; the last model first."""
+    for model in reversed(run.models):
         found = nearly_constant(run.results["models"][model]["tasks"])
         each = [f"{name} ({one})" for name, one in found.items()]
-        more = [f"and {len(each) - _NAMED} more"] if len(each) > _NAMED else []
         if each:
-            said = ", ".join([*each[:_NAMED], *more])
-            yield f"{model} answers {count(len(each), 'closed task')} nearly alike, whatever it is asked: {said}."
+            worst = f"; the worst: {', '.join(each[:_WORST])}" if len(each) > _WORST else f": {', '.join(each)}"
+            yield f"{model} answers {count(len(each), 'closed task')} nearly alike, whatever it is asked{worst}."
 
 
 def moved(change: Change | None, before: Score, after: Score) -> str:

@@ -169,19 +169,22 @@ def test_without_a_comparison_nothing_is_claimed():
     assert scores.gains(old) == []
 
 
-def test_what_a_model_answers_nearly_alike_is_said_the_worst_first():
+def test_how_much_each_model_answers_nearly_alike_is_said_with_the_worst_tasks_and_the_last_model_first():
     def entry(share: float) -> dict[str, Any]:
         return task(50.0, 5.0, commonest={"label": "no", "share": share, "references": 0.5})
 
     base = {**{f"task {i}": entry(0.8 - i / 1000) for i in range(10)}, "open": task(50.0, 5.0)}
     run = make_run(base=base, refine={"task 0": entry(0.6), "task 1": entry(0.93), "open": task(50.0, 5.0)})
     said = [line for line in scores.headline(run) if "nearly alike" in line]
-    assert said[1] == (
+    assert said[0] == (
         'refine answers 1 closed task nearly alike, whatever it is asked: task 1 (93 % of the answers are "no", 50 % '
         "of the references)."
     )
-    assert said[0].startswith("base answers 10 closed tasks nearly alike, whatever it is asked: task 0 (80 % ")
-    assert said[0].endswith("), and 2 more.")
+    assert said[1].startswith(
+        "base answers 10 closed tasks nearly alike, whatever it is asked; the worst: task 0 (80 % "
+    )
+    assert [f"task {i}" in said[1] for i in range(10)] == [True] * 3 + [False] * 7
+    assert len(said) == 2
     assert [row["commonest"] for row in scores.tasks(run)] == ["no: 60 % (50 %)", "no: 93 % (50 %)", ""]
 
 
