@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from redone.benchmark.readings import ACCEPTING
+from redone.benchmark.readings import ACCEPTING, AGGREGATES, READINGS
 from redone.data.convert import check_rules, converted, filled_at
 from redone.data.hub import hub_rows
 from redone.data.load import make_record, make_task
@@ -159,7 +159,11 @@ def _subset(path: Path, name: str, mine: dict[str, Any], shared: Mapping[str, An
             raise ValueError(f"{where}: reading {reading}: unknown key {min(unknown)}{nearest(min(unknown), _READ)}")
         told = {key: keys[key] for key in ("extract", "reward", "options") if key in keys}
         task = make_task(f"{name}:{reading}", {**asked, **told}, str(path))
-        if (how := keys.get("aggregate", "mean")) in PER_LABEL:
+        how = keys.get("aggregate", "mean")
+        for key, said, known in (("reward", task.reward, READINGS), ("aggregate", how, AGGREGATES)):
+            if said not in list(known):
+                raise ValueError(f"{where}: reading {reading}: there is no {key} {said}{nearest(str(said), known)}")
+        if how in PER_LABEL:
             raise ValueError(
                 f"{where}: reading {reading}: {how} is over labels, which a benchmark's verdicts do not have"
             )

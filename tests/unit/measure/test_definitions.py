@@ -169,6 +169,15 @@ def test_rows_come_from_the_hub_where_there_is_no_folder(tmp_path):
         (("file =", "fiel ="), "subset one: unknown key fiel; did you mean file"),
         (("reward =", "reword ="), "reading parity: unknown key reword; did you mean reward"),
         (("[subsets.one]", 'aggregate = "macro_f1"\n[subsets.one]'), "reading parity: macro_f1 is over labels, which"),
+        (
+            ("[subsets.one]", 'aggregate = "micro_f"\n[subsets.one]'),
+            "subset one: reading parity: there is no aggregate micro_f; did you mean micro_f1?",
+        ),
+        (("[subsets.one]", "aggregate = [1]\n[subsets.one]"), "reading parity: there is no aggregate [1]"),
+        (
+            ("exact_match", "exact_mach"),
+            "subset one: reading parity: there is no reward exact_mach; did you mean exact_match?",
+        ),
         (("[subsets.one]", "[subset.one]"), "unknown key subset; did you mean subsets"),
         (('prompt = "Q', 'convert = {x = {jion = "y"}}\nprompt = "Q'), "convert.x must be one of"),
         (('title = "Made up"', 'columns = {A = ["two"]}'), "column A names two"),
