@@ -1,5 +1,6 @@
 """A model's chat template: messages to a prompt's text, whole or refused, and what ends an answer."""
 
+import datetime
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ ASK = ({"role": "user", "content": QUESTION},)
 _REPLY = {"role": "assistant", "content": ANSWER, "reasoning_content": ""}
 _BREAKS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what a template's own code may raise
 IN_WORDS = f"Think step by step between {OPEN} and {CLOSE}. After {CLOSE} write only the answer."
+TODAY = datetime.date(2026, 1, 1)  # what a template that prints today's date says on every day
+_NOW = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
 _MEND = "mend chat_template.jinja in its folder, or remove it, so that prompts are plain text"
 
 
@@ -50,9 +53,9 @@ def template_said(mark: str) -> str:
 class Chat:
     """The template of a tokenizer; without one, the messages' plain text.
 
-    It is tried with a question: a template that goes through a message's parts, as those of models that see do, would
-    find none in a text, so such a one is given parts from then on. Raises ValueError where the question arrives in
-    neither form.
+    One that prints today's date prints TODAY, so that a prompt is the same on another day. It is tried with a question:
+    a template that goes through a message's parts, as those of models that see do, would find none in a text, so such a
+    one is given parts from then on. Raises ValueError where the question arrives in neither form.
     """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
@@ -66,6 +69,11 @@ class Chat:
     def mark(self) -> str:
         """Eight digits that stand for the template, or PLAIN."""
         return PLAIN if self.template is None else hashlib.sha256(self.template.encode()).hexdigest()[:8]
+
+    @property
+    def dated(self) -> bool:
+        """Whether it prints today's date."""
+        return _NOW.search(self.template or "") is not None
 
     def text(self, messages: Messages, think: bool) -> str:
         """The text of a prompt, ready for the answer. Raises ValueError where a message is not in it, whole."""
@@ -162,7 +170,12 @@ class Chat:
             given = [{**one, "content": [{"type": "text", "text": one["content"]}]} for one in given]
         try:
             return self.tokenizer.apply_chat_template(
-                given, add_generation_prompt=ask, enable_thinking=think, return_dict=False, **how
+                given,
+                chat_template=_NOW.sub(lambda now: repr(TODAY.strftime(now[2])), self.tokenizer.get_chat_template()),
+                add_generation_prompt=ask,
+                enable_thinking=think,
+                return_dict=False,
+                **how,
             )
         except (TemplateError, *_BREAKS) as error:
             roles = list(dict.fromkeys(message.get("role", "unnamed") for message in messages))

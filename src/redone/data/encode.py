@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from redone.data.chat import ASK, IN_WORDS, Chat, Messages, frame_of, in_words
+from redone.data.chat import ASK, IN_WORDS, TODAY, Chat, Messages, frame_of, in_words
 from redone.data.ends import ends_of
 from redone.records import Prompt, Record, Task
 from redone.thinking import CLOSE, OPEN, split_thinking
@@ -77,8 +77,9 @@ class Encoder:
         name = self.chat.name
         plain = f"{name}: no chat template, so prompts are plain text, and turns lines that do not say who speaks"
         words = f"{name}: no thinking switch, so what thinks is asked to in words: {IN_WORDS!r}"
-        said = ((plain, not self.chats), (self.note, self.note != ""), (words, thinks and self.takes_words))
-        return [note for note, holds in said if holds]
+        day = f"{name}: its chat template prints today's date; prompts say {TODAY}, whatever the day"
+        said = [(plain, not self.chats), (self.note, self.note != ""), (words, thinks and self.takes_words)]
+        return [note for note, holds in [*said, (day, self.chat.dated)] if holds]
 
     def save(self, folder: Path) -> None:
         """Leave the tokenizer in a model's folder, whose generation config then names the end token that is taught."""

@@ -21,6 +21,16 @@ def test_a_template_is_known_by_the_first_digits_of_its_sha256(make_tokenizer):
     assert Encoder(make_tokenizer(None)).chat.mark == "none"
 
 
+@pytest.mark.parametrize("now", ["strftime_now('%d %b %Y')", 'strftime_now( "%d %b %Y" )'])
+def test_a_prompt_says_the_same_day_on_every_day_and_that_is_told(make_tokenizer, now):
+    printed = f"{{% macro day() %}}{{{{ {now} }}}}{{% endmacro %}}{{{{ day() }}}}:"
+    encoder = Encoder(make_tokenizer(printed + template()))
+    assert encoder.asked(user("tea ?"), False).text == "01 Jan 2026:<|user|>tea ?<|assistant|>"
+    assert [note for note in encoder.notes(False) if "prompts say 2026-01-01, whatever the day" in note]
+    assert encoder.tokenizer.chat_template.startswith("{% macro")  # what is saved prints the day it is
+    assert not any("whatever the day" in note for note in Encoder(make_tokenizer(template())).notes(True))
+
+
 def user(text):
     return [{"role": "user", "content": text}]
 
