@@ -6,8 +6,7 @@ from typing import Literal, NamedTuple
 
 from redone.checks.check import every, listed, without
 from redone.checks.lengths import Lengths, long_answers, long_prompts
-from redone.data.encode import Asked as Question
-from redone.data.encode import Encoder
+from redone.data.encode import Encoder, Written
 from redone.data.load import Dataset
 from redone.records import Prompt, Record, Task
 from redone.rewards import JUDGED, uses
@@ -125,7 +124,7 @@ def check_prompts(prompts: Sequence[Prompt], encoder: Encoder, name: str) -> lis
 def _asked(records: Sequence[Record], task: Task, encoder: Encoder) -> tuple[list[Record], list[int], list[Flaw]]:
     """The records that can be asked, the tokens of their prompts, and what is wrong with the others."""
     flaws = []
-    questions: list[tuple[Record, Question]] = []
+    questions: list[tuple[Record, Written]] = []
     for record in records:
         try:
             questions.append((record, encoder.asked(record.messages, task.think)))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-class Asked(NamedTuple):
+class Written(NamedTuple):
     """A prompt as the model is asked it, with the words that ask it to think, where it takes words."""
 
     messages: Messages
@@ -115,23 +115,23 @@ class Encoder:
             asked.append(one._replace(text=one.text.removesuffix("\n")) if goes_on else one)
         return self.ids(asked)
 
-    def asked(self, messages: Messages, think: bool) -> Asked:
+    def asked(self, messages: Messages, think: bool) -> Written:
         """Raises ValueError where the template does not bring every message into the prompt."""
         if think and self.takes_words:
             messages = in_words(messages)
-        return Asked(messages, think, self.chat.text(messages, think))
+        return Written(messages, think, self.chat.text(messages, think))
 
     def spells(self, messages: Messages) -> bool:
         """Whether a message spells a control token."""
         return any(self.control.search(message["content"]) for message in messages)
 
-    def ids(self, prompts: Sequence[Asked]) -> list[tuple[int, ...]]:
+    def ids(self, prompts: Sequence[Written]) -> list[tuple[int, ...]]:
         """Token ids of each prompt, ready for the answer."""
         apart = [self.spells(one.messages) for one in prompts]
         plain = iter(self._plain([one.text for one, alone in zip(prompts, apart) if not alone], special=not self.chats))
         return [self._apart(one) if alone else next(plain) for one, alone in zip(prompts, apart)]
 
-    def _apart(self, prompt: Asked) -> tuple[int, ...]:
+    def _apart(self, prompt: Written) -> tuple[int, ...]:
         """Token ids of a prompt whose messages spell control tokens."""
         return tuple(self._within(self.chat.ids(prompt.messages, prompt.think, prompt.text, self.control)))
 
