@@ -109,7 +109,7 @@ class Reinforce(Table):
     advantage_floor: float = Field(0.05, ge=0, description="added to the group's standard deviation")
     min_spread: float = Field(1e-3, ge=0, description="a group whose outcome's max - min exceeds this is informative")
     calibration: float = Field(
-        1.0, ge=0, description="closed tasks: advantages are less by this x how much too often their label is said"
+        0.5, ge=0, description="closed tasks: advantages are less by this x how much too often their label is answered"
     )
     averaging: Literal["token", "group"] = Field("group", description="mean over a step's tokens, or over each group's")
     length_penalty: float = Field(1.0, ge=0, description="factor of the soft overlong penalty")

@@ -32,13 +32,14 @@ def advantages(rewards: Tensor, floor: float) -> Tensor:  # [P, G] -> [P, G]
 def calibrated(
     advantages: Tensor,  # [P, G]
     labels: Sequence[Sequence[str]],  # [P][G] that the answers name, "" where one names none
-    excess: Sequence[Mapping[str, float]],  # [P] label -> its share of what is said, minus its share of the references
+    excess: Sequence[Mapping[str, float]],  # [P] label -> its share of the answered, minus that of the references
     weight: float,
 ) -> Tensor:  # -> [P, G]
     """Advantages minus weight x the excess of the label that the answer names (ours).
 
-    That is the policy gradient of -weight/2 x the sum over a task's labels of excess squared, beside the reward's: a
-    label that is said more often than it is right has to be right more often than others to be reinforced.
+    A label that is answered with more often than it is right has to be right more often than others to be reinforced.
+    Where excess is of the sampled answers, this adds the policy gradient of -weight/2 x the sum over a task's labels of
+    excess squared; `train.labels` takes it of each prompt's likeliest answer, which moves sooner.
     """
     assert advantages.ndim == 2
     assert len(labels) == len(excess) == len(advantages)

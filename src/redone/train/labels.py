@@ -1,4 +1,9 @@
-"""How often each label of a closed task is said, and how often it is the right one: what a constant answer shows in."""
+"""Which label of a closed task a policy answers with, and which is the right one: what a constant answer shows in.
+
+A policy answers a prompt with the label of the likeliest of its sampled answers, which is nearly always what it would
+say greedily. Where it is undecided between two labels it samples both alike and still says the same one to every prompt
+when it is asked greedily: the share among its samples hides that.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,9 +11,16 @@ from redone.algo.statistics import wilson
 from redone.records import Group
 from redone.rewards.labels import Commonest
 
-Counts = dict[str, dict[str, list[float]]]  # task -> label -> [answers that say it, answers whose reference it is]
+Counts = dict[str, dict[str, list[float]]]  # task -> label -> [groups that answer it, groups whose reference it is]
 
 _KEPT = 0.8  # of the counts of the steps before: about five steps count
+
+
+def answered(group: Group) -> str:
+    """The label of the likeliest answer that says one; "" where none does."""
+    likely = [sum(rollout.sampler_logprobs) for rollout in group.rollouts]
+    says = [(value, verdict.said) for value, verdict in zip(likely, group.verdicts) if verdict.said]
+    return max(says)[1] if says else ""
 
 
 def counted(counts: Counts, groups: Iterable[Group], labels: Mapping[str, str]) -> Counts:
@@ -17,16 +29,15 @@ def counted(counts: Counts, groups: Iterable[Group], labels: Mapping[str, str]) 
     for group in groups:
         if (right := labels.get(group.record.id)) is not None:
             mine = found.setdefault(group.record.task, {})
-            mine.setdefault(right, [0.0, 0.0])[1] += len(group.verdicts)
-            for verdict in group.verdicts:
-                if verdict.said:
-                    mine.setdefault(verdict.said, [0.0, 0.0])[0] += 1.0
+            mine.setdefault(right, [0.0, 0.0])[1] += 1.0
+            if said := answered(group):
+                mine.setdefault(said, [0.0, 0.0])[0] += 1.0
     return found
 
 
 def excess(counts: Counts) -> dict[str, dict[str, float]]:
-    """Task to label to its share of the answers that say any label, minus its share of the references; of what is no
-    reference's label nothing."""
+    """Task to label to its share of the groups that answer with any label, minus its share of the references; of what
+    is no reference's label nothing."""
     found: dict[str, dict[str, float]] = {}
     for task, mine in counts.items():
         labels = {label: both for label, both in mine.items() if both[1] > 0.0}
@@ -36,18 +47,17 @@ def excess(counts: Counts) -> dict[str, dict[str, float]]:
     return found
 
 
-def nearly_constant(counts: Counts, group: int) -> dict[str, Commonest]:
-    """Task to its commonest label, where that is said so much more often than it is right that chance in the choice of
-    prompts does not explain it: by the lower end of Wilson's interval, of as many answers as there are groups, for the
-    answers of a group are alike. group: answers to a prompt."""
+def nearly_constant(counts: Counts) -> dict[str, Commonest]:
+    """Task to its commonest label, where that is answered with so much more often than it is right that chance in the
+    choice of prompts does not explain it: by the lower end of Wilson's interval."""
     found = {}
     for task, mine in counts.items():
-        answers = sum(right for _, right in mine.values())
-        if answers < group:  # it was drawn long ago
+        groups = sum(right for _, right in mine.values())
+        if groups < 1.0:  # it was drawn long ago
             continue
         label = min(mine, key=lambda one: (-mine[one][0], one))
-        said, right = (min(n, answers) for n in mine[label])  # more by rounding alone
-        low, _ = wilson(said / group, answers / group)
-        if Commonest(label, low, right / answers).nearly_constant:
-            found[task] = Commonest(label, said / answers, right / answers)
+        said, right = (min(n, groups) for n in mine[label])  # more by rounding alone
+        low, _ = wilson(said, groups)
+        if Commonest(label, low, right / groups).nearly_constant:
+            found[task] = Commonest(label, said / groups, right / groups)
     return found

@@ -338,9 +338,7 @@ def _metrics(
         "tokens_per_pass": trainer.passes.tokens,
         "scored_tokens": scored,  # forward only, for old log-probabilities
         "answer_tokens": sum(part["answer_tokens"] for part in parts),
-        "nearly_constant": {
-            name: asdict(one) for name, one in nearly_constant(trainer.counts, trainer.settings.group).items()
-        },
+        "nearly_constant": {name: asdict(one) for name, one in nearly_constant(trainer.counts).items()},
         "tasks": by_task(fresh, trainer.tasks, trainer.settings.min_spread, trainer.labels),
     }
 

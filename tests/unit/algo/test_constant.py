@@ -43,9 +43,8 @@ def commonest_and_right(seed, calibration, steps=25, prompts=8, group=8, rate=0.
             turn += 1
             logprobs = (weights @ question).log_softmax(0).detach()
             said = torch.multinomial(logprobs.exp(), group, replacement=True, generator=random)
-            counts["t"][LABELS[right]][1] += group
-            for one in said.tolist():
-                counts["t"][LABELS[one]][0] += 1
+            counts["t"][LABELS[right]][1] += 1
+            counts["t"][LABELS[said[logprobs[said].argmax()]]][0] += 1
             scores = (said == right).float()
             if is_informative(scores.tolist(), 1e-3):
                 groups.append((question, said, scores, logprobs[said]))
@@ -69,7 +68,7 @@ def commonest_and_right(seed, calibration, steps=25, prompts=8, group=8, rate=0.
     return max(ones, 1 - ones), float((said == torch.tensor(right)).float().mean())
 
 
-@pytest.mark.parametrize("calibration", [0.0, 1.0])
+@pytest.mark.parametrize("calibration", [0.0, 0.5])
 def test_calibration_keeps_a_biased_model_from_a_constant(calibration):
     """Without it the same model does end near one, so that this is a test."""
     found = [commonest_and_right(seed, calibration) for seed in range(4)]

@@ -4,35 +4,49 @@ import pytest
 
 from redone.records import Group, Record, Rollout, Verdict
 from redone.rewards.labels import Commonest
-from redone.train.labels import counted, excess, nearly_constant
+from redone.train.labels import answered, counted, excess, nearly_constant
 
 LABELS = {"t/0": "yes", "t/1": "no"}
 
 
 def group(id, *said):
+    """said: what each answer says, with the log-probabilities of its tokens."""
     record = Record(id, "t", ({"role": "user", "content": "?"},), "", "train", "test")
-    verdicts = tuple(Verdict(0.0, "wrong", said=one) for one in said)
-    return Group(record, (), tuple(Rollout(id, (), (), "", True, 0) for _ in said), verdicts)
+    verdicts = tuple(Verdict(0.0, "wrong", said=one) for one, _ in said)
+    return Group(record, (), tuple(Rollout(id, (), logprobs, "", True, 0) for _, logprobs in said), verdicts)
 
 
-def test_every_answer_counts_for_what_it_says_and_for_its_reference():
-    counts = counted({}, [group("t/0", "yes", "yes", "perhaps"), group("t/1", "yes", "no", "")], LABELS)
-    assert counts == {"t": {"yes": [3.0, 3.0], "perhaps": [1.0, 0.0], "no": [1.0, 3.0]}}
-    assert excess(counts) == {"t": {"yes": pytest.approx(0.25), "no": pytest.approx(-0.25)}}  # 3/4 and 1/4 of labels
+def test_a_group_answers_with_the_label_of_its_likeliest_answer():
+    """An undecided policy samples both labels, and would greedily say the same one to every prompt."""
+    yes, no = ("yes", (-0.6,)), ("no", (-0.8, -0.01))
+    assert answered(group("t/0", no, no, no, yes)) == "yes"
+    assert answered(group("t/0", no, ("yes", (-0.5, -0.5)))) == "no"  # of all its tokens
+    assert answered(group("t/0", ("", (-0.1,)), no)) == "no"  # a sentence may be likelier than any label
+    assert answered(group("t/0", ("", (-0.1,)))) == ""
+
+
+def test_every_group_counts_for_what_it_answers_and_for_its_reference():
+    yes, perhaps = ("yes", (-0.5,)), ("perhaps", (-0.9,))
+    silent = group("t/0", ("", (-1.0,)))
+    groups = [group("t/0", perhaps, yes), group("t/1", yes, perhaps), group("t/1", perhaps), silent]
+    counts = counted({}, [*groups, group("t/1", ("no", (-1.0,)))], LABELS)
+    assert counts == {"t": {"yes": [2.0, 2.0], "no": [1.0, 3.0], "perhaps": [1.0, 0.0]}}
+    assert excess(counts)["t"] == {"yes": pytest.approx(2 / 3 - 2 / 5), "no": pytest.approx(1 / 3 - 3 / 5)}
 
 
 def test_earlier_steps_fade():
-    counts = counted(counted({}, [group("t/0", "yes")], LABELS), [group("t/1", "yes")], LABELS)
+    yes = ("yes", (-0.5,))
+    counts = counted(counted({}, [group("t/0", yes)], LABELS), [group("t/1", yes)], LABELS)
     assert counts["t"]["yes"] == [pytest.approx(1.8), pytest.approx(0.8)]
     assert counts["t"]["no"] == [0.0, 1.0]
 
 
 def test_an_open_task_has_no_labels():
-    assert counted({}, [group("other/0", "yes")], LABELS) == {}
+    assert counted({}, [group("other/0", ("yes", (-0.5,)))], LABELS) == {}
 
 
 def test_where_no_answer_says_a_label_nothing_is_in_excess():
-    assert excess(counted({}, [group("t/0", "perhaps")], LABELS)) == {}
+    assert excess(counted({}, [group("t/0", ("perhaps", (-0.5,)))], LABELS)) == {}
 
 
 @pytest.mark.parametrize(
@@ -46,17 +60,17 @@ def test_where_no_answer_says_a_label_nothing_is_in_excess():
     ],
 )
 def test_a_model_is_told_of_when_chance_does_not_explain_that_it_says_one_label(groups, right, alike):
-    """Eight answers to each prompt, all of them "no"."""
-    counts = {"t": {"no": [8.0 * groups, 8.0 * right], "yes": [0.0, 8.0 * (groups - right)]}}
+    """All of them answer with "no"."""
+    counts = {"t": {"no": [groups, right], "yes": [0.0, groups - right]}}
     wanted = {"t": Commonest("no", 1.0, pytest.approx(right / groups))} if alike else {}
-    assert nearly_constant(counts, 8) == wanted
+    assert nearly_constant(counts) == wanted
 
 
 def test_a_label_that_is_never_right_is_told_of_too():
-    found = nearly_constant({"t": {"hm": [60.0, 0.0], "no": [20.0, 80.0]}}, 8)
+    found = nearly_constant({"t": {"hm": [7.5, 0.0], "no": [2.5, 10.0]}})
     assert found == {"t": Commonest("hm", 0.75, 0.0)}
 
 
-def test_counts_that_rounding_brought_beyond_all_answers_are_all_of_them():
-    counts = {"t": {"no": [80.00000000000001, 40.0], "yes": [0.0, 40.0]}}
-    assert nearly_constant(counts, 8)["t"].share == 1.0
+def test_counts_that_rounding_brought_beyond_all_groups_are_all_of_them():
+    counts = {"t": {"no": [10.000000000000002, 5.0], "yes": [0.0, 5.0]}}
+    assert nearly_constant(counts)["t"].share == 1.0

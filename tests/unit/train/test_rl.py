@@ -287,7 +287,7 @@ def test_what_was_said_is_counted_in_every_group_that_a_step_generates(make_trai
     trainer = make_trainer(score_all=score_all, records=5)
     trainer.labels = {"t/train/0": "yes", "t/train/1": "no"}
     rl.rl_step(trainer, 0, [])
-    assert trainer.counts == {"t": {"yes": [0.0, 4.0], "no": [8.0, 4.0]}}
+    assert trainer.counts == {"t": {"yes": [0.0, 1.0], "no": [2.0, 1.0]}}
 
 
 def test_a_step_and_its_line_tell_of_a_closed_task_that_is_answered_nearly_alike(make_trainer):
