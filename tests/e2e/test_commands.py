@@ -38,6 +38,14 @@ def test_eval_writes_outputs_and_scores_of_the_chosen_split(tiny_run: Path, tiny
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == left
     assert cli.main([*command[:-3], "eval", *command[-2:]]) == 2  # the other split into the same folder
     assert cli.main(["compare", str(out), str(out)]) == 0
+    page = (out / "report.html").read_bytes()
+    (out / "report.html").unlink()
+    assert cli.main(["report", str(out)]) == 0
+    assert (out / "report.html").read_bytes() == page
+    assert cli.main(["report", str(out), str(out)]) == 2  # several go into a folder of their own
+    shutil.copytree(out, tmp_path / "other")
+    assert cli.main(["report", str(out), str(tmp_path / "other"), "--out", str(tmp_path / "both")]) == 0
+    assert "2 models" in (tmp_path / "both" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ OUT/settings.json              what the folder was begun with
 OUT/<set>/predictions.jsonl    an answer per line, as it comes; a set is a benchmark, or `tasks`
 OUT/<set>/items.jsonl          a record per line with its verdicts, once all its answers are there
 OUT/<set>/scores.json          likewise
-OUT/results.json, and of benchmarks report.md, report.html
+OUT/tasks/examples.json        wrong answers to each task
+OUT/results.json, report.md, report.html
 """
 
 from __future__ import annotations
@@ -178,6 +179,7 @@ def of_tasks(options: Options, log: Log) -> int:
     from redone.measure.closed import closed_tasks
     from redone.measure.ngrams import unaided
     from redone.measure.taskset import TASKS, measure_tasks, some_of_each_task
+    from redone.report.evaluation import write_evaluation_report
 
     config = options.resolve()
     place = None if options.base_url else place_of(options)
@@ -215,6 +217,7 @@ def of_tasks(options: Options, log: Log) -> int:
     results = {"split": split, "models": {"model": table}}
     write_results(options, results)
     print_results(results)
+    print(f"\nReport: {write_evaluation_report(options.out)[1]}")
     return 0
 
 

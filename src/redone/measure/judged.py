@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
+from typing import Any
 
 from redone.measure.ask import Answerer, ask, text_of
 from redone.measure.missing import marked
@@ -47,6 +49,22 @@ def judged(
     return [
         Judged(record, mine, tuple(marked(v, record, t.missing) for v, t in zip(found, mine)))
         for record, mine, found in zip(records, texts, verdicts)
+    ]
+
+
+def examples(judged: Sequence[Judged], most: int = 3) -> list[dict[str, Any]]:
+    """The worst answered records, each with its first answer."""
+    worst = sorted(judged, key=lambda item: fmean(verdict.score for verdict in item.verdicts))[:most]
+    return [
+        {
+            "id": item.record.id,
+            "prompt": item.record.prompt_text,
+            "answer": item.record.answer,
+            "output": item.texts[0].text,
+            "score": item.verdicts[0].score,
+            "reason": item.verdicts[0].reason,
+        }
+        for item in worst
     ]
 
 

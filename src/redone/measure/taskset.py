@@ -16,7 +16,7 @@ from redone.files import write_json, write_jsonl
 from redone.measure.ask import Answerer
 from redone.measure.closed import LENIENT, Closed, commonest_answers, lenient
 from redone.measure.items import Item, Items, item_line, read_items
-from redone.measure.judged import Judged, judged
+from redone.measure.judged import Judged, examples, judged
 from redone.measure.missing import told
 from redone.measure.ngrams import Unaided
 from redone.measure.score import Measured, SubsetMeasured, known, mean_of, measure, measured
@@ -210,9 +210,19 @@ def measure_tasks(
         "chat_template": template,
     }
     shape = tasks_shape({name: task for name, task in tasks.items() if name in items}, closed_in(items))
+    write_json(folder / "examples.json", wrong_answers(found))
     write_jsonl(folder / "items.jsonl", (item_line(TASKS, item) for mine in items.values() for item in mine))
     write_json(folder / "scores.json", {**table, "shape": shape.to_json()})
     return table
+
+
+def wrong_answers(found: Sequence[Judged]) -> dict[str, list[dict[str, Any]]]:
+    """Task to its worst answered records, of those that are not all right."""
+    wrong: dict[str, list[Judged]] = {}
+    for one in found:
+        if any(verdict.score < 1 for verdict in one.verdicts):
+            wrong.setdefault(one.record.task, []).append(one)
+    return {name: examples(mine) for name, mine in wrong.items()}
 
 
 def read_tasks(folder: Path) -> tuple[dict[str, Any], dict[str, list[Item]]]:

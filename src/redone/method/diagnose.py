@@ -6,13 +6,11 @@ Everything rests on the probe split, which is neither trained on nor reported.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from statistics import fmean
-from typing import Any
 
 from redone.config import Teach
 from redone.data.mix import derive_seed
 from redone.files import write_json
-from redone.measure.judged import Judged
+from redone.measure.judged import Judged, examples
 from redone.measure.taskset import some_of_each_task
 from redone.measure.trivial import Trivial, chance, trivial_verdicts
 from redone.method.evaluate import sample
@@ -80,19 +78,3 @@ def examine(lab: Lab, name: str, before: Sequence[Judged], after: Sequence[Judge
         chance=chance(task, trivial),
         seed=derive_seed(lab.config.seed, "diagnose", name) % 2**32,
     )
-
-
-def examples(judged: Sequence[Judged], most: int = 3) -> list[dict[str, Any]]:
-    """The worst answered records, each with its first answer."""
-    worst = sorted(judged, key=lambda item: fmean(verdict.score for verdict in item.verdicts))[:most]
-    return [
-        {
-            "id": item.record.id,
-            "prompt": item.record.prompt_text,
-            "answer": item.record.answer,
-            "output": item.texts[0].text,
-            "score": item.verdicts[0].score,
-            "reason": item.verdicts[0].reason,
-        }
-        for item in worst
-    ]

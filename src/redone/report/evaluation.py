@@ -1,4 +1,4 @@
-"""The report of `redone eval`: report.md and report.html, from results.json alone."""
+"""The report of `redone eval`: report.md and report.html, from the folder's results.json and tasks/examples.json."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from redone.data.chat import template_said
+from redone.files import read_json
 from redone.measure.missing import many, said
+from redone.measure.taskset import TASKS
+from redone.report import evaluated
 from redone.report.drawing import (
     INK,
     WORSE,
@@ -51,8 +54,43 @@ GLOSSARY = (
 
 def write_evaluation_report(folder: Path) -> tuple[Path, Path]:
     """Write report.md and report.html beside results.json. Raises ValueError where that is missing or no such file."""
-    facts = collect(read_results(folder / "results.json"))
-    return write_pages(folder, "evaluation", facts, draw(PLOTS, facts))
+    results = read_results(folder / "results.json")
+    name = short_name(results["model"])
+    found = evaluated.together({name: folder}, {name: results}) if "models" in results else evaluated.Evaluated({})
+    return _write(folder, results, found, {name: folder})
+
+
+def write_reports_together(folders: Sequence[Path], out: Path) -> tuple[Path, Path]:
+    """Write report.md and report.html of evaluations on the same tasks into `out`; of their benchmarks `redone compare`
+    tells. Raises ValueError naming a folder that does not belong to the others."""
+    read = [read_results(folder / "results.json") for folder in folders]
+    names = [short_name(one["model"]) for one in read]
+    if len(set(names)) < len(names):
+        names = list(map(str, folders))
+    if len(set(names)) < len(names):
+        raise ValueError(f"{', '.join(names)}: a folder is named twice")
+    by_name = dict(zip(names, folders))
+    found = evaluated.together(by_name, dict(zip(names, read)))
+    made = {name: one["made"] for name, one in zip(names, read)}
+    out.mkdir(parents=True, exist_ok=True)
+    return _write(out, {"model": " and ".join(names), "made": made, "benchmarks": {}}, found, by_name)
+
+
+def _write(
+    out: Path, results: Mapping[str, Any], found: evaluated.Evaluated, folders: Mapping[str, Path]
+) -> tuple[Path, Path]:
+    wrong = {name: path for name, folder in folders.items() if (path := folder / TASKS / "examples.json").exists()}
+    facts = collect(results)
+    facts |= evaluated.collect(found, {name: read_json(path) for name, path in wrong.items()})
+    if found.models:
+        facts["headline"] = [*evaluated.headline(found), *facts["headline"]]
+        facts["glossary"] = (*GLOSSARY, *evaluated.GLOSSARY)
+    return write_pages(out, "evaluation", facts, draw({**evaluated.PLOTS, **PLOTS}, facts))
+
+
+def short_name(model: str) -> str:
+    """Of a folder its last part."""
+    return Path(model).name or model
 
 
 def read_results(path: Path) -> dict[str, Any]:

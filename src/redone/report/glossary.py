@@ -14,9 +14,9 @@ GLOSSARY = (
     ("first label named", "0 to 100", "The lenient reading of a closed task, whose answer is one of a few labels: an "
      "answer is taken for the label that it names first, in whatever form, and summed up by the task's metric as for "
      "the score. It counts in no average."),
-    ("commonest", "share", "The label that the last model's answers to a closed task name the most, its share of all "
-     "answers, and in parentheses its share of the references. A model answers nearly alike where the first lies more "
-     f"than {100 * NEARLY_CONSTANT:.0f} points above the second."),
+    ("commonest", "share", "The label that the model's answers to a closed task name the most (where a table has "
+     "several models, the last one's), its share of all answers, and in parentheses its share of the references. A "
+     f"model answers nearly alike where the first lies more than {100 * NEARLY_CONSTANT:.0f} points above the second."),
     ("change", "points of 100", "The later score less the earlier one. Both models answer the same records, so its "
      "interval is made of differences record by record, and is narrower than those of the two scores suggest."),
     ("clear, ?", "", f"A change is clear when its 95 % interval leaves out 0 and the verdicts of {FEWEST} records or "

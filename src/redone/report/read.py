@@ -2,10 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from redone.files import read_jsonl
 from redone.run.stages import BASE, Stage, stages_in
@@ -22,6 +22,22 @@ class Sampled:
     task: str
     prompt: str
     rows: tuple[dict[str, Any], ...]
+
+
+class Scored(Protocol):
+    """Models with their scores: a run's, or those that were evaluated."""
+
+    @property
+    def results(self) -> Mapping[str, Any]: ...
+
+    @property
+    def stages(self) -> Sequence[Stage]: ...
+
+    @property
+    def models(self) -> list[str]: ...
+
+    @property
+    def tasks(self) -> Mapping[str, Mapping[str, Any]]: ...
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from redone.measure.compare import MEAN
 from redone.measure.missing import many, summed
 from redone.measure.missing import said as answers_said
 from redone.report.numbers import Change, Score, count, num, read_change, signed
-from redone.report.read import Run
+from redone.report.read import Scored
 from redone.rewards.labels import percent
 
 AVERAGES = {"sns": "SNS", "translation": "Translation", "general": "General"}
@@ -22,7 +22,7 @@ UNPAIRED = (
 
 
 def changed(
-    run: Run, before: str, after: str, of: Literal["averages", "tasks", "benchmarks"], name: str
+    run: Scored, before: str, after: str, of: Literal["averages", "tasks", "benchmarks"], name: str
 ) -> Change | None:
     """From one model to another, paired by record; None where the run has no such comparison."""
     for entry in run.results.get("changes", []):
@@ -31,23 +31,23 @@ def changed(
     return None
 
 
-def overall(run: Run, of: Literal["averages", "tasks", "benchmarks"], name: str) -> Change | None:
+def overall(run: Scored, of: Literal["averages", "tasks", "benchmarks"], name: str) -> Change | None:
     """From the base to the last model."""
     return changed(run, run.models[0], run.models[-1], of, name)
 
 
-def average(run: Run, model: str, kind: str) -> Score:
+def average(run: Scored, model: str, kind: str) -> Score:
     """One of the three averages; empty where the run has no such tasks."""
     table = run.results["models"][model]
     return Score(table["averages"].get(kind), table.get("average_intervals", {}).get(kind))
 
 
-def task_score(run: Run, model: str, task: str) -> Score:
+def task_score(run: Scored, model: str, task: str) -> Score:
     row = run.results["models"][model]["tasks"].get(task, {})
     return Score(row.get("score"), row.get("interval"))
 
 
-def averages(run: Run) -> list[dict[str, Any]]:
+def averages(run: Scored) -> list[dict[str, Any]]:
     """[{kind, label, cells: one for each model, baseline, overall}] of the averages that the run has."""
     rows = []
     for kind, label in AVERAGES.items():
@@ -59,13 +59,13 @@ def averages(run: Run) -> list[dict[str, Any]]:
     return rows
 
 
-def steps_of(run: Run) -> list[tuple[str, str]]:
+def steps_of(run: Scored) -> list[tuple[str, str]]:
     """(before, after) of every stage that has been measured: the model that it started from, and its own."""
     known = run.models
     return [(stage.start, stage.name) for stage in run.stages if {stage.start, stage.name} <= set(known)]
 
 
-def gains(run: Run) -> list[dict[str, Any]]:
+def gains(run: Scored) -> list[dict[str, Any]]:
     """What each stage changed, against the model it started from: [{stage, start, changes: {kind: Change}}]."""
     rows = [
         {
@@ -78,7 +78,7 @@ def gains(run: Run) -> list[dict[str, Any]]:
     return [row for row in rows if any(row["changes"].values())]  # type: ignore[attr-defined]
 
 
-def tasks(run: Run) -> list[dict[str, Any]]:
+def tasks(run: Scored) -> list[dict[str, Any]]:
     """One row per task, SNS first, families together in the order of their first task."""
     rows = []
     for name, row in run.tasks.items():
@@ -107,7 +107,7 @@ def _commonest(one: Mapping[str, Any] | None) -> str:
     return f"{one['label']}: {percent(one['share'])} ({percent(one['references'])})" if one else ""
 
 
-def benchmarks(run: Run) -> dict[str, Any]:
+def benchmarks(run: Scored) -> dict[str, Any]:
     """The benchmarks that the run measured: {models: those that were, rows: [{name, n, cells, overall}], mean: of
     several a row of their mean, in a list}."""
     table: Mapping[str, Mapping[str, Any]] = run.results.get("benchmarks", {})
@@ -130,7 +130,7 @@ def benchmarks(run: Run) -> dict[str, Any]:
     return {"models": models, "rows": rows, "mean": [mean] if any(means) else []}
 
 
-def forgotten(run: Run) -> list[dict[str, Any]]:
+def forgotten(run: Scored) -> list[dict[str, Any]]:
     """Clear falls, over all and in each stage, where they can be told: [{before, after, falls, said}]."""
     known = run.models
     pairs = dict.fromkeys([(known[0], known[-1]), *steps_of(run)]) if len(known) > 1 else {}
@@ -138,7 +138,7 @@ def forgotten(run: Run) -> list[dict[str, Any]]:
     return [_falls(run, *pair) for pair in pairs if pair in compared]
 
 
-def drift(run: Run) -> list[dict[str, Any]]:
+def drift(run: Scored) -> list[dict[str, Any]]:
     """Nats a token of held-out texts, and the divergence from the base, for each model: [{label, cells: as text}]."""
     table: Mapping[str, Mapping[str, Any]] = run.results.get("drift", {})
     models = [table.get(model, {"texts": {}, "kl": None}) for model in run.models]
@@ -164,7 +164,7 @@ def _nats(mine: Mapping[str, Any] | None, first: bool = True) -> str:
     return f"{mine['nats']:.3f}, {signed(mine['rise'], 3)} [{signed(low, 3)}, {signed(high, 3)}]"
 
 
-def _falls(run: Run, before: str, after: str) -> dict[str, Any]:
+def _falls(run: Scored, before: str, after: str) -> dict[str, Any]:
     falls = []
     for name in run.tasks:
         change = changed(run, before, after, "tasks", name)
@@ -184,25 +184,25 @@ def _falls(run: Run, before: str, after: str) -> dict[str, Any]:
     return {"before": before, "after": after, "falls": falls, "said": said}
 
 
-def headline(run: Run) -> list[str]:
+def headline(run: Scored) -> list[str]:
     """What came of it, in plain words; what got worse is said as plainly as what got better."""
     if len(run.models) < 2:
         return []
-    said = [*_absent(run, True), *([] if "changes" in run.results else [UNPAIRED])]
+    said = [*absent(run, True), *([] if "changes" in run.results else [UNPAIRED])]
     for kind, label in AVERAGES.items():
         before, after = average(run, run.models[0], kind), average(run, run.models[-1], kind)
         if before.value is None or after.value is None:
-            said.append(f"{label}: this run has no such tasks.")
+            said.append(f"{label}: there are no such tasks.")
         else:
             said.append(f"{label} {moved(overall(run, 'averages', kind), before, after)}.")
-    said += [*_about_stages(run), *_counted("task", tasks(run)), *_below(run), *_beside_ngrams(run)]
+    said += [*_about_stages(run), *_counted("task", tasks(run)), *beside_no_model(run)]
     measured = benchmarks(run)
     said += _counted("benchmark", measured["rows"])
     said += [f"The {MEAN} {moved(row['overall'], row['cells'][0], row['cells'][-1])}." for row in measured["mean"]]
-    return [*said, *_about_form(run), *_about_constants(run), *_absent(run, False)]
+    return [*said, *about_form(run), *about_constants(run), *absent(run, False)]
 
 
-def _absent(run: Run, first: bool) -> Iterator[str]:
+def absent(run: Scored, first: bool) -> Iterator[str]:
     """The answers that are missing: of each model where they are many, of the others together."""
     measured = {"tasks": {model: list(run.results["models"][model]["tasks"].values()) for model in run.models}}
     for name, by_model in run.results.get("benchmarks", {}).items():
@@ -217,13 +217,13 @@ def _absent(run: Run, first: bool) -> Iterator[str]:
             yield f"{name}: {note}." + (f" Missing by model: {each}." if each else "")
 
 
-def templates(run: Run) -> str:
+def templates(run: Scored) -> str:
     """Which chat template wrote the prompts of the tasks, in words; nothing where that is not known."""
     marks = [table["chat_template"] for table in run.results.get("models", {}).values() if "chat_template" in table]
     return ", ".join(map(template_said, dict.fromkeys(marks)))
 
 
-def form(run: Run) -> dict[str, Any]:
+def form(run: Scored) -> dict[str, Any]:
     """The closed tasks in the form asked for, and by the first label named: {tasks: how many, rows: [{label, cells: one
     for each model}]}; empty where the run has none, or is of a version that did not read them so."""
     found = [run.results["models"][model].get("lenient") for model in run.models]
@@ -237,7 +237,7 @@ def form(run: Run) -> dict[str, Any]:
     return {"tasks": found[-1]["tasks"], "rows": rows}
 
 
-def _about_form(run: Run) -> Iterator[str]:
+def about_form(run: Scored) -> Iterator[str]:
     """The tasks of the base and of the last model whose labels it names far more often than it gives them as asked."""
     for model in dict.fromkeys([run.models[0], run.models[-1]]):
         rows = {name: row for name, row in run.results["models"][model]["tasks"].items() if row.get("lenient")}
@@ -255,7 +255,7 @@ def _about_form(run: Run) -> Iterator[str]:
             yield f"{model} knows more than it says in the form asked for: {each}."
 
 
-def _about_constants(run: Run) -> Iterator[str]:
+def about_constants(run: Scored) -> Iterator[str]:
     """How many tasks each model answers nearly alike, and the worst of them; the last model first."""
     for model in reversed(run.models):
         found = nearly_constant(run.results["models"][model]["tasks"])
@@ -277,7 +277,7 @@ def moved(change: Change | None, before: Score, after: Score) -> str:
     return f"may have {verb} by {change.size}, {ends}: that is not clear, so perhaps not at all"
 
 
-def _about_stages(run: Run) -> list[str]:
+def _about_stages(run: Scored) -> list[str]:
     """What each stage did to SNS, and every average that a stage made clearly worse."""
     rows = gains(run)
     said = []
@@ -305,14 +305,19 @@ def _counted(what: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"Of {count(total, what)}, {len(names['rose'])} rose clearly and {fell}; {still}."]
 
 
-def _below(run: Run) -> list[str]:
+def beside_no_model(run: Scored) -> list[str]:
+    """How the last model stands to answers that need no model, and to naive Bayes."""
+    return [*_below(run), *_beside_ngrams(run)]
+
+
+def _below(run: Scored) -> list[str]:
     """Which tasks end below an answer that needs no model."""
     last = [(row["name"], row["cells"][-1], row["baseline"] or 0.0) for row in tasks(run)]
     below = [name for name, cell, baseline in last if cell.value is not None and cell.span[1] < baseline]
     return [f"Clearly below the best answer that needs no model: {', '.join(below)}."] if below else []
 
 
-def _beside_ngrams(run: Run) -> Iterator[str]:
+def _beside_ngrams(run: Scored) -> Iterator[str]:
     """How the last model stands to naive Bayes on n-grams, paired by record."""
     model = run.models[-1]
     whole = run.results["models"][model].get("ngrams")

@@ -14,11 +14,11 @@ from redone.measure.ask import Answerer, Unit
 from redone.measure.compare import changes, compare, differences
 from redone.measure.gate import standing
 from redone.measure.items import Item
-from redone.measure.judged import judged
+from redone.measure.judged import Judged, judged
 from redone.measure.ngrams import unaided
-from redone.measure.taskset import averages, measure_tasks, read_tasks, summarise
+from redone.measure.taskset import averages, measure_tasks, read_tasks, summarise, wrong_answers
 from redone.measure.trivial import best, chance, trivial_verdicts
-from redone.records import GENERAL_GROUPS, SNS_FAMILIES, Record, Task, Verdict
+from redone.records import GENERAL_GROUPS, SNS_FAMILIES, Record, Task, Text, Verdict
 from redone.run.log import Log
 from redone.run.scoring import in_process
 from redone.sample.scripted import ScriptedSampler
@@ -421,6 +421,24 @@ def test_a_folder_keeps_answers_items_and_scores_and_is_not_made_again(encoder, 
         name: [record.id for record in given.records[name]["eval"]] for name in given.tasks
     }
     assert measured(encoder, given, lambda *_: "no", tmp_path / "tasks", samples=2) == again
+
+
+def test_the_worst_answers_of_each_task_are_kept_without_those_that_are_right():
+    def answered(task, number, *values):
+        prompt = ({"role": "user", "content": f"{task} {number} ?"},)
+        one = Record(f"{task}/eval/{number}", task, prompt, "yes", "eval", "test")
+        verdicts = tuple(Verdict(value, "wrong" if value < 1 else "right") for value in values)
+        return Judged(one, tuple(Text(one.id, n, f"no {n}", True) for n in range(len(values))), verdicts)
+
+    found = [answered("a", n, value, value) for n, value in enumerate((1.0, 0.5, 0.0, 0.25, 0.75))]
+    kept = wrong_answers([*found, answered("b", 0, 1.0), answered("c", 0, 1.0, 0.0)])
+    assert {name: [row["id"] for row in rows] for name, rows in kept.items()} == {
+        "a": ["a/eval/2", "a/eval/3", "a/eval/1"],
+        "c": ["c/eval/0"],
+    }
+    assert kept["a"][0] == {
+        "id": "a/eval/2", "prompt": "a 2 ?", "answer": "yes", "output": "no 0", "score": 0.0, "reason": "wrong",
+    }  # fmt: skip
 
 
 def test_two_folders_and_two_models_are_compared_record_by_record(encoder, tmp_path):

@@ -147,7 +147,7 @@ def test_a_run_without_such_tasks_has_a_report(folder: Path, kind: str, task: st
     pairs = [(entry["before"], entry["after"]) for entry in results["changes"]]
     rewritten(folder, models=results["models"], changes=changes(results["models"], pairs))
     for text in reports(folder):
-        assert f"{kind.capitalize()}: this run has no such tasks." in text
+        assert f"{kind.capitalize()}: there are no such tasks." in text
         assert "SNS rose by 30.0 points" in text
         assert "None" not in text
 

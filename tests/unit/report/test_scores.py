@@ -86,8 +86,8 @@ def test_a_change_that_is_not_clear_is_not_claimed():
 def test_an_average_without_tasks_is_said_and_has_no_row():
     run = make_run(base={"sns": task(40.0, 5.0)}, refine={"sns": task(60.0, 5.0)})
     assert scores.headline(run)[1:3] == [
-        "Translation: this run has no such tasks.",
-        "General: this run has no such tasks.",
+        "Translation: there are no such tasks.",
+        "General: there are no such tasks.",
     ]
     assert [row["kind"] for row in scores.averages(run)] == ["sns"]
 
@@ -162,8 +162,8 @@ def test_without_a_comparison_nothing_is_claimed():
     assert scores.headline(old) == [
         scores.UNPAIRED,
         "SNS went from 40.0 [35.0, 45.0] to 60.0 [55.0, 65.0].",
-        "Translation: this run has no such tasks.",
-        "General: this run has no such tasks.",
+        "Translation: there are no such tasks.",
+        "General: there are no such tasks.",
     ]
     assert scores.forgotten(old) == []
     assert scores.gains(old) == []
