@@ -1,106 +1,164 @@
-"""What `redone estimate` says a phase takes beside what it takes: `python benchmarks/memory.py MODEL`.
+"""What `redone estimate` says a phase takes beside what it takes: `python benchmarks/memory.py MODEL [WAYS]`.
 
-Each phase is a run of its own, small enough for minutes on two cores, in which that phase is the largest; an update the
-second, for the first finds no moments. Measured is
-the process's high-water mark (VmHWM), estimated the peak with what the process has before it begins.
+For each way of training a run of its own, minutes on two cores: two steps of reinforcement, for the first finds no
+moments, and two of fine-tuning. Measured is the process's high-water mark (VmHWM), which Linux sets back when a phase
+begins; estimated the phase's bytes with what a process has that has loaded no model.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
 
 from redone.cli import estimate, prepare
-from redone.config import load_config
+from redone.config import RunConfig, load_config
+from redone.files import write_jsonl
+from redone.model.heap import give_back, give_large_blocks_back
 from redone.run.log import Log
 
-COMMON = (
+PACK = """
+[tasks.echo]
+part = "sns"
+family = "translation"
+prompt = "{text}"
+answer = "{last}"
+reward = "chrf"
+pass_at = 0.5
+budget = 8
+files = {train = "rows.jsonl"}
+"""  # of which chrF tells any two answers apart, so that there is an update
+WORDS = "sun rain tea cup road green house bird song night day river stone bread salt window door paper light wind"
+RUN = (
     "threads=1",
-    'data.packs=["support"]',
-    "data.limit=1",
     "model.max_context=512",
     "tokens_per_pass=1024",
-    "eval.records=1",
-    "eval.rows=8",
-    "explore.group=8",
-    "explore.in_flight=8",
+    "eval.records=2",
+    "eval.rows=2",
+    'stages=["explore", "target"]',
+    "explore.steps=2",
+    "explore.prompts=5",
+    "explore.updates=1",
+    "explore.in_flight=5",
+    "target.records=14",
+    "target.batch=7",
+    "target.epochs=1",
+    "target.choose=all",
 )
-PHASES = {
-    "update": ('stages=["explore"]', "explore.steps=2", "explore.prompts=8", "explore.updates=1"),
-    "update, recomputed": (
-        'stages=["explore"]',
-        "explore.steps=2",
-        "explore.prompts=8",
-        "explore.updates=1",
-        "recompute=true",
-    ),
-    "sampling": (
-        'stages=["explore"]',
-        "explore.steps=1",
-        "explore.prompts=32",
-        "explore.updates=16",
-        "explore.in_flight=32",
-        "tokens_per_pass=16",
-    ),
-    "fine-tuning": (
-        'stages=["target"]',
-        "target.epochs=1",
-        "target.records=40",
-        "target.batch=16",
-        "target.choose=all",
-        "target.soft_labels=gold",
-    ),
+WAYS = {
+    "full": (),
+    "LoRA": ("lora.rank=16",),
+    "full, recomputed": ("recompute=true",),
+    "LoRA, recomputed": ("lora.rank=16", "recompute=true"),
 }
-KINDS = {"full": (), "LoRA": ("lora.rank=16",)}
-PEAK = """
-import sys
-from redone.cli import main
-code = main(sys.argv[1:])
-print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
-sys.exit(code)
-"""
+REST = "all else"  # loading and saving
+
+
+class Found(NamedTuple):
+    """Bytes. estimated: None of what the estimate has no phase for."""
+
+    phase: str
+    estimated: int | None
+    measured: int
 
 
 def main() -> None:
     model, *only = sys.argv[1:]
-    before = own()
-    print(f"{'':<28}{'estimated GiB':>14}{'measured GiB':>14}{'ratio':>8}")
-    for phase in only or PHASES:
-        for kind, lora in KINDS.items():
-            expected, measured = before + estimated(model, phase, lora), peak(settings(model, phase, lora))
-            cells = f"{expected / 2**30:>14.2f}{measured / 2**30:>14.2f}{expected / measured:>8.2f}"
-            print(f"{f'{phase}, {kind}':<28}{cells}", flush=True)
+    print(f"{'':<32}{'estimated GiB':>14}{'measured GiB':>14}{'ratio':>8}")
+    for way, phases in compared(model, only or list(WAYS)):
+        for phase, expected, most in phases:
+            said = f"{'':>14}" if expected is None else f"{expected / 2**30:>14.2f}"
+            ratio = "" if expected is None else f"{expected / most:>8.2f}"
+            print(f"{f'{way}: {phase}':<32}{said}{most / 2**30:>14.2f}{ratio}", flush=True)
 
 
-def settings(model: str, phase: str, lora: Sequence[str]) -> list[str]:
-    return [*COMMON, *PHASES[phase], *lora, f'model.path="{model}"']
-
-
-def estimated(model: str, phase: str, lora: Sequence[str]) -> int:
-    """Bytes of the largest phase of the run, beside what the process has."""
-    config = load_config([], settings(model, phase, lora))
-    return max(one.peak for one in estimate.memory(config, prepare.check(config, Log())))
-
-
-def peak(sets: list[str]) -> int:
-    """Bytes of a run's high-water mark."""
+def compared(model: str | Path, ways: Sequence[str]) -> Iterator[tuple[str, list[Found]]]:
+    """Every phase of a run in each of the ways."""
     with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "empty.toml"
-        config.write_text("", encoding="utf-8")
-        arguments = [str(config), "--out", f"{folder}/out", *(part for one in sets for part in ("--set", one))]
-        done = subprocess.run([sys.executable, "-c", PEAK, "run", *arguments], capture_output=True, text=True)
+        write_pack(Path(folder))
+        expected = told("estimated", folder, model, *ways)
+        for way in ways:
+            peaks = told("measured", folder, model, way)
+            yield way, [Found(phase, expected[way].get(phase), most) for phase, most in peaks.items()]
+
+
+def write_pack(folder: Path) -> None:
+    """A task of 40 prompts of 96 words, whose answer is the last."""
+    (folder / "pack.toml").write_text(PACK, encoding="utf-8")
+    draw = Random(0)
+    texts = (draw.choices(WORDS.split(), k=96) for _ in range(40))
+    write_jsonl(folder / "rows.jsonl", ({"text": " ".join(words), "last": words[-1]} for words in texts))
+
+
+def told(*given: str | Path) -> Any:
+    """What a function of this file says, in a process of its own."""
+    done = subprocess.run([sys.executable, __file__, "--", *given], capture_output=True, text=True)
     if done.returncode:
-        sys.exit(done.stderr)
-    return int(done.stdout.split()[-1]) * 1024
+        raise RuntimeError(done.stdout + done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-def own() -> int:
-    """Bytes of a process that has loaded what a run needs, and no model."""
-    imported = "import transformers, redone.method.pipeline; from redone.cli import estimate"
-    code = f"{imported}; print(estimate._memory('cpu')[0])"
-    return int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+def configuration(folder: str, model: str, way: str) -> RunConfig:
+    return load_config([], [*RUN, *WAYS[way], f'model.path="{model}"', f'data.packs=["{folder}/pack.toml"]'])
+
+
+def estimated(folder: str, model: str, *ways: str) -> dict[str, dict[str, int]]:
+    """Bytes of the phases in each of the ways, with those of this process, as `redone check` adds them up."""
+    found = {}
+    for way in ways:
+        config = configuration(folder, model, way)
+        found[way] = estimate.memory(config, prepare.check(config, Log()))
+    own, _ = estimate.own_and_free("cpu")
+    return {way: {phase.name: own + phase.peak for phase in phases} for way, phases in found.items()}
+
+
+def measured(folder: str, model: str, way: str) -> dict[str, int]:
+    """High-water marks of the phases of a run."""
+    from redone.method import evaluate, pipeline, reinforce, teach
+    from redone.run.stages import BASE
+    from redone.train import rl, sft
+
+    give_large_blocks_back()  # as the command line does
+    peaks: dict[str, int] = {}
+
+    def mark(phase: str) -> None:
+        """The most since the mark before was this phase's; the next begins."""
+        peaks[phase] = max(peaks.get(phase, 0), estimate.kernel_says("/proc/self/status", "VmHWM"))
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+    def watched(act: Callable[..., Any], phase: str) -> Callable[..., Any]:
+        def run(*given: Any, **named: Any) -> Any:
+            give_back()  # or else what is free when the phase begins would count as its own
+            mark(REST)
+            found = act(*given, **named)
+            mark(phase)
+            return found
+
+        return run
+
+    rl.sample_groups = watched(rl.sample_groups, "sampling")
+    rl.add_old_logprobs = watched(rl.add_old_logprobs, "update")
+    rl.update = watched(rl.update, "update")
+    sft.fit = watched(sft.fit, "fine-tuning")
+    measure = watched(evaluate.evaluate, "measuring")
+    config = configuration(folder, model, way)
+    with prepare.prepare(config, Path(folder) / "run" / way, Log()) as lab:
+        measure(lab, BASE, evaluate.earned_without_a_model(lab))
+        for stage in lab.stages:
+            if stage.kind == "reinforce":
+                reinforce.reinforce(lab, stage)
+            else:
+                teach.teach(lab, stage, pipeline.plan_of(lab, stage))
+    mark(REST)
+    return peaks
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1] == "--":
+        what, *given = sys.argv[2:]
+        print(json.dumps({"estimated": estimated, "measured": measured}[what](*given)))
+    else:
+        main()

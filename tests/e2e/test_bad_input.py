@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from gguf import GGUFWriter
 from safetensors.torch import load_file, save_file
 from tiny import tiny
 from transformers import AutoTokenizer
@@ -317,6 +319,100 @@ def test_an_adapter_is_no_model(command, refused, tmp_path):
     (tmp_path / "adapter" / "adapter_config.json").write_text("{}")
     message = refused(*command, "--model", tmp_path / "adapter")
     assert message.endswith("an adapter lies there and no model; give the `model` folder beside it, or merge it")
+
+
+def test_a_gguf_file_of_a_kind_that_transformers_does_not_read_is_refused(command, refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("REDONE_MODELS", str(tmp_path / "cache"))
+    writer = GGUFWriter(tmp_path / "other.gguf", "rwkv9")
+    writer.add_tensor("token_embd.weight", np.zeros((4, 8), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    [message] = refused(*command, "--model", tmp_path / "other.gguf").splitlines()
+    assert message.startswith(f"{tmp_path / 'other.gguf'}: transformers does not read this GGUF file (")
+    assert "rwkv9" in message
+
+
+def test_lora_targets_that_match_no_layer_are_refused_with_those_there_are(command, refused):
+    sets = [part for one in ("lora.rank=2", 'lora.targets=["q_proj", "q_prj"]') for part in ("--set", one)]
+    layers = "down_proj, gate_proj, k_proj, o_proj, q_proj, up_proj, v_proj"
+    assert refused(*command, *sets) == (
+        f"lora.targets: no linear layer of the model is called q_prj; there are {layers}"
+    )
+
+
+CHATS = """
+[tasks.chat]
+part = "sns"
+family = "dialogue"
+messages = "messages"
+reward = "exact"
+budget = 4
+files = {train = "size.train.jsonl", probe = "size.probe.jsonl", eval = "size.eval.jsonl"}
+"""
+ASKED, ANSWERED = {"role": "user", "content": "big ?"}, {"role": "assistant", "content": "yes"}
+
+
+def system(text: str) -> dict[str, str]:
+    return {"role": "system", "content": text}
+
+
+@pytest.fixture
+def chats(tmp_path, tiny_run):
+    """chats(messages) gives the third train record of one task these, and the other records a chat that is right."""
+
+    def write(*messages: dict[str, str]) -> None:
+        (tmp_path / "pack.toml").write_text(CHATS)
+        for split in ("train", "probe", "eval"):
+            rows = [[{**ASKED, "content": f"{split} {n} ?"}, ANSWERED] for n in range(6)]
+            rows[2] = list(messages) if split == "train" else rows[2]
+            lines = "".join(json.dumps({"messages": row}) + "\n" for row in rows)
+            (tmp_path / f"size.{split}.jsonl").write_text(lines)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        ([system("be kind"), system("be short"), ASKED, ANSWERED], "turns 1 and 2 are both system prompts; join them"),
+        ([ASKED, {**ANSWERED, "content": " "}, ASKED, ANSWERED], "turn 2, by the assistant, is empty; leave it out"),
+    ],
+)
+def test_a_chat_that_is_none_is_named_with_its_line_and_turn(command, refused, chats, messages, said):
+    chats(*messages)
+    assert refused(*command) == f"size.train.jsonl:3: field messages of task chat: {said}"
+
+
+def test_a_chat_template_that_refuses_a_system_role_is_named(command, refused, chats, tmp_path, tiny_model):
+    chats(system("be kind"), ASKED, ANSWERED)
+    shutil.copytree(tiny_model, tmp_path / "strict")
+    template = tmp_path / "strict" / "chat_template.jinja"
+    refusing = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
+    template.write_text(refusing + template.read_text())
+    first, line = refused(*command, "--model", tmp_path / "strict").splitlines()
+    assert first == "1 records cannot be asked or taught as they are:"
+    assert line.startswith("  size.train.jsonl:3 (chat/train/2): cannot write system and user messages: ")
+    assert line.endswith("no system role; say it in the user's message")
+
+
+def test_a_context_that_fits_no_record_is_refused_also_where_what_is_too_long_is_left_out(command, refused):
+    sets = ["--set", "model.max_context=32", "--set", 'data.tasks=["next"]']
+    _, line = refused(*command, *sets).splitlines()
+    assert line.startswith("  next: 20 of 20 prompts leave no room for an answer of 31 tokens in the context of 32; ")
+    message = refused(*command, *sets, "--set", "data.too_long=drop")
+    assert message.startswith("next: 20 of 20 records left out, too long: 20 prompts for the context of 32, ")
+    assert message.endswith("that leaves no data in train and probe and eval: raise model.max_context, or its budget")
+
+
+def test_many_records_too_long_are_a_line_a_task_with_the_budget_that_would_hold_them(command, refused, tmp_path):
+    path = tmp_path / "german.train.jsonl"
+    path.write_text("".join(json.dumps({"n": n, "word": "a" * (12 + n % 5)}) + "\n" for n in range(1000, 2200)))
+    first, line = refused(*command).splitlines()
+    assert first.startswith("records are too long; ")
+    assert line.startswith("  german: 1,200 of 1,208 reference answers are longer than the ")
+    assert line.endswith("(german.train.jsonl:5, german/train/4). budget = 17 would hold all")
 
 
 @pytest.mark.slow

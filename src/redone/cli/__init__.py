@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from redone.run.heap import give_large_blocks_back
+from redone.model.heap import give_large_blocks_back
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

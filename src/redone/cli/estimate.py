@@ -43,12 +43,13 @@ def command(namespace: argparse.Namespace) -> int:
     check_trained(checked.dataset, config.data.held_out)
     found = memory(config, checked)
     print_phases(found, checked.machine.device)
+    peak = peak_line(found, checked.machine.device)  # before a model is loaded, which would count as Python's own
     if not options.no_timing:
         times = timed(config, checked, log)
         for one in times:
             print(f"{one.stage:<12} {clock(one.seconds):>8}   {one.said}")
         print(f"In all about {clock(sum(one.seconds for one in times))}.")
-    print(peak_line(found, checked.machine.device))
+    print(peak)
     return 0
 
 
@@ -98,7 +99,7 @@ def print_phases(found: Sequence[Phase], device: str) -> None:
 
 def peak_line(found: Sequence[Phase], device: str) -> str:
     """The largest phase with what the process has already, and what to do where there is less memory than that."""
-    own, free = _memory(device)
+    own, free = own_and_free(device)
     worst = max(found, key=lambda phase: phase.peak)
     peak = own + worst.peak
     said = f"Memory: about {peak / GIB:.1f} GiB at most ({worst.name} of {worst.stage}), of {free / GIB:.1f} GiB free."
@@ -110,17 +111,17 @@ def peak_line(found: Sequence[Phase], device: str) -> str:
     )
 
 
-def _memory(device: str) -> tuple[int, int]:
+def own_and_free(device: str) -> tuple[int, int]:
     """Bytes that this process has, and that it may have."""
     import torch
 
     if device == "cuda":
         return 0, torch.cuda.mem_get_info()[0]
-    own = _kernel_says("/proc/self/status", "VmRSS")
-    return own, own + _kernel_says("/proc/meminfo", "MemAvailable")
+    own = kernel_says("/proc/self/status", "VmRSS")
+    return own, own + kernel_says("/proc/meminfo", "MemAvailable")
 
 
-def _kernel_says(path: str, key: str) -> int:
+def kernel_says(path: str, key: str) -> int:
     """Bytes, of a file of Linux's that gives KiB; 0 where there is none."""
     try:
         lines = Path(path).read_text(encoding="ascii").splitlines()

@@ -107,6 +107,8 @@ def check(config: RunConfig, log: Log) -> Checked:
 
     check_numbers(config)
     base = model_path(config.model.path)
+    if config.lora is not None:
+        check_targets(base, config.model.path, config.lora.targets)
     machine = settle(config.device, config.model.dtype)
     packs = read_packs(config)
     reader = reader_for(config, config.model.path, base)
@@ -146,6 +148,23 @@ def check_numbers(config: RunConfig) -> None:
             coarse + "a stage would begin with what the adapter before it learnt rounded away, for most of it is "
             'smaller than the distance between two such numbers; set "mixed", or lora.each_stage = false'
         )
+
+
+def check_targets(folder: Path, name: str, targets: Sequence[str]) -> None:
+    """Raises ValueError where no adapter can stand where the targets say in the model of this name, which is built
+    without weights."""
+    import torch
+    from transformers import AutoConfig
+
+    from redone.model import adapter
+    from redone.model.places import loading
+    from redone.model.policy import loader
+
+    with loading(name):
+        size = AutoConfig.from_pretrained(folder)
+    with torch.device("meta"):
+        model = loader(size).from_config(size)
+    adapter.check(model, targets)
 
 
 def check_questions(

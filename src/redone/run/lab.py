@@ -14,10 +14,10 @@ from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.data.mix import derive_seed
 from redone.files import write_json
+from redone.model.heap import give_back
 from redone.model.learner import Learner
 from redone.model.policy import Policy
 from redone.records import Record, Task
-from redone.run.heap import give_back
 from redone.run.log import Log
 from redone.run.scoring import ScoreAll
 from redone.run.stages import BASE, Stage

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from redone.data.encode import Encoder
 from redone.model.attention import DecodeState, Prefill
+from redone.model.heap import give_back
 from redone.model.policy import Policy, Weights
 from redone.model.trees import pack
 from redone.records import Prompt, Text
@@ -62,6 +63,7 @@ class TreeSampler:
         self.random = torch.Generator(device=policy.device).manual_seed(self.seeds(version))
         self.eos = torch.tensor(sorted(self.encoder.eos_ids), dtype=torch.long, device=policy.device)
         self.weights: Weights = ()  # those before go first: never two copies
+        give_back()  # with what an update has left in pieces
         with torch.no_grad():
             self.weights = policy.packed_weights()
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
 from redone.data.encode import Encoder
+from redone.model.heap import give_back
 from redone.model.policy import Policy, Weights
 from redone.model.precision import placed
 from redone.records import Prompt, Text
@@ -39,6 +40,7 @@ class OrdinarySampler:
         self.version = version
         self.seed = self.seeds(version)
         self.copies: Weights = ()  # those before go first: never two copies
+        give_back()  # with what an update has left in pieces
         self.copies = policy.copies()
 
     def ask(self, prompts: Sequence[Prompt]) -> Iterator[list[Text]]:

@@ -21,12 +21,12 @@ from redone.algo.schedules import constant_with_warmup
 from redone.config import Reinforce
 from redone.data.encode import Encoder
 from redone.data.mix import Mix, uniform
+from redone.model.heap import give_back
 from redone.model.learner import Learner
 from redone.model.policy import Policy, flatten
 from redone.model.trees import pack, split_by_tokens
 from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
 from redone.rewards.labels import Commonest
-from redone.run.heap import give_back
 from redone.run.log import Log
 from redone.run.scoring import Asked, ScoreAll, refuse_errors
 from redone.run.store import Store

@@ -48,6 +48,15 @@ def test_a_model_is_loaded_from_its_own_folder_as_the_configuration_says(lab, mo
     assert loaded == [(folder, "mixed", "cpu", 99) for folder in folders]
 
 
+def test_memory_is_given_back_before_a_model_is_loaded(lab, monkeypatch):
+    happened = []
+    monkeypatch.setattr(module, "give_back", lambda: happened.append("given back"))
+    monkeypatch.setattr(module.Policy, "load", lambda *given: happened.append("loaded") or SimpleNamespace())
+    lab.load("base")
+    lab.policy(lab.stages[0])
+    assert happened == ["given back", "loaded"] * 2
+
+
 def test_what_is_asked_of_a_benchmark_may_fill_the_models_own_context(lab, monkeypatch):
     monkeypatch.setattr(module.Policy, "load", lambda *given: SimpleNamespace(context=given[3], own_context=2048))
     assert [lab.load("explore", whole).context for whole in (False, True)] == [99, 2048]

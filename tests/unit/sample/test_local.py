@@ -12,6 +12,8 @@ from transformers import GenerationConfig
 from redone.model.policy import Policy
 from redone.model.trees import pack
 from redone.model.trial import Path
+from redone.sample import local
+from redone.sample import ordinary as padding
 from redone.sample.local import TreeSampler, make_sampler, sample
 from redone.sample.ordinary import OrdinarySampler
 from redone.sample.protocol import Request
@@ -304,10 +306,11 @@ def test_weights_before_go_before_those_that_take_their_place_are_made(monkeypat
     there = []
 
     def made():
-        there.append(kept())
+        there.append(("made", kept()))
         return copies()
 
     monkeypatch.setattr(policy, "copies", made)
+    monkeypatch.setattr(local if packed else padding, "give_back", lambda: there.append(("given back", kept())))
     sampler.load(policy, 1)
-    assert there == [None]
+    assert there == [("given back", None), ("made", None)]
     assert getattr(sampler, name)

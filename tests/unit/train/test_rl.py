@@ -117,6 +117,20 @@ def test_a_step_tells_the_updates_tokens_from_those_it_only_scored(make_trainer,
     assert metrics["updates"] == 2
 
 
+def test_memory_is_given_back_between_sampling_and_the_first_update(make_trainer, monkeypatch):
+    trainer = make_trainer()
+    happened = []
+
+    def noted(name):
+        act = getattr(rl, name)
+        monkeypatch.setattr(rl, name, lambda *given: happened.append(name) or act(*given))
+
+    for name in ("sample_groups", "give_back", "add_old_logprobs", "update"):
+        noted(name)
+    rl.rl_step(trainer, 0, [])
+    assert happened == ["sample_groups", "give_back", "add_old_logprobs", "update", "update"]
+
+
 def test_old_log_probabilities_are_those_of_the_weights_that_sampled(make_trainer):
     """Groups carried over were scored before the update changed the weights."""
     trainer = make_trainer(hope=0.25, prompts=2, updates=1, learning_rate=1e-2, warmup=0)
