@@ -13,7 +13,7 @@ from redone.rewards.labels import Commonest
 
 Counts = dict[str, dict[str, list[float]]]  # task -> label -> [groups that answer it, groups whose reference it is]
 
-_KEPT = 0.8  # of the counts of the steps before: about five steps count
+_KEPT = 0.8  # of the counts of the steps before, for the alarm: about five steps count
 
 
 def answered(group: Group) -> str:

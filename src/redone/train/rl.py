@@ -59,7 +59,7 @@ class Trainer:
     seed: int
     passes: Passes
     labels: Mapping[str, str] = field(default_factory=dict)  # of the records of closed tasks, by id
-    counts: Counts = field(default_factory=dict)  # of what was said and what was right; changes from step to step
+    counts: Counts = field(default_factory=dict)  # of answers, for the alarm; changes from step to step
 
     @property
     def policy(self) -> Policy:
@@ -117,7 +117,8 @@ def rl_step(
     known, scored = add_old_logprobs(trainer, [*order[size:], *collected.surplus])
     trained, surplus = [*order[:size], *known[: len(order) - size]], known[len(order) - size :]
     trainer.counts = counted(trainer.counts, collected.fresh, trainer.labels)
-    advantages = advantages_of(trainer, trained).split([len(part) for part in dealt])
+    above = excess(counted({}, collected.fresh, trainer.labels))
+    advantages = advantages_of(trainer, trained, above).split([len(part) for part in dealt])
     ready = iter(trained)
     rate = settings.learning_rate * constant_with_warmup(step, settings.warmup, settings.steps, settings.cooldown)
     parts, rows = [], []
@@ -182,16 +183,20 @@ def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group], most: i
     )
 
 
-def advantages_of(trainer: Trainer, groups: Sequence[Group]) -> Tensor:  # -> [P, G]
-    """Of all groups that a step trains on; those of closed tasks calibrated."""
+def advantages_of(
+    trainer: Trainer, groups: Sequence[Group], above: Mapping[str, Mapping[str, float]]
+) -> Tensor:  # -> [P, G]
+    """Of all groups that a step trains on; those of closed tasks calibrated.
+
+    above: task to label to its excess among the prompts that this step generated. What earlier steps answered is not
+    asked: a correction that comes some steps late swings a task from one label to another.
+    """
     settings = trainer.settings
     if not groups:
         return torch.empty(0, settings.group)
     shaped = shaped_rewards(groups, trainer.tasks, settings.length_penalty, settings.overlong_zone)
-    found = dapo.advantages(shaped, settings.advantage_floor)
-    above = excess(trainer.counts)
     return dapo.calibrated(
-        found,
+        dapo.advantages(shaped, settings.advantage_floor),
         [[verdict.said for verdict in group.verdicts] for group in groups],
         [above.get(group.record.task, {}) for group in groups],
         settings.calibration,

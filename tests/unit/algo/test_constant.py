@@ -30,12 +30,11 @@ def commonest_and_right(seed, calibration, steps=25, prompts=8, group=8, rate=0.
         label = int((true @ seen / 4 + 1.5 * torch.randn(2, generator=random)).argmax())
         return torch.cat([SMALL * seen, torch.tensor([LARGE])]), label
 
-    counts = {"t": {label: [0.0, 0.0] for label in LABELS}}
     turn = 0
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = rate * constant_with_warmup(step, 0, steps, cooldown=0.5)
         groups = []
-        counts = {"t": {label: [0.8 * n for n in both] for label, both in counts["t"].items()}}
+        counts = {"t": {label: [0.0, 0.0] for label in LABELS}}
         while len(groups) < prompts:
             question, right = ask()
             while right != turn % 2:

@@ -288,9 +288,9 @@ def test_a_label_that_is_said_too_often_is_reinforced_less(make_trainer):
         replace(one, verdicts=tuple(Verdict(float(s == "yes"), "wrong", said=s) for s in said))
         for one, said in zip(make_groups(trainer, 2), [("yes", "yes", "yes", "no"), ("yes", "yes", "well", "no")])
     ]
-    plain = rl.advantages_of(trainer, groups)
-    trainer.counts = {"t": {"yes": [90.0, 50.0], "no": [10.0, 50.0]}, "other": {"well": [9.0, 1.0], "yes": [0.0, 9.0]}}
-    change = rl.advantages_of(trainer, groups) - plain
+    plain = rl.advantages_of(trainer, groups, {})
+    above = {"t": {"yes": 0.4, "no": -0.4}, "other": {"well": 0.9, "yes": -0.9}}
+    change = rl.advantages_of(trainer, groups, above) - plain
     assert change.flatten().tolist() == pytest.approx([-0.2, -0.2, -0.2, 0.2, -0.2, -0.2, 0.0, 0.2], abs=1e-6)
 
 
@@ -302,6 +302,25 @@ def test_what_was_said_is_counted_in_every_group_that_a_step_generates(make_trai
     trainer.labels = {"t/train/0": "yes", "t/train/1": "no"}
     rl.rl_step(trainer, 0, [])
     assert trainer.counts == {"t": {"yes": [0.0, 1.0], "no": [2.0, 1.0]}}
+
+
+@pytest.mark.parametrize("calibration", [0.0, 0.5])
+def test_labels_are_calibrated_by_what_the_step_itself_was_answered(make_trainer, calibration):
+    """Whatever earlier steps were answered."""
+
+    def score_all(asked):
+        return [[replace(v, said="no") for v in mine] for mine in toss(asked)]
+
+    def advantages(counts, weight):
+        trainer = make_trainer(score_all=score_all, calibration=weight)
+        trainer.labels = {f"t/train/{i}": "yes" if i % 3 else "no" for i in range(12)}
+        trainer.counts = counts
+        _, rows, _ = rl.rl_step(trainer, 0, [])
+        return [row["advantage"] for row in rows]
+
+    found = advantages({}, calibration)
+    assert found == advantages({"t": {"yes": [90.0, 50.0], "no": [10.0, 50.0]}}, calibration)
+    assert (found == advantages({}, 0.0)) is (calibration == 0.0)
 
 
 def test_a_step_and_its_line_tell_of_a_closed_task_that_is_answered_nearly_alike(make_trainer):
