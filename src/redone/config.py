@@ -303,21 +303,24 @@ class RunConfig(Table):
         return max((one.overlong_zone for one in kinds if isinstance(one, Reinforce)), default=0.0)
 
 
-def load_config(paths: Iterable[Path], sets: Iterable[str] = ()) -> RunConfig:
-    """The configuration that the files, left to right, and then the `a.b=v` assignments make.
+def load_config(
+    paths: Iterable[Path], sets: Iterable[str] = (), tables: Iterable[tuple[Path, str, Mapping[str, Any]]] = ()
+) -> RunConfig:
+    """The configuration that the files, left to right, the tables of another file (its path, their name there, they
+    themselves), and then the `a.b=v` assignments make.
 
     Pack files are relative to the file that names them. Raises ValueError with one sentence that names file or option,
     key, and the nearest known key.
     """
     tree: dict[str, Any] = deepcopy(dict(METHOD))  # what a file says of a stage is laid over it
     origin: dict[str, str] = {}
-    for path in paths:
-        table = read_toml(path, "configuration")
+    read = ((path, "", read_toml(path, "configuration")) for path in paths)
+    for path, name, table in (*read, *tables):
         data = table.get("data")
-        if isinstance(data, dict) and isinstance(data.get("packs"), list):
-            packs = data["packs"]
-            data["packs"] = [str(path.parent / p) if isinstance(p, str) and p.endswith(".toml") else p for p in packs]
-        _overlay(tree, table, str(path), origin)
+        if isinstance(data, dict) and isinstance(packs := data.get("packs"), list):
+            mine = [str(path.parent / p) if isinstance(p, str) and p.endswith(".toml") else p for p in packs]
+            table = {**table, "data": {**data, "packs": mine}}
+        _overlay(tree, table, f"{path}: {name}" if name else str(path), origin)
     for assignment in sets:
         key, equals, text = assignment.partition("=")
         if not equals:
@@ -333,6 +336,11 @@ def load_config(paths: Iterable[Path], sets: Iterable[str] = ()) -> RunConfig:
         if isinstance(table := tree[name], dict) and table.get("kind") != METHOD[name]["kind"]:
             tree[name] = {key: value for key, value in table.items() if f"{name}.{key}" in origin}
     return _validate(tree, origin)
+
+
+def resolved(tree: Mapping[str, Any], where: str) -> RunConfig:
+    """The configuration of a config.json, keys that it lacks at their defaults. Raises ValueError naming `where`."""
+    return _validate(tree, {"": where})
 
 
 def _overlay(

@@ -53,6 +53,7 @@ class Task:
     candidates: str = ""  # name of the field that lists the candidates, for the trivial baseline
     source: str = ""  # name of the field that "source echoed" repeats, for the trivial baseline
     accepted: str = ""  # name of the field that lists further answers that are right
+    cluster: str = ""  # name of the field whose value tells which records hang together, as those about one fact
     train: bool = True  # False: it is only evaluated
     on_bad_gold: Literal["refuse", "drop"] = "refuse"
     rare: float = 1.0  # share of the usual number of train rows the generator makes

@@ -37,7 +37,8 @@ MAY_IMPORT = {
     "checks": {"measure", "sample", "run", *BELOW_SAMPLE},
     "world": {"data", *FLOOR},
     "world.pretrain": {"world", "measure", "train", "sample", "run", *BELOW_SAMPLE},  # a script of its own
-    "cli": {"config", "method", "checks", "world", *BELOW_METHOD},
+    "experiment": {"config", "method", *BELOW_METHOD},
+    "cli": {"config", "experiment", "method", "checks", "world", *BELOW_METHOD},
 }
 HEAVY = {"torch", "transformers", "tokenizers", "sklearn"}
 MAY_BE_HEAVY = ("algo/", "model/", "sample/", "train/", "run/store.py", "method/targeted.py", "world/pretrain.py")

@@ -35,13 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    from redone.cli import check, compare, estimate, eval, report, run, score
+    from redone.cli import check, compare, estimate, eval, experiment, report, run, score
 
     top = argparse.ArgumentParser(
         prog="redone",
         description="Make a language model good at your domain without getting worse at everything else.",
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for add in (run.add, check.add, estimate.add, eval.add, score.add, compare.add, report.add):
-        add(commands)
+    for one in (run, experiment, check, estimate, eval, score, compare, report):
+        one.add(commands)
     return top

@@ -30,24 +30,32 @@ if TYPE_CHECKING:
 PACKS = Path(__file__).parents[1] / "packs"
 
 
-def same_configuration(out: Path, config: RunConfig) -> None:
-    """Raises ValueError showing the differing keys when the folder was made with another configuration."""
-    from redone.config import differing
+def same_configuration(out: Path, config: RunConfig) -> list[str]:
+    """Lines 'key: old -> new' for what differs from the folder's configuration, of which nothing that has begun there
+    depends on. Raises ValueError showing the differing keys on which something does."""
+    from redone.config import differing, resolved
+    from redone.run.stages import BASE, depends_on
 
     path = out / "config.json"
-    if path.exists():
-        try:
-            before = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            raise ValueError(f"{path} is damaged, so the run cannot be matched; give another --out") from None
-        lines = differing(before, config.model_dump(mode="json"))
-        if lines:
-            raise ValueError(
-                f"{out} was made with another configuration; give another --out, or remove it. Differing:\n  "
-                + "\n  ".join(lines)
-            )
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{out} exists and is not a run's folder; give another --out")
+    if not path.exists():
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise ValueError(f"{out} exists and is not a run's folder; give another --out")
+        return []
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ValueError(f"{path} is damaged, so the run cannot be matched; give another --out") from None
+    before = resolved(tree, str(path))
+    begun = [name for name in before.stages if (out / name).exists()]
+    lines = [f"stages: {name} -> None" for name in begun if name not in config.stages]
+    for model in (BASE, *(name for name in begun if name in config.stages)):
+        lines += differing(depends_on(before, model), depends_on(config, model))
+    if lines:
+        raise ValueError(
+            f"{out} was made with another configuration; give another --out, or remove it. Differing:\n  "
+            + "\n  ".join(sorted(set(lines)))
+        )
+    return differing(before.model_dump(mode="json"), config.model_dump(mode="json"))
 
 
 def same_data(out: Path, dataset: Dataset) -> None:
@@ -350,7 +358,9 @@ def prepare(config: RunConfig, out: Path, log: Log, checked: Checked | None = No
     if not (out / "config.json").exists():
         machine = {**checked.machine._asdict(), "threads": torch.get_num_threads()}
         write_json(out / "manifest.json", manifest(config, checked, policy, machine, origin))
-        write_json(out / "config.json", config.model_dump(mode="json"))
+    elif changed := same_configuration(out, config):
+        log.line(f"Settings that nothing depends on which has begun have changed: {', '.join(changed)}")
+    write_json(out / "config.json", config.model_dump(mode="json"))
     del policy  # every step loads what it needs
     dataset = checked.dataset
     with scoring(config, dataset.tasks, judge_of(config, out, log)) as score_all:

@@ -6,10 +6,13 @@ import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redone.cli import prepare
 from redone.cli.options import Configured, add_configured, add_sets, frozen
+
+if TYPE_CHECKING:
+    from redone.run.lab import Lab
 
 DEMO = Path(__file__).parents[1] / "world" / "demo.toml"
 
@@ -37,30 +40,38 @@ def command(namespace: argparse.Namespace) -> int:
     config = options.resolve()
     out = options.out or Path("runs") / config.name
     prepare.same_configuration(out, config)
-    from redone.run.log import Interrupted, Log
+    from redone.run.log import Log
 
     log = Log()
-    import torch
-
-    from redone.method import pipeline
-
-    again = " ".join(["redone", *sys.argv[1:]])
     with prepare.prepare(config, out, log) as lab, log.interruptible():
-        try:
-            results = pipeline.run(lab)
-        except Interrupted as where:
-            log.line(f"Stopped {where}; everything before is saved. Go on with: {again}")
-            return 130
-        except FloatingPointError as failure:
-            raise ValueError(str(failure)) from failure
-        except torch.OutOfMemoryError as failure:
-            raise ValueError(
-                f"the device's memory ran out while answers were sampled ({str(failure).strip().splitlines()[0]}); "
-                "lower the stages' in_flight, or eval.rows, and give another --out"
-            ) from failure
+        results = carried_out(lab)
+    if results is None:
+        return 130
     print_results(results)
     print(f"\nReport: {out / 'report.html'}")
     return 0
+
+
+def carried_out(lab: Lab) -> dict[str, Any] | None:
+    """The whole method: its results, None where it was stopped. Raises ValueError where it cannot go on."""
+    import torch
+
+    from redone.method import pipeline
+    from redone.run.log import Interrupted
+
+    again = " ".join(["redone", *sys.argv[1:]])
+    try:
+        return pipeline.run(lab)
+    except Interrupted as where:
+        lab.log.line(f"Stopped {where}; everything before is saved. Go on with: {again}")
+        return None
+    except FloatingPointError as failure:
+        raise ValueError(str(failure)) from failure
+    except torch.OutOfMemoryError as failure:
+        raise ValueError(
+            f"the device's memory ran out while answers were sampled ({str(failure).strip().splitlines()[0]}); "
+            "lower the stages' in_flight, or eval.rows, and give another --out"
+        ) from failure
 
 
 def print_results(results: dict[str, Any]) -> None:

@@ -204,8 +204,9 @@ def make_record(task: Task, split: Split, number: int, source: str, row: Mapping
 
     if task.candidates and not (isinstance(listed := value(task.candidates, "candidates"), (list, tuple)) and listed):
         raise ValueError(f"{source}: field {task.candidates} of task {task.name} is not a list of candidates")
-    if task.source:
-        value(task.source, "source")
+    for field, what in ((task.source, "source"), (task.cluster, "cluster")):
+        if field:
+            value(field, what)
     system = fill(task.system, "system prompt")
     if task.messages:
         where = f"{source}: field {task.messages} of task {task.name}"

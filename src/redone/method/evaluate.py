@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from redone.data.mix import derive_seed
+from redone.files import write_json
 from redone.measure.answerers import Answerer, local
 from redone.measure.benchmarks import measure_benchmark
 from redone.measure.closed import alarms, closed_tasks
@@ -50,6 +51,7 @@ def evaluate(lab: Lab, model: str, earned: Callable[[], Unaided]) -> None:
                 bounds: Any = {"likelihood": asking.likelihood, "most": asking.benchmark_tokens}
                 measure_benchmark(one, asked, folder / name, template=mark, log=lab.log, **bounds)
     measure_drift(lab, model)
+    write_json(folder / "DONE", {})
 
 
 def earned_without_a_model(lab: Lab) -> Callable[[], Unaided]:

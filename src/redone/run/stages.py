@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from redone.config import RunConfig
 from redone.model.places import Place, model_path
 
 BASE = "base"  # the name of the model that a run begins with, among those of its stages
@@ -25,6 +26,23 @@ class Stage:
 def stages_of(config: Mapping[str, Any]) -> list[Stage]:
     """The stages of a resolved configuration, in order."""
     return [Stage(name, config[name]["kind"], config[name]["start"], config[name]) for name in config["stages"]]
+
+
+def depends_on(config: RunConfig, model: str) -> dict[str, Any]:
+    """All that a model of a run and what is measured of it depend on, as JSON: the seed, the settings that all stages
+    share, and the tables of its stage and of those that it comes from."""
+    tree = config.model_dump(mode="json")
+    line = []
+    while model != BASE:
+        line.append(model)
+        model = tree[model]["start"]
+    found = {key: tree[key] for key in RunConfig.model_fields if key not in ("name", "stages")}
+    if not any(tree[name].get("choose") == "findings" for name in line):
+        del found["diagnose"]
+    if config.data.too_long == "drop":  # what is too long depends on all stages
+        found["overlong_zone"] = config.overlong_zone
+        found["turns"] = any(tree[name].get("turns") == "all" for name in config.stages)
+    return found | {name: tree[name] for name in reversed(line)}
 
 
 def stages_in(run: Path) -> list[Stage]:

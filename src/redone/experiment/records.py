@@ -1,0 +1,191 @@
+"""What is kept of a run of an experiment: one small file, from which every table is made.
+
+It holds a record's verdicts where scores come from them, not its texts, so that it can be committed where the run's
+folder is too large: <arm>-<seed>.jsonl.gz, a first line about the run, then one for each task or subset.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from redone.config import RunConfig, differing
+from redone.experiment.definition import Job, Plan
+from redone.files import read_jsonl, write_jsonl
+from redone.measure.compare import read_result
+from redone.measure.items import Item, samples_of
+from redone.measure.shape import Shape, SubsetShape, shape_from_json
+from redone.records import Verdict
+from redone.run.lab import Lab
+from redone.run.stages import BASE, Stage
+from redone.run.store import Store
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Records of a task, or of a benchmark's subset, and every model's verdicts on them in the first reading."""
+
+    ids: Sequence[str]
+    clusters: Sequence[str]  # of each record
+    groups: Sequence[str]  # of each record; all "" where the score is over all of them
+    verdicts: Mapping[str, Sequence[Sequence[Verdict]]]  # model -> [K samples][n]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What the file of a run holds. costs: stage -> what it took."""
+
+    settings: Mapping[str, Any]
+    stages: Sequence[str]
+    costs: Mapping[str, Mapping[str, float]]
+    shapes: Mapping[str, Shape]
+    subsets: Mapping[tuple[str, str], Subset]  # (set, subset)
+
+
+def settings_of(config: RunConfig) -> dict[str, Any]:
+    """The configuration without what says where things lie and how a machine runs them."""
+    tree = config.model_dump(mode="json")
+    for key in ("name", "threads", "device", "tokens_per_pass", "recompute", "scoring"):
+        del tree[key]
+    del tree["data"]["root"]
+    tree["data"]["packs"] = [Path(pack).name for pack in config.data.packs]
+    tree["model"]["path"] = Path(config.model.path).name
+    return tree
+
+
+def path_of(job: Job, plan: Plan, out: Path) -> Path | None:
+    """Where the job's file is: below `out`, or beside the experiment's file; None where there is none. Raises
+    ValueError where it was made with other settings."""
+    name = f"{job.name}.jsonl.gz"
+    for path in (out / "records" / name, plan.path.with_suffix(".records") / name):
+        if path.is_file():
+            about = next(read_jsonl(path))
+            if lines := differing(about["settings"], settings_of(job.config)):
+                raise ValueError(
+                    f"{path} was made with other settings; remove it, or give another --out. Differing:\n  "
+                    + "\n  ".join(lines)
+                )
+            return path
+    return None
+
+
+def keep(lab: Lab, job: Job, plan: Plan, out: Path) -> None:
+    """Write the file of a run that is done."""
+    results = {model: read_result(lab.out / "eval" / model) for model in lab.models}
+    manifest = json.loads((lab.out / "manifest.json").read_text(encoding="utf-8"))
+    made = {key: manifest[key] for key in ("versions", "device", "dtype", "parameters")}
+    shapes = {**results[BASE].shapes, **{one.benchmark.name: one.benchmark.shape for one in lab.benchmarks}}
+    about = {
+        "experiment": plan.experiment.name,
+        "arm": job.arm,
+        "seed": job.seed,
+        "settings": settings_of(job.config),
+        "made": made,
+        "stages": {stage.name: cost_of(lab, stage) for stage in lab.stages},
+        "shapes": {name: shape.to_json() for name, shape in shapes.items()},
+    }
+    lines = []
+    for name, shape in shapes.items():
+        for subset in shape.subsets.values():
+            items = {
+                model: [item for item in result.items[name].values() if item.subset == subset.name]
+                for model, result in results.items()
+            }
+            if items[BASE]:
+                lines.append({"set": name, "subset": subset.name, **_line(subset, items, lab)})
+    write_jsonl(out / "records" / f"{job.name}.jsonl.gz", [about, *lines])
+
+
+def _line(subset: SubsetShape, items: Mapping[str, Sequence[Item]], lab: Lab) -> dict[str, Any]:
+    first = items[BASE]
+    clusters = clusters_of(lab, subset.name)
+    found: dict[str, Any] = {"ids": [item.id for item in first]}
+    if clusters:
+        found["clusters"] = [clusters[item.id] for item in first]
+    if subset.over == "groups":
+        found["groups"] = [item.group for item in first]
+    found["models"] = {}
+    for model, mine in items.items():
+        by_id = {item.id: item for item in mine}
+        samples = samples_of([by_id[item.id] for item in first], subset.first)
+        found["models"][model] = [_sample(verdicts, subset.readings[subset.first]) for verdicts in samples]
+    return found
+
+
+def clusters_of(lab: Lab, task: str) -> dict[str, str]:
+    """Record id to the cluster that it is of, of a task that names its clusters."""
+    known = lab.dataset.tasks.get(task)
+    if known is None or not known.cluster:
+        return {}
+    records = lab.dataset.records[task].get(lab.config.eval.split, ())
+    return {record.id: str(record.fields[known.cluster]) for record in records}
+
+
+def _sample(verdicts: Sequence[Verdict], aggregate: str) -> dict[str, Any]:
+    found: dict[str, Any] = {"scores": [_number(verdict.score) for verdict in verdicts]}
+    if aggregate != "mean":
+        found["parts"] = [{name: _number(value) for name, value in v.parts.items()} for v in verdicts]
+    return found
+
+
+def _number(value: float) -> float | int | None:
+    """Null where it is no number; whole numbers without their point."""
+    return None if value != value else int(value) if value == int(value) else value
+
+
+def cost_of(lab: Lab, stage: Stage) -> dict[str, float]:
+    """records: taught, or prompts that reinforcement trained on; updates; tokens forwarded by them; tokens sampled in
+    training; seconds of training."""
+    folder = lab.out / stage.name
+    path = folder / "metrics.jsonl"
+    steps = list(read_jsonl(path)) if path.exists() else []
+    seconds = round(Store(folder).seconds, 1)
+    if stage.kind == "teach":
+        made = json.loads((folder / "made.json").read_text(encoding="utf-8"))
+        records = made["records"] + made["earlier_turns"] + made["soft_labels"]
+        tokens = sum(step["tokens"] for step in steps)
+        return {"records": records, "updates": len(steps), "tokens": tokens, "sampled": 0, "seconds": seconds}
+    sampled = sum(
+        task["length"] * task["groups"] * stage.settings.group
+        for step in steps
+        for task in step["tasks"].values()
+        if task["length"] is not None
+    )
+    return {
+        "records": sum(step["groups"] for step in steps),
+        "updates": sum(step["updates"] for step in steps),
+        "tokens": sum(step["forwarded_tokens"] for step in steps),
+        "sampled": round(sampled),
+        "seconds": seconds,
+    }
+
+
+def read_kept(path: Path) -> Kept:
+    """Raises ValueError naming the file where it is none of these."""
+    rows = read_jsonl(path)
+    try:
+        about = next(rows)
+        subsets = {(row["set"], row["subset"]): _subset(row) for row in rows}
+        shapes = {name: shape_from_json(shape, str(path)) for name, shape in about["shapes"].items()}
+        return Kept(about["settings"], about["settings"]["stages"], about["stages"], shapes, subsets)
+    except (StopIteration, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: no records of an experiment's run ({error!r}); remove it") from None
+
+
+def _subset(row: Mapping[str, Any]) -> Subset:
+    ids = row["ids"]
+    verdicts = {model: [_verdicts(sample) for sample in samples] for model, samples in row["models"].items()}
+    return Subset(ids, row.get("clusters", ids), row.get("groups", [""] * len(ids)), verdicts)
+
+
+def _verdicts(sample: Mapping[str, Any]) -> list[Verdict]:
+    parts = sample.get("parts") or [{}] * len(sample["scores"])
+    return [
+        Verdict(float(score), "right", {name: _value(value) for name, value in mine.items()})
+        for score, mine in zip(sample["scores"], parts, strict=True)
+    ]
+
+
+def _value(value: float | None) -> float:
+    return float("nan") if value is None else float(value)

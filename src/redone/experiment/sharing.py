@@ -1,0 +1,72 @@
+"""What the arms of an experiment have in common is made once: a model that depends on the same settings in two of them
+(`run.stages.depends_on`) is linked from the first run that made it into the others."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from redone.config import RunConfig
+from redone.run.stages import BASE, depends_on
+
+Keys = Mapping[str, str]  # model of a run -> all that it depends on
+
+
+def keys_of(config: RunConfig) -> dict[str, str]:
+    return {model: json.dumps([model, depends_on(config, model)]) for model in (BASE, *config.stages)}
+
+
+def made(run: Path, model: str) -> bool:
+    """Whether a run has the model, and it is measured."""
+    return (run / "eval" / model / "DONE").exists() and (model == BASE or (run / model / "DONE").exists())
+
+
+def ready(run: str, unfinished: Sequence[str], keys: Mapping[str, Keys], out: Path) -> bool:
+    """Whether all that the run has in common with others is made, or is its own to make: the first of the unfinished
+    runs that have a model makes it. keys: of every run, by its name."""
+    for model, key in keys[run].items():
+        having = [name for name, mine in keys.items() if mine.get(model) == key]
+        first = next(name for name in unfinished if name in having)
+        if first != run and not any(made(out / name, model) for name in having):
+            return False
+    return True
+
+
+def link_shared(run: Path, config: RunConfig, others: Mapping[Path, RunConfig]) -> list[str]:
+    """Link into the run, which has its config.json, the models that another of the folders has and that are the same
+    there; their names. Raises ValueError where the other was made from other data."""
+    linked = []
+    for model, key in keys_of(config).items():
+        having = (one for one, other in others.items() if keys_of(other).get(model) == key and made(one, model))
+        if made(run, model) or (source := next(having, None)) is None:
+            continue
+        if _data(source) != _data(run):
+            raise ValueError(
+                f"{run} and {source} read other data, so that they cannot share {model}; give another --out"
+            )
+        if model != BASE:
+            _link_folder(source / model, run / model)
+        _link_folder(source / "eval" / model, run / "eval" / model)
+        linked.append(model)
+    return linked
+
+
+def _data(run: Path) -> object:
+    return json.loads((run / "manifest.json").read_text(encoding="utf-8"))["data"]
+
+
+def _link_folder(source: Path, target: Path) -> None:
+    """The folder appears whole or not at all."""
+    part = target.with_name(f"{target.name}.part")
+    for old in (part, target):
+        shutil.rmtree(old, ignore_errors=True)
+    shutil.copytree(source, part, copy_function=_link)
+    part.replace(target)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system that has no links, or none from one to another
+        shutil.copy2(source, target)
