@@ -204,9 +204,9 @@ def make_record(task: Task, split: Split, number: int, source: str, row: Mapping
 
     if task.candidates and not (isinstance(listed := value(task.candidates, "candidates"), (list, tuple)) and listed):
         raise ValueError(f"{source}: field {task.candidates} of task {task.name} is not a list of candidates")
-    for field, what in ((task.source, "source"), (task.cluster, "cluster")):
-        if field:
-            value(field, what)
+    for name, what in ((task.source, "source"), (task.cluster, "cluster")):
+        if name:
+            value(name, what)
     system = fill(task.system, "system prompt")
     if task.messages:
         where = f"{source}: field {task.messages} of task {task.name}"

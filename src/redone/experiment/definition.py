@@ -115,7 +115,9 @@ def _checked(table: Mapping[str, Any], where: str) -> Experiment:
     try:
         experiment = Experiment.model_validate(table)
     except ValidationError as failure:
-        error = min(failure.errors(), key=lambda one: one["type"] != "extra_forbidden")  # what is missing may be misspelt
+        error = min(
+            failure.errors(), key=lambda one: one["type"] != "extra_forbidden"
+        )  # what is missing may be misspelt
         key = ".".join(map(str, error["loc"]))
         if error["type"] == "extra_forbidden":
             model = Question if error["loc"][0] == "questions" else Experiment

@@ -25,6 +25,11 @@ class _Running:
     file: IO[bytes]
     began: float = field(default_factory=time.monotonic)
 
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.file.close()
+
 
 def at_once(jobs: Sequence[Job]) -> int:
     """How many runs the cores have room for; one where they share a GPU."""
@@ -58,7 +63,7 @@ def carry_out(
             if (code := one.process.poll()) is None:
                 continue
             del running[name]
-            one.file.close()
+            one.close()
             took = time.monotonic() - one.began
             if code == 0:
                 spent, done = spent + took, done + 1

@@ -95,11 +95,11 @@ def test_what_a_stage_depends_on_that_has_begun_is_refused_with_the_differing_ke
 def test_a_key_that_the_version_before_did_not_have_is_no_difference_at_its_default(begun):
     path = begun / "config.json"
     tree = json.loads(path.read_text(encoding="utf-8"))
-    del tree["explore"]["calibration"], tree["drift"], tree["data"]["tune"]
+    del tree["explore"]["patience"], tree["drift"], tree["data"]["tune"]
     path.write_text(json.dumps(tree), encoding="utf-8")
     assert same_configuration(begun, small_config()) == []
-    with pytest.raises(ValueError, match=r"explore\.calibration: 1\.0 -> 0\.0"):
-        same_configuration(begun, small_config("explore.calibration=0.0"))
+    with pytest.raises(ValueError, match=r"explore\.patience: 8 -> 9"):
+        same_configuration(begun, small_config("explore.patience=9"))
     path.write_text(json.dumps({**tree, "gone": 1}), encoding="utf-8")
     with pytest.raises(ValueError, match=r"config\.json: unknown key gone"):
         same_configuration(begun, small_config())
