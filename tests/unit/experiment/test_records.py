@@ -1,0 +1,47 @@
+"""What is kept of a run: all that scores come from, and nothing of a machine."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+from fakes import small_config
+
+from redone.data.load import make_record, make_task
+from redone.experiment.records import _sample, _verdicts, clusters_of, settings_of
+from redone.records import Verdict
+
+TASK = {"part": "sns", "family": "x", "prompt": "{q}", "answer": "{a}", "reward": "exact", "cluster": "fact"}
+
+
+def test_records_hang_together_by_the_field_that_their_task_names():
+    tasks = {"facts": make_task("facts", TASK, "x"), "other": make_task("other", {**TASK, "cluster": ""}, "x")}
+    rows = [
+        {"q": "a ?", "a": "b", "fact": "one"},
+        {"q": "c ?", "a": "d", "fact": 2},
+        {"q": "e ?", "a": "f", "fact": "one"},
+    ]
+    records = tuple(make_record(tasks["facts"], "eval", i, "x", row) for i, row in enumerate(rows))
+    dataset = SimpleNamespace(tasks=tasks, records={"facts": {"eval": records}, "other": {}})
+    lab = SimpleNamespace(dataset=dataset, config=small_config())
+    assert clusters_of(lab, "facts") == {"facts/eval/0": "one", "facts/eval/1": "2", "facts/eval/2": "one"}
+    assert clusters_of(lab, "other") == clusters_of(lab, "a benchmark's subset") == {}
+    with pytest.raises(ValueError, match="no field fact, which the cluster of task facts needs"):
+        make_record(tasks["facts"], "eval", 0, "x", {"q": "a ?", "a": "b"})
+
+
+def test_verdicts_come_back_with_the_parts_that_their_metric_counts():
+    verdicts = [Verdict(1.0, "right", {"hits": 2.0, "gold": math.nan}), Verdict(0.25, "right", {})]
+    kept = _sample(verdicts, "micro_f1")
+    first, second = _verdicts(kept)
+    assert (first.score, first.parts["hits"], second.score, second.parts) == (1.0, 2.0, 0.25, {})
+    assert math.isnan(first.parts["gold"])
+    assert _sample(verdicts, "mean") == {"scores": [1, 0.25]}
+
+
+def test_the_settings_say_nothing_of_where_things_lie_and_how_a_machine_runs_them():
+    here = small_config(
+        "data.root=here", "model.path=here/base", 'data.packs=["here/pack.toml"]', "name=a", "threads=1"
+    )
+    there = small_config("data.root=there", "model.path=base", 'data.packs=["there/pack.toml"]', "name=b", "threads=2")
+    assert settings_of(here) == settings_of(there)
+    assert settings_of(small_config("seed=1")) != settings_of(small_config())
