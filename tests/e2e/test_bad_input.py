@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -35,7 +36,8 @@ def refused(tmp_path, capsys):
         progress, found, message = shown.err.partition("redone: ")
         assert found
         assert "redone: " not in message
-        assert all(line.startswith("Reading ") for line in progress.splitlines())  # before anything is loaded
+        early = re.compile(r"Reading .*|.*: \d+ of \d+, .* left")  # what is said before anything is loaded
+        assert all(early.fullmatch(line) for line in progress.splitlines())
         return message.removesuffix("\n")
 
     return run
