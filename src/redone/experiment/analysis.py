@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from redone.algo.statistics import cluster_weights, percentile_interval, seed_weights, two_sided, wilson
-from redone.benchmark.aggregate import Totals, Values
+from redone.benchmark.aggregate import Values
 from redone.benchmark.readings import AGGREGATES
 from redone.data.mix import derive_seed
 from redone.experiment.definition import Question
 from redone.experiment.records import Kept, Subset
+from redone.measure.score import drawn, exact
 from redone.measure.shape import Shape, SubsetShape
 
 DRAWS = 2000
@@ -136,12 +137,12 @@ class Bench:
         weights, strata = self._weights(part)
         place = {id: i for i, id in enumerate(subset.ids)}
         order = [place[id] for id in self.parts[part]]
-        values, draws = [], []
-        for verdicts in subset.verdicts[model]:
-            for rows in strata:
-                mine = [verdicts[order[i]] for i in rows]
-                values.append(float(aggregate(Totals(mine))["score"][0]))
-                draws.append(aggregate(Totals(mine, weights[:, rows]))["score"])
+        values: list[float] = []
+        draws: list[Values] = []
+        for rows in strata:
+            samples = [[verdicts[order[i]] for i in rows] for verdicts in subset.verdicts[model]]
+            values.append(exact(aggregate, samples)["score"])
+            draws.append(drawn(aggregate, samples, weights[:, rows]))
         return fmean(values), np.mean(draws, axis=0)
 
     def _weights(self, part: Part) -> tuple[Values, list[list[int]]]:

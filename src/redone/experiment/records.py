@@ -14,7 +14,7 @@ from redone.config import RunConfig, differing
 from redone.experiment.definition import Job, Plan
 from redone.files import read_jsonl, write_jsonl
 from redone.measure.compare import read_result
-from redone.measure.items import Item, samples_of
+from redone.measure.items import Item, number, parts_line, samples_of
 from redone.measure.shape import Shape, SubsetShape, shape_from_json
 from redone.records import Verdict
 from redone.run.lab import Lab
@@ -123,15 +123,10 @@ def clusters_of(lab: Lab, task: str) -> dict[str, str]:
 
 
 def _sample(verdicts: Sequence[Verdict], aggregate: str) -> dict[str, Any]:
-    found: dict[str, Any] = {"scores": [_number(verdict.score) for verdict in verdicts]}
+    found: dict[str, Any] = {"scores": [verdict.score for verdict in verdicts]}
     if aggregate != "mean":
-        found["parts"] = [{name: _number(value) for name, value in v.parts.items()} for v in verdicts]
+        found["parts"] = [parts_line(verdict) for verdict in verdicts]
     return found
-
-
-def _number(value: float) -> float | int | None:
-    """Null where it is no number; whole numbers without their point."""
-    return None if value != value else int(value) if value == int(value) else value
 
 
 def cost_of(lab: Lab, stage: Stage) -> dict[str, float]:
@@ -182,10 +177,6 @@ def _subset(row: Mapping[str, Any]) -> Subset:
 def _verdicts(sample: Mapping[str, Any]) -> list[Verdict]:
     parts = sample.get("parts") or [{}] * len(sample["scores"])
     return [
-        Verdict(float(score), "right", {name: _value(value) for name, value in mine.items()})
+        Verdict(float(score), "right", {name: number(value) for name, value in mine.items()})
         for score, mine in zip(sample["scores"], parts, strict=True)
     ]
-
-
-def _value(value: float | None) -> float:
-    return float("nan") if value is None else float(value)

@@ -11,6 +11,7 @@ from redone.experiment.definition import Experiment, Plan, Question
 from redone.experiment.picture import draw
 from redone.experiment.records import path_of, read_kept
 from redone.files import write_json
+from redone.report.numbers import Change, Score
 from redone.run.stages import BASE
 
 COSTS = ("records", "updates", "tokens", "sampled", "seconds")
@@ -147,7 +148,7 @@ def lines_of(results: Mapping[str, Any], plan: Plan, reports: Mapping[str, str])
     yield from _table(
         ["arm", *shown],
         (
-            [arm, *(_cell(one["differences"].get(m), "+") for m in shown)]
+            [arm, *(_cell(one["differences"].get(m), change=True) for m in shown)]
             for arm, one in results["arms"].items()
             if one["differences"]
         ),
@@ -169,7 +170,7 @@ def lines_of(results: Mapping[str, Any], plan: Plan, reports: Mapping[str, str])
                 [
                     one["name"] + ("" if one["primary"] else " (secondary)"),
                     one["asks"],
-                    _cell(one if one["value"] is not None else None, "+"),
+                    _cell(one if one["value"] is not None else None, change=True),
                     "" if one["adjusted_p"] is None else f"{one['adjusted_p']:.3f}",
                     one["fails"],
                     one["answer"] or "not run",
@@ -195,11 +196,11 @@ def _notes(results: Mapping[str, Any]) -> Iterator[str]:
         yield from ("", f"Not run yet: {', '.join(results['missing'])}.")
 
 
-def _cell(entry: Mapping[str, Any] | None, sign: str = "") -> str:
+def _cell(entry: Mapping[str, Any] | None, change: bool = False) -> str:
     if entry is None:
         return ""
-    value, low, high = (f"{number:{sign}.1f}" for number in (entry["value"], *entry["interval"]))
-    return f"{value} [{low}, {high}]"
+    value, interval = entry["value"], entry["interval"]
+    return str(Change(value, interval, clear=True) if change else Score(value, interval))
 
 
 def _table(head: Sequence[str], rows: Iterator[list[str]]) -> Iterator[str]:

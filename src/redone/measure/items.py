@@ -58,11 +58,11 @@ def _verdict_line(verdict: Verdict) -> dict[str, Any]:
         "note": verdict.note,
         **missing,
         **({"said": verdict.said} if verdict.said else {}),
-        "parts": _parts(verdict),
+        "parts": parts_line(verdict),
     }
 
 
-def _parts(verdict: Verdict) -> dict[str, float | None]:
+def parts_line(verdict: Verdict) -> dict[str, float | None]:
     """Null where a part is no number: NaN is no JSON."""
     return {name: None if math.isnan(value) else value for name, value in verdict.parts.items()}
 
@@ -106,10 +106,10 @@ def _item(row: Mapping[str, Any], where: str) -> tuple[str, Item]:
 
 
 def _verdict(one: Mapping[str, Any]) -> Verdict:
-    parts = {part: _number(value) for part, value in one["parts"].items()}
+    parts = {part: number(value) for part, value in one["parts"].items()}
     return Verdict(float(one["score"]), one["reason"], parts, one["note"], one.get("missing", ""), one.get("said", ""))
 
 
-def _number(value: float | None) -> float:
+def number(value: float | None) -> float:
     """One and the same nan for all that is no number, so that equal parts are equal."""
     return math.nan if value is None or math.isnan(value) else float(value)

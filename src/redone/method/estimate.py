@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from redone.config import Reinforce, RunConfig, Teach
 from redone.data.encode import Passage
-from redone.data.mix import uniform
+from redone.data.load import drawn
 from redone.method import targeted
 from redone.method.evaluate import answerer
 from redone.method.teach import earlier_of
@@ -206,12 +206,12 @@ def drifting(lab: Lab, most: int = 32) -> Timed:
     passages = [passage for mine in held.texts.values() for passage in mine]
     seconds, said = 0.0, []
     if passages:
-        some = _drawn(lab, passages, most, lambda passage: passage.key)
+        some = drawn(passages, most, lambda passage: passage.key)
         waited, _ = _clocked(lambda: nats(policy, some, lab.config.tokens_per_pass, lambda texts: None))
         seconds += models * waited * _tokens(passages) / _tokens(some)
         said.append(f"{models * len(passages):,} texts")
     if held.prompts:
-        asked = replace(held, prompts=_drawn(lab, held.prompts, most, lambda prompt: prompt[0]))
+        asked = replace(held, prompts=list(drawn(held.prompts, most, lambda prompt: prompt[0])))
         answered, answers = _clocked(lambda: answers_of(policy, lab.encoder, asked, lab.config.eval.rows))
         apart, _ = _clocked(
             lambda: divergences(policy, policy, answers, lab.config.tokens_per_pass, lambda texts: None)
@@ -223,7 +223,7 @@ def drifting(lab: Lab, most: int = 32) -> Timed:
 
 def _pace(lab: Lab, prompts: Sequence[Prompt], most: int, whole_context: bool = False) -> float:
     """Seconds that the base takes for one of the prompts, greedily, on a draw of them."""
-    some = _drawn(lab, prompts, most, lambda prompt: prompt.key)
+    some = drawn(prompts, most, lambda prompt: prompt.key)
     asks = answerer(lab, BASE, "estimate", whole_context=whole_context).make(0, ())
     waited, _ = _clocked(lambda: list(asks.ask(some)))
     return waited / len(some)
@@ -256,11 +256,7 @@ def _answers(lab: Lab) -> int:
 
 def _some(lab: Lab, count: int) -> list[Record]:
     every = [record for mine in lab.train_records().values() for record in mine]
-    return _drawn(lab, every, count, lambda record: record.id)
-
-
-def _drawn(lab: Lab, items: Sequence[_Found], most: int, key: Callable[[_Found], str]) -> list[_Found]:
-    return sorted(items, key=lambda item: uniform(lab.config.seed, "estimate", key(item)))[:most]
+    return list(drawn(every, count))
 
 
 def _clocked(act: Callable[[], _Found]) -> tuple[float, _Found]:

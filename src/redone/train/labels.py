@@ -23,15 +23,25 @@ def answered(group: Group) -> str:
     return max(says)[1] if says else ""
 
 
-def counted(counts: Counts, groups: Iterable[Group], labels: Mapping[str, str]) -> Counts:
-    """The counts after a step that generated these groups. labels: of the records of closed tasks, by id."""
-    found = {task: {label: [_KEPT * n for n in mine] for label, mine in of.items()} for task, of in counts.items()}
+def counted(groups: Iterable[Group], labels: Mapping[str, str]) -> Counts:
+    """The counts of a step that generated these groups. labels: of the records of closed tasks, by id."""
+    found: Counts = {}
     for group in groups:
         if (right := labels.get(group.record.id)) is not None:
             mine = found.setdefault(group.record.task, {})
             mine.setdefault(right, [0.0, 0.0])[1] += 1.0
             if said := answered(group):
                 mine.setdefault(said, [0.0, 0.0])[0] += 1.0
+    return found
+
+
+def remembered(before: Counts, step: Counts) -> Counts:
+    """The counts of a step with those of the steps before, which fade."""
+    found = {task: {label: [_KEPT * n for n in both] for label, both in of.items()} for task, of in before.items()}
+    for task, of in step.items():
+        mine = found.setdefault(task, {})
+        for label, both in of.items():
+            mine[label] = [old + new for old, new in zip(mine.get(label, (0.0, 0.0)), both)]
     return found
 
 

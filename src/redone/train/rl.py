@@ -32,7 +32,7 @@ from redone.run.scoring import Asked, ScoreAll, refuse_errors
 from redone.run.store import Store
 from redone.sample.asking import cache_room, kept
 from redone.sample.protocol import Answer, Request, TrainingSampler
-from redone.train.labels import Counts, counted, excess, nearly_constant
+from redone.train.labels import Counts, counted, excess, nearly_constant, remembered
 from redone.train.passes import Passes
 from redone.train.rollouts import Collected, by_task, collect, reached, rollout_rows, with_old_logprobs
 from redone.train.steps import Taken, run_steps
@@ -116,9 +116,9 @@ def rl_step(
     size = len(dealt[0]) if dealt else 0  # of the first, whose ratio is one
     known, scored = add_old_logprobs(trainer, [*order[size:], *collected.surplus])
     trained, surplus = [*order[:size], *known[: len(order) - size]], known[len(order) - size :]
-    trainer.counts = counted(trainer.counts, collected.fresh, trainer.labels)
-    above = excess(counted({}, collected.fresh, trainer.labels))
-    advantages = advantages_of(trainer, trained, above).split([len(part) for part in dealt])
+    answers = counted(collected.fresh, trainer.labels)
+    trainer.counts = remembered(trainer.counts, answers)
+    advantages = advantages_of(trainer, trained, excess(answers)).split([len(part) for part in dealt])
     ready = iter(trained)
     rate = settings.learning_rate * constant_with_warmup(step, settings.warmup, settings.steps, settings.cooldown)
     parts, rows = [], []

@@ -86,7 +86,7 @@ def published(program):
 
 
 def compared(name, most, reference, program):
-    """Asserts that each verdict is the published check's, and that both kinds were seen."""
+    """The verdicts that are not the published check's: (id, what that says, the output). Both kinds are seen."""
     [subset] = definition(name).subsets.values()
     records = read_records(definition(name), Path(DATA))[name]
     rng, seen, unequal = random.Random(5), [], []
@@ -98,8 +98,8 @@ def compared(name, most, reference, program):
             seen.append(wanted)
             if read(subset.readings[0].task, record, output, True).score != float(wanted):
                 unequal.append((record.id, wanted, output))
-    assert unequal == []
     assert 0.2 < sum(seen) / len(seen) < 0.8
+    return unequal
 
 
 @needs_data
@@ -116,7 +116,7 @@ def test_humaneval_verdicts_are_those_of_the_published_check(most):
         row = record.fields
         return f"{row['prompt']}{output}\n{row['test']}\ncheck({row['entry_point']})"
 
-    compared("humaneval", most, reference, program)
+    assert compared("humaneval", most, reference, program) == []
 
 
 @needs_data
@@ -130,7 +130,7 @@ def test_mbpp_verdicts_are_those_of_the_published_asserts(most):
             warnings.simplefilter("ignore")  # of odd escapes
             return record.answer, ast.parse(record.answer).body, str
 
-    compared("mbpp", most, reference, program)
+    assert compared("mbpp", most, reference, program) == []
 
 
 @needs_data

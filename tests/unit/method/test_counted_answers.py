@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from redone.data.encode import Encoder, Passage
+from redone.data.load import drawn
 from redone.measure.drift import HeldOut
 from redone.method import estimate
 from redone.model.policy import Policy
@@ -72,8 +73,8 @@ def test_drift_counts_texts_of_every_model_answers_of_the_base_and_divergences_o
     halved = estimate.drifting(replace(lab, drift=HeldOut({}, prompts, 4)), most=4)
     assert halved.seconds == pytest.approx((3.0 + 2 * 3.0) * 8 / 4)
     few = estimate.drifting(replace(lab, drift=HeldOut(texts, [], 4)), most=1)
-    drawn = estimate._drawn(lab, texts["news"], 1, lambda passage: passage.key)[0]
-    assert few.seconds == pytest.approx(3 * 3.0 * sum(4 + i for i in range(9)) / (1 + len(drawn.tokens)))
+    [one] = drawn(texts["news"], 1, lambda passage: passage.key)
+    assert few.seconds == pytest.approx(3 * 3.0 * sum(4 + i for i in range(9)) / (1 + len(one.tokens)))
 
 
 def test_what_is_measured_is_timed_beside_the_stages(make):

@@ -4,7 +4,7 @@ import pytest
 
 from redone.records import Group, Record, Rollout, Verdict
 from redone.rewards.labels import Commonest
-from redone.train.labels import answered, counted, excess, nearly_constant
+from redone.train.labels import answered, counted, excess, nearly_constant, remembered
 
 LABELS = {"t/0": "yes", "t/1": "no"}
 
@@ -29,24 +29,24 @@ def test_every_group_counts_for_what_it_answers_and_for_its_reference():
     yes, perhaps = ("yes", (-0.5,)), ("perhaps", (-0.9,))
     silent = group("t/0", ("", (-1.0,)))
     groups = [group("t/0", perhaps, yes), group("t/1", yes, perhaps), group("t/1", perhaps), silent]
-    counts = counted({}, [*groups, group("t/1", ("no", (-1.0,)))], LABELS)
+    counts = counted([*groups, group("t/1", ("no", (-1.0,)))], LABELS)
     assert counts == {"t": {"yes": [2.0, 2.0], "no": [1.0, 3.0], "perhaps": [1.0, 0.0]}}
     assert excess(counts)["t"] == {"yes": pytest.approx(2 / 3 - 2 / 5), "no": pytest.approx(1 / 3 - 3 / 5)}
 
 
 def test_earlier_steps_fade():
     yes = ("yes", (-0.5,))
-    counts = counted(counted({}, [group("t/0", yes)], LABELS), [group("t/1", yes)], LABELS)
+    counts = remembered(counted([group("t/0", yes)], LABELS), counted([group("t/1", yes)], LABELS))
     assert counts["t"]["yes"] == [pytest.approx(1.8), pytest.approx(0.8)]
     assert counts["t"]["no"] == [0.0, 1.0]
 
 
 def test_an_open_task_has_no_labels():
-    assert counted({}, [group("other/0", ("yes", (-0.5,)))], LABELS) == {}
+    assert counted([group("other/0", ("yes", (-0.5,)))], LABELS) == {}
 
 
 def test_where_no_answer_says_a_label_nothing_is_in_excess():
-    assert excess(counted({}, [group("t/0", ("perhaps", (-0.5,)))], LABELS)) == {}
+    assert excess(counted([group("t/0", ("perhaps", (-0.5,)))], LABELS)) == {}
 
 
 @pytest.mark.parametrize(
