@@ -41,7 +41,11 @@ def make_sampler(
 
 
 class TreeSampler:
-    """Rows are (prompt, answer) pairs: row = prompt * group + answer."""
+    """Rows are (prompt, answer) pairs: row = slot * group + answer.
+
+    A prompt whose answers are complete leaves its slot to the next one, whose keys and values are written over those
+    that are there: moving those of all others costs about as much as a step.
+    """
 
     def __init__(
         self, policy: Policy, encoder: Encoder, *, group: int, temperature: float, seeds: Seeds, rows: int
@@ -51,7 +55,7 @@ class TreeSampler:
         self.temperature = temperature
         self.seeds = seeds
         self.rows = rows
-        self.requests: list[Request] = []
+        self.requests: list[Request | None] = []  # by slot; None where it is free
         self.done: list[Completed] = []
         self.load(policy, 0)
 
@@ -67,9 +71,13 @@ class TreeSampler:
         with torch.no_grad():
             self.weights = policy.packed_weights()
 
-        def empty(*shape: int, dtype: torch.dtype = torch.long) -> Tensor:
-            return torch.zeros(*shape, dtype=dtype, device=policy.device)
+        self._clear()
 
+    def _clear(self) -> None:
+        def empty(*shape: int, dtype: torch.dtype = torch.long) -> Tensor:
+            return torch.zeros(*shape, dtype=dtype, device=self.policy.device)
+
+        self.requests = []
         self.count = empty(0)  # [rows] tokens sampled
         self.budget = empty(0)  # [rows]
         self.start = empty(0)  # [rows] the prompt's length
@@ -77,7 +85,8 @@ class TreeSampler:
         self.ended = empty(0, dtype=torch.bool)  # [rows] the end token was sampled
         self.tokens = empty(0, 0)  # [rows, longest budget]
         self.logprobs = empty(0, 0, dtype=torch.float32)
-        self.inside = empty(0, 0, dtype=torch.bool)  # [N, Lp] True at the prompts' real tokens
+        self.inside = empty(0, 0, dtype=torch.bool)  # [slots, Lp] True at the prompts' real tokens
+        self.capacity = asking.CAPACITY  # own tokens that there is room for
         self.prompts: dict[int, tuple[Tensor, Tensor]] = {}  # see DecodeState
         self.own: dict[int, tuple[Tensor, Tensor]] = {}
 
@@ -94,30 +103,31 @@ class TreeSampler:
 
     @property
     def in_flight(self) -> int:
-        return len(self.requests) + len(self.done)
+        return self.taken + len(self.done)
+
+    @property
+    def taken(self) -> int:
+        return sum(request is not None for request in self.requests)
 
     @torch.no_grad()
     def admit(self, requests: Sequence[Request]) -> None:
         """Run the prompts once and sample every answer's first token."""
         if not requests:
             return
-        self._compact()
-        first = len(self.requests) * self.group
         batch = pack([(request.prompt, ()) for request in requests], self.policy.device)
         prefill = Prefill(batch.layout)
         lengths = torch.tensor([len(request.prompt) for request in requests], device=self.policy.device)
         ends = lengths.cumsum(0)
         hidden = self.policy.packed_hidden(batch.input_ids, batch.position_ids, prefill, ends - 1, self.weights)
-        self._append_rows(requests, lengths)
-        self._join(prefill, ends - lengths, lengths)
-        rows = torch.arange(first, len(self.count), device=hidden.device)
+        rows = self._place(requests, prefill, ends - lengths, lengths)
         self._record(rows, hidden.repeat_interleave(self.group, 0))
 
     @torch.no_grad()
     def step(self) -> list[Completed]:
         """Sample one more token of every live answer; the groups that are complete."""
-        rows = self.alive.nonzero()[:, 0]
-        if len(rows):
+        if self.taken:
+            self._make_room()
+            rows = self.alive.nonzero()[:, 0]
             last = self.tokens[rows, self.count[rows] - 1]
             positions = self.start[rows] + self.count[rows] - 1
             state = self._state(rows, positions)
@@ -126,13 +136,20 @@ class TreeSampler:
         done, self.done = self.done, []
         return done
 
-    def _state(self, rows: Tensor, positions: Tensor) -> DecodeState:
-        """What attention needs for this step, with room for one more own token."""
-        longest = int(self.count[rows].max())
-        capacity = next(iter(self.own.values()))[0].shape[3]
-        if longest > capacity:
+    def _make_room(self) -> None:
+        """For one more own token of each answer. Free slots go where all would be moved anyway, or most are free."""
+        longest = int(self.count[self.alive].max())
+        if longest > self.capacity or 2 * self.taken <= len(self.requests):
+            self._compact()
+        if longest > self.capacity:
+            self.capacity *= 2
             for layer, pair in self.own.items():
-                self.own[layer] = (_widen(pair[0], 3, 2 * capacity), _widen(pair[1], 3, 2 * capacity))
+                slots, hkv, _, _, d = pair[0].shape
+                self.own[layer] = _wider(pair, (slots, hkv, self.group, self.capacity, d))
+
+    def _state(self, rows: Tensor, positions: Tensor) -> DecodeState:
+        """What attention needs for this step."""
+        longest = int(self.count[rows].max())
         shape = len(self.requests), self.group
         later = torch.arange(longest, device=rows.device) >= self.count.view(*shape, 1)
         outside = ~self.inside[:, None].expand(*shape, -1)
@@ -156,38 +173,42 @@ class TreeSampler:
         ended = torch.isin(picked, self.eos)
         self.ended[rows] = ended
         self.alive[rows] = ~ended & (self.count[rows] < self.budget[rows])
-        if any(request.may_stop for request in self.requests):
-            self._look(rows)
+        self._look(rows)
         live = self.alive.view(-1, self.group).any(1).tolist()
-        if sum(live) <= 0.75 * len(live):  # moving the others costs about as much as a step
-            self._compact()
+        for slot, request in enumerate(self.requests):
+            if request is not None and not live[slot]:
+                mine = range(slot * self.group, (slot + 1) * self.group)
+                self.done.append((request, tuple(self._answer(row) for row in mine)))
+                self.requests[slot] = None
+        if not self.taken:
+            self._clear()
 
     def _look(self, rows: Tensor) -> None:
         """End the answers that may stop, at every 16th token."""
+        if not any(request and request.may_stop for request in self.requests):
+            return
         for row in rows[self.alive[rows] & (self.count[rows] % LOOK == 0)].tolist():
-            may_stop = self.requests[row // self.group].may_stop
-            if may_stop is not None:
-                self.alive[row] = not may_stop(self.tokens[row, : int(self.count[row])].tolist())
+            request = self.requests[row // self.group]
+            if request and request.may_stop:
+                self.alive[row] = not request.may_stop(self.tokens[row, : int(self.count[row])].tolist())
 
     def _compact(self) -> None:
-        """Move complete prompts out and close the gaps they leave."""
-        live = self.alive.view(-1, self.group).any(1)
-        if bool(live.all()):
+        """Close the gaps that free slots leave."""
+        slots = [slot for slot, request in enumerate(self.requests) if request is not None]
+        if len(slots) == len(self.requests):
             return
-        for prompt in (~live).nonzero()[:, 0].tolist():
-            rows = range(prompt * self.group, (prompt + 1) * self.group)
-            self.done.append((self.requests[prompt], tuple(self._answer(row) for row in rows)))
-        keep = live.nonzero()[:, 0]
-        self.requests = [self.requests[i] for i in keep.tolist()]
-        kept_rows = live.repeat_interleave(self.group)
+        keep = torch.tensor(slots, dtype=torch.long, device=self.alive.device)
+        rows = self._rows(keep)
+        self.requests = [self.requests[slot] for slot in slots]
         for name in ("count", "budget", "start", "alive", "ended", "tokens", "logprobs"):
-            setattr(self, name, getattr(self, name)[kept_rows])
+            setattr(self, name, getattr(self, name)[rows])
         self.inside = self.inside[keep]
-        if not self.requests:
-            self.prompts, self.own, self.inside = {}, {}, self.inside[:, :0]
         for states in (self.prompts, self.own):
             for layer, (k, v) in states.items():  # one layer after another: never all of them twice
                 states[layer] = (k[keep], v[keep])
+
+    def _rows(self, slots: Tensor) -> Tensor:
+        return (slots[:, None] * self.group + torch.arange(self.group, device=slots.device)).flatten()
 
     def _answer(self, row: int) -> Answer:
         count = int(self.count[row])
@@ -197,36 +218,46 @@ class TreeSampler:
             finished=bool(self.ended[row]),
         )
 
-    def _append_rows(self, requests: Sequence[Request], lengths: Tensor) -> None:
-        budgets = torch.tensor([request.budget for request in requests], device=lengths.device)
-        rows = len(requests) * self.group
-        width = max(self.tokens.shape[1], int(budgets.max()))
-        self.requests = [*self.requests, *requests]
-        self.count = torch.cat([self.count, self.count.new_zeros(rows)])
-        self.budget = torch.cat([self.budget, budgets.repeat_interleave(self.group)])
-        self.start = torch.cat([self.start, lengths.repeat_interleave(self.group)])
-        self.alive = torch.cat([self.alive, self.alive.new_ones(rows)])
-        self.ended = torch.cat([self.ended, self.ended.new_zeros(rows)])
-        self.tokens = torch.cat([_widen(self.tokens, 1, width), self.tokens.new_zeros(rows, width)])
-        self.logprobs = torch.cat([_widen(self.logprobs, 1, width), self.logprobs.new_zeros(rows, width)])
-
-    def _join(self, prefill: Prefill, starts: Tensor, lengths: Tensor) -> None:
-        """Put the new prompts' keys and values beside those already there."""
-        width = max(self.inside.shape[1], int(lengths.max()))
-        here = torch.arange(width, device=lengths.device)
+    def _place(self, requests: Sequence[Request], prefill: Prefill, starts: Tensor, lengths: Tensor) -> Tensor:
+        """Give each request a slot and its prompt's keys and values, [T, Hkv, D] from `starts`, there. -> its rows"""
+        width, budget = int(lengths.max()), max(request.budget for request in requests)
+        if self.taken + len(requests) > len(self.requests) or width > self.inside.shape[1]:
+            self._compact()
+            self._grow(len(self.requests) + len(requests), width, prefill)
+        free = [slot for slot, request in enumerate(self.requests) if request is None][: len(requests)]
+        for slot, request in zip(free, requests):
+            self.requests[slot] = request
+        slots = torch.tensor(free, device=lengths.device)
+        rows = self._rows(slots)
+        self.tokens = _widened(self.tokens, (len(self.tokens), max(self.tokens.shape[1], budget)))
+        self.logprobs = _widened(self.logprobs, self.tokens.shape)
+        self.count[rows] = 0
+        self.budget[rows] = torch.tensor([r.budget for r in requests], device=rows.device).repeat_interleave(self.group)
+        self.start[rows] = lengths.repeat_interleave(self.group)
+        self.alive[rows] = True
+        here = torch.arange(self.inside.shape[1], device=lengths.device)
         inside = here < lengths[:, None]
+        self.inside[slots] = inside
         index = (starts[:, None] + here).masked_fill(~inside, 0)
         for layer, pair in prefill.kept.items():
-            new = [states[index].transpose(1, 2).contiguous() for states in pair]  # [N, Hkv, width, D]
-            n, hkv, _, d = new[0].shape
-            capacity = self.own[layer][0].shape[3] if layer in self.own else asking.CAPACITY
-            room = [states.new_zeros(n, hkv, self.group, capacity, d) for states in new]
-            if layer in self.own:
-                new = [torch.cat([_widen(o, 2, width), x]) for o, x in zip(self.prompts[layer], new)]
-                room = [torch.cat([o, x]) for o, x in zip(self.own[layer], room)]
-            self.prompts[layer] = (new[0], new[1])
-            self.own[layer] = (room[0], room[1])
-        self.inside = torch.cat([_widen(self.inside, 1, width), inside])
+            for states, new in zip(self.prompts[layer], pair):
+                states[slots] = new[index].transpose(1, 2)
+        return rows
+
+    def _grow(self, slots: int, width: int, prefill: Prefill) -> None:
+        """Have so many slots, for prompts of at least this length."""
+        rows, width = slots * self.group, max(width, self.inside.shape[1])
+        self.requests += [None] * (slots - len(self.requests))
+        for name in ("count", "budget", "start", "alive", "ended", "tokens", "logprobs"):
+            states = getattr(self, name)
+            setattr(self, name, _widened(states, (rows, *states.shape[1:])))
+        self.inside = _widened(self.inside, (slots, width))
+        for layer, pair in prefill.kept.items():
+            hkv, d = pair[0].shape[1:]
+            none = pair[0].new_zeros(0, hkv, 0, d)
+            shape = slots, hkv, self.group, self.capacity, d
+            self.prompts[layer] = _wider(self.prompts.get(layer, (none, none)), (slots, hkv, width, d))
+            self.own[layer] = _wider(self.own.get(layer, (none[:, :, None], none[:, :, None])), shape)
 
 
 def sample(logits: Tensor, temperature: float, random: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -245,10 +276,14 @@ def sample(logits: Tensor, temperature: float, random: torch.Generator) -> tuple
     return tokens[:, 0], probs.gather(1, tokens)[:, 0].log()
 
 
-def _widen(states: Tensor, axis: int, size: int) -> Tensor:
-    """The tensor with zeros after it along an axis, up to `size`."""
-    if states.shape[axis] >= size:
+def _widened(states: Tensor, shape: Sequence[int]) -> Tensor:
+    """The tensor at the beginning of one of zeros, of this shape."""
+    if states.shape == tuple(shape):
         return states
-    shape = list(states.shape)
-    shape[axis] = size - shape[axis]
-    return torch.cat([states, states.new_zeros(shape)], axis)
+    wide = states.new_zeros(shape)
+    wide[tuple(slice(size) for size in states.shape)] = states
+    return wide
+
+
+def _wider(pair: tuple[Tensor, Tensor], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
+    return _widened(pair[0], shape), _widened(pair[1], shape)

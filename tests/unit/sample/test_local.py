@@ -89,6 +89,38 @@ def test_greedy_tree_decoding_equals_generate_for_prompts_admitted_at_different_
         assert answer.finished == (text[-1] in eos)
 
 
+def test_a_prompt_takes_the_slot_of_one_that_is_answered_and_no_other_is_moved():
+    policy = Policy(tiny("Qwen3"))
+    waiting = requests((11, 5, 3, 8, 10, 7), (20, 2, 20, 3, 2, 20))
+    sampler = tree(policy, group=1, temperature=0.0)
+    sampler.admit(waiting[:3])
+    waiting, done, taken = waiting[3:], [], 0
+    while sampler.in_flight:
+        if waiting and sampler.in_flight == 2:
+            [place, *_] = [pair[0].data_ptr() for pair in sampler.own.values()]
+            sampler.admit([waiting.pop(0)])
+            assert place == next(iter(sampler.own.values()))[0].data_ptr()
+            assert len(sampler.requests) == 3
+            taken += 1
+        done += sampler.step()
+    assert taken == 3
+    for request, answers in done:
+        assert answers[0].tokens == greedy_of_transformers(policy.model, request, ())
+
+
+def test_most_slots_are_given_up_when_most_are_free():
+    sampler = tree(Policy(tiny("Qwen3")), group=2, temperature=0.0)
+    sampler.admit(requests((5, 11, 3, 8), (2, 9, 2, 2)))
+    sampler.step()
+    assert [request and request.key for request in sampler.requests] == [None, 1, None, None]
+    sampler.step()
+    assert [request and request.key for request in sampler.requests] == [1]
+    assert {states.shape[0] for pair in sampler.own.values() for states in pair} == {1}
+    assert len([*complete(sampler, [])]) == 1
+    assert not sampler.own
+    assert not sampler.prompts
+
+
 def test_greedy_answers_of_a_group_are_all_the_same():
     policy = Policy(tiny("Qwen3"))
     found = finish(make(policy, group=3, temperature=0.0, seed=0, eos_ids=[1]), requests())
