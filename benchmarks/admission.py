@@ -1,10 +1,10 @@
-"""Seconds and memory of sampling where a prompt joins as soon as another is answered, as in a step of reinforcement, and
-where prompts go in by waves.
+"""Sampling where a prompt joins as soon as another is answered, as in a step of reinforcement, and where prompts go in
+by waves: seconds and memory.
 
     python benchmarks/admission.py MODEL [--prompts 80] [--in-flight 32] [--group 8] [--threads 2]
 
-MODEL is a Hugging Face folder, or "base". Prompts of 60 to 150 tokens; every fifth answer has 100 tokens, the others 2 to
-9. Each way in a process of its own, in turn; prints seconds, high-water memory and the ratio.
+MODEL is a Hugging Face folder, or "base". Prompts of 60 to 150 tokens; every fifth answer has 100 tokens, the others 2
+to 9. Each way in a process of its own, in turn; prints seconds, high-water memory and the ratio.
 """
 
 import argparse

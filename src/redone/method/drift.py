@@ -72,7 +72,7 @@ def measure_drift(lab: Lab, model: str) -> None:
             with lab.log.bar(f"divergence of {model}", len(held.prompts)) as bar:
                 lines += measure_answers(_answers(lab), lab.load(BASE), policy, most, bar.advance)
         write_jsonl(folder / "lines.jsonl", [line._asdict() for line in lines])
-        base = lines if model == BASE else [Line(**row) for row in read_jsonl(folder_of(lab, BASE) / "lines.jsonl")]
+        base = lines if model == BASE else lines_of(lab, BASE)
         scores = summed(lines, base)
         write_json(folder / "scores.json", scores)
     lab.log.line(said(model, scores))
@@ -82,6 +82,18 @@ def drift_of(lab: Lab) -> dict[str, Any]:
     """Model to its scores."""
     found = {model: folder_of(lab, model) / "scores.json" for model in lab.models}
     return {model: json.loads(path.read_text(encoding="utf-8")) for model, path in found.items()} if lab.drift else {}
+
+
+def risen(lab: Lab, before: str, after: str) -> dict[str, Any]:
+    """Held-out set to what `summed` says of it, `rise` being above the model `before`; {} where it is not measured."""
+    if not lab.drift:
+        return {}
+    mine, theirs = ([line for line in lines_of(lab, model) if line.of] for model in (after, before))
+    return dict(summed(mine, theirs)["texts"])
+
+
+def lines_of(lab: Lab, model: str) -> list[Line]:
+    return [Line(**row) for row in read_jsonl(folder_of(lab, model) / "lines.jsonl")]
 
 
 def folder_of(lab: Lab, model: str) -> Path:

@@ -1,6 +1,6 @@
 """Measuring the models of a run, and asking them on the way: everything goes to disk as it comes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,15 @@ from redone.files import write_json
 from redone.measure.answerers import Answerer, local
 from redone.measure.benchmarks import measure_benchmark
 from redone.measure.closed import alarms, closed_tasks
+from redone.measure.compare import changes
 from redone.measure.judged import Judged, judged
 from redone.measure.ngrams import Unaided, unaided
 from redone.measure.taskset import TASKS, measure_tasks, some_of_each_task
-from redone.method.drift import measure_drift
+from redone.method.drift import measure_drift, risen
 from redone.records import Record
 from redone.run.lab import Lab
+from redone.run.monitors import Alarm, forgets
+from redone.run.stages import Stage
 
 
 def evaluate(lab: Lab, model: str, earned: Callable[[], Unaided]) -> None:
@@ -51,7 +54,19 @@ def evaluate(lab: Lab, model: str, earned: Callable[[], Unaided]) -> None:
                 bounds: Any = {"likelihood": asking.likelihood, "most": asking.benchmark_tokens}
                 measure_benchmark(one, asked, folder / name, template=mark, log=lab.log, **bounds)
     measure_drift(lab, model)
-    write_json(folder / "DONE", {})
+    if not (folder / "DONE").exists():
+        for stage in lab.stages:
+            if stage.name == model:
+                for alarm in forgotten(lab, stage, changes(folder.with_name(stage.start), folder)):
+                    lab.log.line(f"{model}, against {stage.start}: {alarm}")
+        write_json(folder / "DONE", {})
+
+
+def forgotten(lab: Lab, stage: Stage, made: Mapping[str, Any]) -> list[Alarm]:
+    """What a stage lost of what it does not train: general tasks, benchmarks, held-out texts. made: `changes` from the
+    model that it starts from."""
+    averages = {name: one for name, one in made["averages"].items() if name == "general"}
+    return [*forgets(stage.kind, averages | made["benchmarks"], risen(lab, stage.start, stage.name))]
 
 
 def earned_without_a_model(lab: Lab) -> Callable[[], Unaided]:

@@ -1,19 +1,21 @@
 """What came of a run: results.json, from the files of its evaluations alone."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
 from redone.config import Reinforce
-from redone.files import read_jsonl, write_json
+from redone.files import write_json
 from redone.measure.compare import changes
 from redone.measure.items import Item, read_items
 from redone.measure.missing import summed
 from redone.measure.score import average, known, mean_of
 from redone.measure.taskset import TASKS, read_tasks
 from redone.method.drift import drift_of
+from redone.method.evaluate import forgotten
 from redone.run.lab import Lab
+from redone.run.monitors import raised
 from redone.run.stages import BASE, Stage
 from redone.run.store import Store
 
@@ -22,19 +24,20 @@ def summarise(lab: Lab) -> dict[str, Any]:
     """results.json: every model's scores, what changed from one to the next, where the time went, and what a reader
     should know."""
     with lab.timed("summary"):
+        made = [
+            {"before": before, "after": after, **changes(lab.out / "eval" / before, lab.out / "eval" / after)}
+            for before, after in compared(lab)
+        ]
         results = {
             "models": {model: read_tasks(lab.out / "eval" / model / TASKS)[0] for model in lab.models},
-            "changes": [
-                {"before": before, "after": after, **changes(lab.out / "eval" / before, lab.out / "eval" / after)}
-                for before, after in compared(lab)
-            ],
+            "changes": made,
             "benchmarks": {one.benchmark.name: benchmark_scores(lab, one.benchmark.name) for one in lab.benchmarks},
             "benchmarks_mean": {
                 model: mean_of_benchmarks(lab, model) for model in lab.models if len(lab.benchmarks) > 1
             },
             "drift": drift_of(lab),
         }
-    results |= {"split": lab.config.eval.split, "seconds": seconds(lab), "notes": notes(lab)}
+    results |= {"split": lab.config.eval.split, "seconds": seconds(lab), "notes": notes(lab, made)}
     write_json(lab.out / "results.json", results)
     return results
 
@@ -76,11 +79,17 @@ def seconds(lab: Lab) -> dict[str, float]:
     return {**{stage.name: Store(lab.out / stage.name).seconds for stage in lab.stages}, **known}
 
 
-def notes(lab: Lab) -> list[str]:
+def notes(lab: Lab, made: Sequence[Mapping[str, Any]]) -> list[str]:
     """What a reader of the results should know, one sentence each."""
     taught = [note for stage in lab.stages if stage.kind == "teach" for note in _of_teaching(lab, stage)]
     reinforced = [note for stage in lab.stages if stage.kind == "reinforce" for note in _of_reinforcing(lab, stage)]
-    return [*taught, *reinforced]
+    by_pair = {(one["before"], one["after"]): one for one in made}
+    lost = [
+        f"{stage.name}, against {stage.start}: {alarm}"
+        for stage in lab.stages
+        for alarm in forgotten(lab, stage, by_pair[stage.start, stage.name])
+    ]
+    return [*taught, *reinforced, *lost]
 
 
 def _of_teaching(lab: Lab, stage: Stage) -> Iterator[str]:
@@ -103,8 +112,7 @@ def _of_teaching(lab: Lab, stage: Stage) -> Iterator[str]:
 
 def _of_reinforcing(lab: Lab, stage: Stage) -> Iterator[str]:
     settings: Reinforce = stage.settings
-    path = lab.out / stage.name / "metrics.jsonl"
-    steps = list(read_jsonl(path)) if path.exists() else []  # a stage of no steps
+    steps = Store(lab.out / stage.name).metrics()
     full = [step for step in steps if step["groups"]]
     wanted = {"rationale_share": settings.rationale_share, "general_share": settings.general_share}
     for name, said in {"rationale_share": "reason", "general_share": "are general"}.items():
@@ -118,3 +126,4 @@ def _of_reinforcing(lab: Lab, stage: Stage) -> Iterator[str]:
         )
     if starved := sum(step["starved"] for step in steps):
         yield f"{stage.name}: {starved} of {len(steps)} steps found fewer informative groups than asked for."
+    yield from (f"{stage.name}: {alarm}" for alarm in raised(steps))

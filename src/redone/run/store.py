@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from redone.files import write_json
+from redone.files import read_jsonl, write_json
 
 
 class Store:
@@ -33,6 +33,10 @@ class Store:
         if text:
             with self.growing[1].open("ab") as packed:  # gzip members follow one another
                 packed.write(gzip.compress(text.encode(), 6, mtime=0))
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl; none where there is no such file."""
+        return list(read_jsonl(self.growing[0])) if self.growing[0].exists() else []
 
     def save(self, step: int, state: Mapping[str, Any]) -> None:
         """Keep the state after `step` steps; the one before stays until this one is whole."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ from redone.model.trees import pack, split_by_tokens
 from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
 from redone.rewards.labels import Commonest
 from redone.run.log import Log
+from redone.run.monitors import new_alarms
 from redone.run.scoring import Asked, ScoreAll, refuse_errors
 from redone.run.store import Store
 from redone.sample.asking import cache_room, kept
@@ -73,10 +74,14 @@ def train(trainer: Trainer, store: Store, log: Log) -> float:
     """
     settings = trainer.settings
     surplus: list[Group] = []
+    lines: list[Mapping[str, Any]] = []  # of metrics, of every step so far
 
     def take(step: int) -> Taken:
         nonlocal surplus
         metrics, rows, surplus = rl_step(trainer, step, surplus)
+        lines.append(metrics)
+        for alarm in new_alarms(lines):
+            log.line(f"{trainer.stage}, {alarm}")
         return Taken(metrics, _said(metrics), rows)
 
     def state() -> dict[str, Any]:
@@ -89,6 +94,7 @@ def train(trainer: Trainer, store: Store, log: Log) -> float:
         trainer.mix.restore(saved["mix"])
         trainer.passes.tokens = saved["tokens_per_pass"]
         trainer.counts = saved["labels"]
+        lines.extend(store.metrics())
 
     return run_steps(
         trainer.stage,
@@ -319,6 +325,7 @@ def _metrics(
     return {
         "step": step,
         "reward": fmean(v.score for v in verdicts) if verdicts else None,
+        "reward_error": _error([fmean(v.score for v in group.verdicts) for group in fresh]),
         "pass_rate": fmean(v.reason == "right" for v in verdicts) if verdicts else None,
         "loss": mean("loss"),
         "entropy": mean("entropy"),
@@ -346,6 +353,11 @@ def _metrics(
         "nearly_constant": {name: asdict(one) for name, one in nearly_constant(trainer.counts).items()},
         "tasks": by_task(fresh, trainer.tasks, trainer.settings.min_spread, trainer.labels),
     }
+
+
+def _error(values: Sequence[float]) -> float:
+    """The standard error of a mean of values between 0 and 1; 1 of so few that there is none."""
+    return stdev(values) / len(values) ** 0.5 if len(values) > 1 else 1.0
 
 
 def _said(metrics: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ No group is stopped before its answers end. What is certain before is too little
 right, what is cut off at the budget may score too, and other answers that score alike say nothing of it.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import fmean
@@ -103,9 +103,9 @@ def reached(groups: Sequence[Group]) -> list[Verdict]:
 def by_task(
     groups: Sequence[Group], tasks: Mapping[str, Task], min_spread: float, labels: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Reward and pass rate of the answers that were scored (None without any), share of groups filtered out, answer
-    length in tokens, share of answers that could not be scored, number of groups, for each task; and of a closed one
-    the label that is said the most. labels: of the records of closed tasks, by id."""
+    """Of each task: reward and pass rate of the answers that were scored (None without any), share of groups filtered
+    out, answer length in tokens, share of answers that could not be scored, number of groups, answers by reason; and of
+    a closed one the label that is said the most. labels: of the records of closed tasks, by id."""
     table: dict[str, dict[str, Any]] = {}
     for name in sorted({group.record.task for group in groups}):
         mine = [group for group in groups if group.record.task == name]
@@ -119,6 +119,7 @@ def by_task(
             "length": fmean(len(rollout.tokens) for group in mine for rollout in group.rollouts),
             "errors": 1 - len(verdicts) / answers,
             "groups": len(mine),
+            "reasons": dict(sorted(Counter(v.reason for group in mine for v in group.verdicts).items())),
         }
         gold = [(labels[g.record.id], verdict.said) for g in mine if g.record.id in labels for verdict in g.verdicts]
         if said := commonest(gold):

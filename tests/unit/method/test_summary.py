@@ -72,11 +72,14 @@ def test_a_stage_is_compared_with_its_start_and_no_pair_twice(make_lab):
 
 
 def test_the_notes_say_what_a_reader_should_know(lab):
+    dead = {"reward": 0.0, "groups": 6, "reasons": {"wrong": 20, "truncated": 28}}
+    every = {"step": 1, "reward": 0.0, "reward_error": 0.1, "tasks": {"sums": dead}}
     metrics = [
         {"groups": 1, "rationale_share": 1.0, "general_share": 0.0, "starved": True, "resting": {}},
         {"groups": 3, "rationale_share": 0.5, "general_share": 0.2, "starved": False, "resting": {"topic": 0.1}},
         {"groups": 0, "rationale_share": None, "general_share": None, "starved": True, "resting": {"topic": 0.05}},
     ]
+    metrics = [every | row for row in metrics]
     (lab.out / "refine" / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in metrics))
     notes = summarise(lab)["notes"]
     assert "target: 2 near-duplicates were left out of the targeted set." in notes
@@ -91,6 +94,10 @@ def test_the_notes_say_what_a_reader_should_know(lab):
         "5 general records carry a soft label (best of n), 2 of them one that does not pass; 1 whose" in n
         for n in notes
     )
+    [never] = [note for note in notes if "never right" in note]
+    assert never.startswith("refine: never right: sums: none of 144 answers had any score. Most are cut off by")
+    [lost] = [note for note in notes if "forgets" in note]
+    assert lost.startswith("refine, against target: forgets: general: -100.0 [-100.0, -100.0] points. Lower")
 
 
 def test_the_seconds_are_those_of_stages_and_phases(lab):

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from fakes import StoppingLog
 from tiny import gradient, reference_logprobs, relative
 from trainers import TASK, plain, toss, trainer_of
 
@@ -13,6 +14,7 @@ from redone.model.policy import Policy
 from redone.model.trees import pack
 from redone.records import Group, Record, Rollout, Task, Verdict
 from redone.run.log import Log
+from redone.run.monitors import raised
 from redone.run.scoring import in_process
 from redone.run.store import Store
 from redone.train import rl
@@ -350,3 +352,35 @@ def test_a_resumed_stage_knows_what_was_said_before(make_trainer, tmp_path):
 
     after(1, "halted")
     assert after(3, "halted") == after(3, "whole")
+
+
+def test_a_stage_says_once_that_its_reward_oscillates_also_after_a_stop(make_trainer, tmp_path):
+    """The reward wants even last bytes for three steps, then odd ones: what one step brings the next undoes."""
+
+    def run(steps, folder):
+        def score_all(asked):
+            wanted = trainer.sampler.version // 3 % 2
+            right = [[len(text) > 0 and ord(text[-1]) % 2 == wanted for text, _ in answers] for _, answers in asked]
+            return [[Verdict(float(r), "right" if r else "wrong") for r in mine] for mine in right]
+
+        settings = {"prompts": 12, "group": 8, "updates": 1, "learning_rate": 0.03, "warmup": 0, "cooldown": 0}
+        trainer = make_trainer(score_all=score_all, records=40, steps=steps, **settings)
+        log = StoppingLog()
+        rl.train(trainer, Store(tmp_path / folder), log)
+        return [line for line in log.lines if line.startswith("explore, ")], Store(tmp_path / folder).metrics()
+
+    said, lines = run(13, "whole")
+    assert len(said) == 1
+    assert {alarm.monitor for alarm in raised(lines)} == {"oscillates"}
+    assert said[0].startswith("explore, oscillates: the mean reward went from ")
+    assert run(7, "halted")[0] == []
+    assert run(13, "halted")[0] == said
+
+
+def test_a_stage_says_of_what_task_no_answer_ever_scored_and_why(make_trainer, tmp_path):
+    log = StoppingLog()
+    trainer = make_trainer(score_all=lambda asked: [[Verdict(0.0, "truncated") for _ in a] for _, a in asked], steps=3)
+    rl.train(trainer, Store(tmp_path), log)
+    assert Store(tmp_path).metrics()[0]["tasks"]["t"]["reasons"] == {"truncated": 48}
+    [said] = [line for line in log.lines if line.startswith("explore, ")]
+    assert said.startswith("explore, never right: t: none of 48 answers had any score. Most are cut off")
