@@ -56,8 +56,9 @@ def evaluate(lab: Lab, model: str, earned: Callable[[], Unaided]) -> None:
     measure_drift(lab, model)
     if not (folder / "DONE").exists():
         for stage in lab.stages:
-            if stage.name == model:
-                for alarm in forgotten(lab, stage, changes(folder.with_name(stage.start), folder)):
+            start = folder.with_name(stage.start)
+            if stage.name == model and start.exists():
+                for alarm in forgotten(lab, stage, changes(start, folder)):
                     lab.log.line(f"{model}, against {stage.start}: {alarm}")
         write_json(folder / "DONE", {})
 

@@ -88,8 +88,9 @@ def _never_right(lines: Sequence[Mapping[str, Any]]) -> Iterator[Alarm]:
     some = set()
     for line in lines:
         for task, row in line["tasks"].items():
-            answers[task] += sum(row["reasons"].values())
-            reasons.setdefault(task, Counter()).update(row["reasons"])
+            mine = row.get("reasons", {})  # lines of an older version have none
+            answers[task] += sum(mine.values())
+            reasons.setdefault(task, Counter()).update(mine)
             if row["reward"]:
                 some.add(task)
     for task in sorted(answers.keys() - some):
@@ -126,7 +127,7 @@ def _alike(lines: Sequence[Mapping[str, Any]]) -> list[Point]:
         rows = {task: row for task, row in line["tasks"].items() if row["reward"] is not None}
         above = sum((row["reward"] - means[task]) * row["groups"] for task, row in rows.items())
         own = above / sum(row["groups"] for row in rows.values())
-        points.append((line["step"], whole + own, line["reward_error"]))
+        points.append((line["step"], whole + own, line.get("reward_error", 1.0)))
     return points
 
 
