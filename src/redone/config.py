@@ -166,6 +166,13 @@ class Teach(Table):
     top_k: int = Field(16, ge=1, description="likeliest tokens that a distribution keeps")
     candidates: int = Field(8, ge=1, description="answers per general record that the judge ranks")
     temperature: float = Field(1.0, gt=0, description="sampling temperature of the candidates")
+    own_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of records whose prompts the base writes itself and the stage's start answers: against the "
+        "forgetting of what no general data cover; needs a chat template",
+    )
     epochs: int = Field(2, ge=0, description="passes over the set")
     batch: int = Field(64, ge=1, description="records per optimiser step")
     learning_rate: float = Field(5e-6, gt=0, description="peak, after warm-up")

@@ -1,4 +1,4 @@
-"""Fine-tuning that overwrites general ability, provoked on the embedded base, is said when it happens and at the end."""
+"""Fine-tuning that overwrites general ability, provoked on the embedded base, is said when it is seen and at last."""
 
 import json
 

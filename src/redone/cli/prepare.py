@@ -120,6 +120,8 @@ def check(config: RunConfig, log: Log) -> Checked:
     machine = settle(config.device, config.model.dtype)
     packs = read_packs(config)
     reader = reader_for(config, config.model.path, base)
+    if any(getattr(config.stage(name), "own_share", 0.0) for name in config.stages):
+        reader.encoder.turn()  # or it says why not
     dataset, notes, lengths = read_dataset(config, packs, log, reader)
     if any(getattr(config.stage(name), "turns", "last") == "all" for name in config.stages):
         told = len(notes)

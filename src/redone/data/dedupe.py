@@ -8,7 +8,7 @@ from dataclasses import replace
 from redone.records import Record
 
 _SHINGLE = 3  # words
-_FIELD = re.compile(r"\{\w+\}")
+FIELD = re.compile(r"\{\w+\}")
 
 
 def normalised_prompt(record: Record) -> str:
@@ -30,7 +30,7 @@ def drop_near_duplicates(
     `template` does not count, so that long instructions do not make short posts alike; nor do system prompts, but
     prompts under different ones are not alike. Ends when `most` are kept.
     """
-    pieces = [normalise(piece) for piece in _FIELD.split(template)]
+    pieces = [normalise(piece) for piece in FIELD.split(template)]
     common = frozenset[str]().union(*(_windows(part) for piece in pieces for part in (piece, piece.split())))
     kept: list[Record] = []
     sets: list[frozenset[str]] = []

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from redone.data.chat import ASK, IN_WORDS, TODAY, Chat, Messages, frame_of, in_words
+from redone.data.chat import ASK, IN_WORDS, QUESTION, TODAY, Chat, Messages, frame_of, in_words
 from redone.data.ends import ends_of
 from redone.records import Prompt, Record, Task
 from redone.thinking import CLOSE, OPEN, split_thinking
@@ -182,6 +182,32 @@ class Encoder:
             return self._decode_led(tuple(tokens))
         text = self._text(tokens)
         return f"{OPEN}{text}" if self.opened[think] else text
+
+    def turn(self) -> tuple[tuple[int, ...], int]:
+        """Token ids that stand before a user's message, and the control token that ends it.
+
+        Raises ValueError where the template has none, or there is no template.
+        """
+        before, asked, after = self.chat.written(ASK, False).partition(QUESTION)
+        end = self.control.search(after)
+        if not (self.chats and before and asked and end):
+            raise ValueError(
+                f"{self.chat.name}: its chat template has no token that ends a user's message, so that it cannot write "
+                "prompts itself; set the stage's own_share to 0"
+            )
+        [ids] = self._plain([before], special=False)
+        return ids, self.tokenizer.convert_tokens_to_ids(end.group())
+
+    def message(self, tokens: Sequence[int]) -> str:
+        """The text of tokens that a model wrote as a message; "" where they are none, since a control token is among
+        them, or it arrives otherwise in a prompt."""
+        text = self._text(tokens).strip()
+        if any(token in self.unseen for token in tokens) or self.control.search(text) or not text:
+            return ""
+        try:
+            return text if self.asked([{"role": "user", "content": text}], False) else ""
+        except ValueError:
+            return ""
 
     def with_special(self, tokens: Sequence[int]) -> str:
         """The text of all tokens, special ones too: what the model is given."""

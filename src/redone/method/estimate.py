@@ -155,13 +155,14 @@ def _taught(lab: Lab, stage: Stage) -> Timed:
 
 
 def taught(lab: Lab, settings: Teach) -> int:
-    """How many examples an epoch has, earlier turns included, where the stage draws from all trained tasks alike."""
+    """How many examples an epoch has, earlier turns and the base's own prompts included, where the stage draws from all
+    trained tasks alike."""
     count = min(settings.records, sum(len(mine) for mine in lab.train_records().values()))
-    if settings.turns != "all":
-        return count
-    own = _some(lab, round(count * (1 - settings.general_share)))
-    earlier, _ = earlier_of(lab, targeted.gold_targets(own, lab.encoder, lab.dataset.tasks, {}))
-    return count + len(earlier)
+    if settings.turns == "all":
+        some = _some(lab, round(count * (1 - settings.general_share)))
+        earlier, _ = earlier_of(lab, targeted.gold_targets(some, lab.encoder, lab.dataset.tasks, {}))
+        count += len(earlier)
+    return round(count / (1 - settings.own_share))
 
 
 def answering(lab: Lab, most: int = 64) -> Timed:
@@ -250,7 +251,8 @@ def _answers(lab: Lab) -> int:
             probed = sum(min(config.diagnose.records, len(mine["probe"])) for mine in records.values())
             models = len({BASE, stage.start}) if settings.choose == "findings" else 0
             soft = 0 if settings.soft_labels == "gold" else round(settings.records * settings.general_share)
-            count += models * config.diagnose.samples * probed + settings.candidates * soft
+            own = round(taught(lab, settings) * settings.own_share)
+            count += models * config.diagnose.samples * probed + settings.candidates * soft + 2 * own
     return count
 
 

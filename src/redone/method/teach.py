@@ -13,6 +13,7 @@ from redone.data.mix import uniform
 from redone.files import read_jsonl, write_json, write_jsonl
 from redone.method import targeted
 from redone.method.evaluate import sample
+from redone.method.own import own_targets
 from redone.model.learner import Learner
 from redone.model.policy import Policy
 from redone.records import Split, TargetPlan
@@ -45,7 +46,8 @@ def teach(lab: Lab, stage: Stage, plan: TargetPlan) -> None:
 
 
 def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
-    """The targeted set: the plan's records with their reference answers, general ones with soft labels."""
+    """The targeted set: the plan's records with their reference answers, general ones with soft labels, and prompts
+    that the base wrote."""
     settings: Teach = stage.settings
     seed, tasks = lab.config.seed, lab.dataset.tasks
     records, removed = targeted.choose(plan, lab.dataset, threshold=settings.near_duplicate, seed=seed)
@@ -62,6 +64,10 @@ def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
         answers = sample(lab, stage.start, general, settings.candidates, settings.temperature, "soft labels", path)
         labels = settings.soft_labels.replace("_", " ")
         soft, counts = targeted.best_of_n(answers, lab.encoder, tasks, labels)
+    own, written = list[targeted.Teach](), dict[str, Any]()
+    if settings.own_share:
+        others = len(taught) + len(earlier) + len(soft)
+        own, written = own_targets(lab, stage, round(others * settings.own_share / (1.0 - settings.own_share)))
     write_json(
         lab.out / stage.name / "made.json",
         {
@@ -72,10 +78,11 @@ def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
             "soft_labels": len(soft),
             "kind": settings.soft_labels,
             **counts,
+            **written,
             "judge": "embedded: verifiable reward, then format, then mean log-probability",
         },
     )
-    return [*taught, *earlier, *soft]
+    return [*taught, *earlier, *soft, *own]
 
 
 def earlier_of(lab: Lab, taught: Sequence[targeted.Teach]) -> tuple[list[targeted.Teach], int]:

@@ -29,6 +29,7 @@ class Model:
     """The weights of a model, as far as these tests go: its name."""
 
     name: str
+    packed: bool = True
     num_parameters: int = 1000
     context: int | None = None
     own_context: int | None = None
@@ -90,6 +91,8 @@ def samplers(monkeypatch: pytest.MonkeyPatch) -> Samplers:
     found = Samplers()
     monkeypatch.setattr("redone.sample.local.make_sampler", found)
     monkeypatch.setattr("redone.method.reinforce.make_sampler", found)
+    monkeypatch.setattr("redone.method.own.make_sampler", found)
+    monkeypatch.setattr("redone.method.own.cache_room", lambda policy: 1 << 40)
     return found
 
 
