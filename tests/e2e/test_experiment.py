@@ -56,10 +56,10 @@ def table(out: Path) -> dict:
     return results
 
 
-def test_an_experiment_that_is_killed_goes_on_to_the_same_table_which_its_records_alone_make_too(
+def test_an_experiment_trains_what_arms_share_once_and_its_records_alone_make_its_table(
     file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    whole, broken, again = (tmp_path / name for name in ("whole", "broken", "again"))
+    whole, again = tmp_path / "whole", tmp_path / "again"
     assert main(["experiment", str(file), "--out", str(whole)]) == 0
     said = capfd.readouterr()
     assert said.err.index("Fails if the interval holds 0") < said.err.index("taught-0: begun")
@@ -72,18 +72,6 @@ def test_an_experiment_that_is_killed_goes_on_to_the_same_table_which_its_record
     logs = [(whole / "logs" / f"{name}.log").read_text() for name in ("taught-0", "both-0")]
     assert [sum(line.startswith("target    ") for line in log.splitlines()) > 0 for log in logs] == [True, False]
     assert {"base: shared", "target: shared"} <= {line.partition(" with")[0] for line in logs[1].splitlines()}
-
-    start = [sys.executable, "-m", "redone.cli", "experiment", str(file), "--out", str(broken)]
-    with subprocess.Popen(start, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        assert any(line.startswith("taught-0: done") for line in process.stderr)
-        os.kill(process.pid, signal.SIGKILL)
-    first = (broken / "logs" / "taught-0.log").read_text()
-    assert not (broken / "results.json").exists()
-    assert main(["experiment", str(file), "--out", str(broken)]) == 0
-    assert "2 runs, 1 of them done" in capfd.readouterr().err
-    assert (broken / "logs" / "taught-0.log").read_text() == first
-    assert table(broken) == table(whole)
 
     # the records are enough, below the experiment's folder or beside its file
     shutil.copytree(whole / "records", file.with_suffix(".records"))
@@ -103,20 +91,42 @@ def test_an_experiment_that_is_killed_goes_on_to_the_same_table_which_its_record
     assert "target.choose: 'all' -> 'random'" in capfd.readouterr().err
 
 
+@pytest.mark.slow
+def test_an_experiment_that_is_killed_goes_on_to_the_same_table(
+    file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert main(["experiment", str(file), "--out", str(whole)]) == 0
+    start = [sys.executable, "-m", "redone.cli", "experiment", str(file), "--out", str(broken)]
+    with subprocess.Popen(start, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any(line.startswith("taught-0: done") for line in process.stderr)
+        os.kill(process.pid, signal.SIGKILL)
+    first = (broken / "logs" / "taught-0.log").read_text()
+    assert not (broken / "results.json").exists()
+    assert main(["experiment", str(file), "--out", str(broken)]) == 0
+    assert "2 runs, 1 of them done" in capfd.readouterr().err
+    assert (broken / "logs" / "taught-0.log").read_text() == first
+    assert table(broken) == table(whole)
+
+
 def test_a_run_that_fails_leaves_the_others_alone(
     file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    file.write_text(FILE + "\n[arms.broken]\nstages = ['target']\nmodel.max_context = 300\n", encoding="utf-8")
+    text = FILE.replace('arm = "both"', 'arm = "broken"').replace(
+        "[arms.both]", "[arms.broken]\nmodel.max_context = 300"
+    )
+    file.write_text(text, encoding="utf-8")
     out = tmp_path / "out"
     assert main(["experiment", str(file), "--out", str(out)]) == 2
     said = capfd.readouterr()
     assert (
         said.err.rstrip()
         .splitlines()[-1]
-        .startswith("redone: 1 of 3 runs failed (broken-0); broken-0: model.max_context")
+        .startswith("redone: 1 of 2 runs failed (broken-0); broken-0: model.max_context")
     )
     assert "Not run yet: broken-0" in said.out
-    assert sorted(path.name for path in (out / "records").iterdir()) == ["both-0.jsonl.gz", "taught-0.jsonl.gz"]
+    assert sorted(path.name for path in (out / "records").iterdir()) == ["taught-0.jsonl.gz"]
 
 
 def test_a_run_ends_with_the_process_that_started_it(file: Path, tmp_path: Path) -> None:
