@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -163,6 +163,11 @@ class Teach(Table):
         description="target of the general records: the best candidate of the stage's start, its distributions over "
         "tokens along that candidate, or the reference answer",
     )
+    answers: Literal["reference", "own"] = Field(
+        "reference",
+        description="target of the SNS records: the reference answer; or, of a record of which a candidate of the "
+        "stage's start passes, the best of these",
+    )
     top_k: int = Field(16, ge=1, description="likeliest tokens that a distribution keeps")
     candidates: int = Field(8, ge=1, description="answers per general record that the judge ranks")
     temperature: float = Field(1.0, gt=0, description="sampling temperature of the candidates")
@@ -172,6 +177,12 @@ class Teach(Table):
         lt=1,
         description="share of records whose prompts the base writes itself and the stage's start answers: against the "
         "forgetting of what no general data cover; needs a chat template",
+    )
+    interpolate: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        (),
+        strict=False,
+        description="shares of the start's weights that are tried at the end; the largest is kept with which no "
+        "average of the domain clearly falls on probe. Not with [lora]",
     )
     epochs: int = Field(2, ge=0, description="passes over the set")
     batch: int = Field(64, ge=1, description="records per optimiser step")
@@ -400,6 +411,11 @@ def _validate(tree: Mapping[str, Any], origin: Mapping[str, str]) -> RunConfig:
         if settings.start not in ("base", *(earlier for earlier in stages if earlier != name)):
             raise ValueError(
                 f'{where(f"{name}.start")}: {name}.start = {settings.start!r} is neither "base" nor a stage before it'
+            )
+        if isinstance(settings, Teach) and settings.interpolate and config.lora is not None:
+            raise ValueError(
+                f"{where(f'{name}.interpolate')}: {name}.interpolate is between weights that are all trained; "
+                "leave it out, or [lora]"
             )
         if isinstance(settings, Reinforce) and settings.prompts % settings.updates:
             raise ValueError(

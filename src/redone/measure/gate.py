@@ -28,14 +28,15 @@ def standing(
     tasks: Mapping[str, Task],
     score_all: ScoreAll,
     records: Sequence[Record],
-    reference: Items,
+    reference: Items | None,
     path: Path,
     *,
     most_errors: float,
     log: Log,
     label: str,
 ) -> Standing:
-    """Asks, with the answers in `path`, and scores. reference: `task_items` of another model on these records."""
+    """Asks, with the answers in `path`, and scores. reference: `task_items` of another model on these records; without
+    one there are no differences."""
     found = judged(answerer, tasks, score_all, records, path, most_errors=most_errors, log=log, label=label)
     items = task_items(tasks, found)
-    return Standing(items, averages(tasks, items), differences(tasks, reference, items))
+    return Standing(items, averages(tasks, items), {} if reference is None else differences(tasks, reference, items))

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -27,7 +27,7 @@ class Teach:
 
     record: Record
     target: str
-    labels: str  # what kind of target: "gold", "best of n", or "distribution" along the best of n
+    labels: str  # what kind of target: "gold", "best of n", "own answer", or "distribution" along a model's answer
     why: str
 
 
@@ -78,6 +78,22 @@ def gold_targets(
     records: Sequence[Record], encoder: Encoder, tasks: Mapping[str, Task], why: Mapping[str, str]
 ) -> list[Teach]:
     return [Teach(r, encoder.target_text(r, tasks[r.task]), "gold", why.get(r.task, "general")) for r in records]
+
+
+def own_where_right(
+    taught: Sequence[Teach], judged: Sequence[Judged], encoder: Encoder, tasks: Mapping[str, Task]
+) -> list[Teach]:
+    """The same records, each with the model's own best answer in place of the reference where one of its answers
+    passes: what it can do it is not taught to say otherwise."""
+    found = []
+    for teach, item in zip(taught, judged, strict=True):
+        task = tasks[item.record.task]
+        right = [(v, t) for v, t in zip(item.verdicts, item.texts) if t.finished and v.score >= task.pass_at]
+        if right:
+            _, text = max(right, key=_rank)
+            teach = replace(teach, target=encoder.rewritten(text.text, task.think), labels="own answer")
+        found.append(teach)
+    return found
 
 
 def earlier_targets(

@@ -13,6 +13,7 @@ from redone.data.mix import uniform
 from redone.files import read_jsonl, write_json, write_jsonl
 from redone.method import targeted
 from redone.method.evaluate import sample
+from redone.method.interpolate import interpolate
 from redone.method.own import own_targets
 from redone.model.learner import Learner
 from redone.model.policy import Policy
@@ -42,7 +43,11 @@ def teach(lab: Lab, stage: Stage, plan: TargetPlan) -> None:
         examples = with_distributions(lab, settings, policy, store, rows, examples)
     fit, batch_at = schedule(lab, stage, examples)
     learner = Learner(policy, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
-    lab.finish(store, learner, sft.fit(learner, batch_at, fit, store, lab.log))
+    seconds = sft.fit(learner, batch_at, fit, store, lab.log)
+    if settings.interpolate:
+        with lab.timed("interpolation"):
+            interpolate(lab, stage, policy)
+    lab.finish(store, learner, seconds)
 
 
 def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
@@ -52,6 +57,10 @@ def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
     seed, tasks = lab.config.seed, lab.dataset.tasks
     records, removed = targeted.choose(plan, lab.dataset, threshold=settings.near_duplicate, seed=seed)
     taught = targeted.gold_targets(records, lab.encoder, tasks, plan.why)
+    if settings.answers == "own":
+        path = lab.out / stage.name / "own_answers.jsonl.gz"
+        answers = sample(lab, stage.start, records, settings.candidates, settings.temperature, "own answers", path)
+        taught = targeted.own_where_right(taught, answers, lab.encoder, tasks)
     earlier, left_out = list[targeted.Teach](), 0
     if settings.turns == "all":
         earlier, left_out = earlier_of(lab, taught)

@@ -1,6 +1,7 @@
 """What a stage that teaches hands to fine-tuning: weights, records, targets, batches. Nothing is trained."""
 
 import json
+import shutil
 from dataclasses import replace
 from math import isclose
 
@@ -251,3 +252,28 @@ def test_encoded_records_take_few_bytes_and_are_those_of_one_at_a_time(make_lab,
     assert [tuple(one.prompt) for one in found] == encoder.prompts(records, tasks)
     assert [tuple(one.target) for one in found] == [encoder.target(r, tasks[r.task]) for r in records]
     assert {one.prompt.itemsize for one in found} == {one.target.itemsize for one in found} == {4}
+
+
+def test_the_models_own_right_answers_stand_in_for_the_references(make_lab, samplers, fitted):
+    """Of a record with an odd number the start says "Yes" in every second sample, of one with an even one "No"; never
+    what the reference answer spells."""
+    samplers.says = lambda model, prompt, number: right(prompt, number) if "tone" in prompt else "neither"
+    lab = make_lab("target.answers=own", "target.candidates=3", "target.soft_labels=gold")
+    teach(lab, stage_of(lab, "target"), PLAN)
+    taught = {(row["task"], row["labels"], row["target"]) for row in rows_of(lab) if row["task"] != "sums"}
+    assert {row for row in taught if row[0] == "tone"} <= {("tone", "own answer", "Yes"), ("tone", "own answer", "No")}
+    assert {row[1] for row in taught if row[0] == "think"} == {"gold"}
+    [asked] = samplers.made
+    assert (asked.model, asked.group) == ("explore", 3)
+    assert len(asked.asked) == 6
+
+
+def test_a_stage_interpolates_only_where_it_is_asked_to(make_lab, samplers, fitted, monkeypatch):
+    asked = []
+    monkeypatch.setattr(module, "interpolate", lambda lab, stage, policy: asked.append(policy.name))
+    for sets in ([], ["target.interpolate=[0.5]"]):
+        lab = make_lab("target.soft_labels=gold", *sets)
+        (lab.out / "target" / "data.jsonl.gz").unlink(missing_ok=True)
+        shutil.rmtree(lab.out / "target", ignore_errors=True)
+        teach(lab, stage_of(lab, "target"), PLAN)
+    assert asked == ["explore"]

@@ -1,0 +1,80 @@
+"""Weights between those that a stage starts from and those that it taught: as much of the start as costs nothing.
+
+What fine-tuning forgets it often forgets along the way that leads to what it learns, and a point between both ends
+keeps most of both (WiSE-FT, arXiv 2109.01903). The share is chosen on probe, never on eval. Not in RedOne 2.0.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from redone.data.mix import derive_seed
+from redone.files import write_json
+from redone.measure.answerers import local
+from redone.measure.gate import Standing, standing
+from redone.measure.items import Items
+from redone.measure.taskset import some_of_each_task
+from redone.model.policy import Policy
+from redone.run.lab import Lab
+from redone.run.stages import Stage
+
+_DOMAIN = ("sns", "translation")  # the averages that may not fall
+
+
+def interpolate(lab: Lab, stage: Stage, policy: Policy) -> None:
+    """Move the taught policy towards its start: by the largest of the stage's shares with which no average of the
+    domain is clearly below what was taught, measured on probe records; by none where there is no such share.
+
+    The stage's interpolation.json says what was tried. Needs the weights three times.
+    """
+    taught = _weights(policy)
+    start = _weights(lab.load(stage.start))
+    reference = _standing(lab, stage, policy, 0.0).items
+    tried: dict[str, Any] = {}
+    chosen = 0.0
+    for share in sorted(stage.settings.interpolate, reverse=True):
+        policy.load_weights({name: taught[name].lerp(start[name], share) for name in taught})
+        found = _standing(lab, stage, policy, share, reference).differences["averages"]
+        tried[f"{share:g}"] = found
+        if not any(fell(found.get(kind)) for kind in _DOMAIN):
+            chosen = share
+            break
+    else:
+        policy.load_weights(taught)
+    write_json(lab.out / stage.name / "interpolation.json", {"share": chosen, "tried": tried})
+    lab.log.line(f"{stage.name}: {100 * chosen:g} % of the way back to {stage.start}, at no clear cost on probe")
+
+
+def fell(one: Mapping[str, Any] | None) -> bool:
+    """Whether a paired difference lies wholly below zero."""
+    return bool(one and one["interval"] and one["interval"][1] < 0.0)
+
+
+def _weights(policy: Policy) -> dict[str, Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in policy.trainable().items()}
+
+
+def _standing(lab: Lab, stage: Stage, policy: Policy, share: float, reference: Items | None = None) -> Standing:
+    """By greedy answers to the probe records of the domain's trained tasks."""
+    purpose = f"interpolate {stage.name} {share:g}"
+    answerer = local(
+        lambda: (policy, lab.encoder),
+        samples=1,
+        temperature=0.0,
+        seed=derive_seed(lab.config.seed, purpose),
+        rows=lab.config.eval.rows,
+    )
+    tasks = {name: task for name, task in lab.trained.items() if task.part == "sns"}
+    records = some_of_each_task(lab.dataset, "probe", lab.config.diagnose.records)
+    return standing(
+        answerer,
+        tasks,
+        lab.score_all,
+        [record for record in records if record.task in tasks],
+        reference,
+        lab.out / stage.name / "interpolation" / f"{share:g}.jsonl.gz",
+        most_errors=lab.config.scoring.most_errors,
+        log=lab.log,
+        label=purpose,
+    )
