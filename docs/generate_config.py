@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -85,6 +85,8 @@ def type_of(annotation: Any) -> str:
         return "table"
     if get_origin(annotation) is tuple:
         return f"list of {type_of(get_args(annotation)[0])}"
+    if get_origin(annotation) is Annotated:
+        return type_of(get_args(annotation)[0])
     if NoneType in get_args(annotation):
         return type_of(next(kind for kind in get_args(annotation) if kind is not NoneType))
     return TYPES[annotation]
