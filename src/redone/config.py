@@ -181,8 +181,8 @@ class Teach(Table):
     interpolate: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
         (),
         strict=False,
-        description="shares, between 0 and 1, of the start's weights that are tried at the end; the largest is kept with "
-        "which no average of the domain clearly falls on probe. Not with [lora]",
+        description="shares, between 0 and 1, of the start's weights that are tried at the end; the largest is kept "
+        "with which no average of the domain clearly falls on probe. Not with [lora]",
     )
     epochs: int = Field(2, ge=0, description="passes over the set")
     batch: int = Field(64, ge=1, description="records per optimiser step")

@@ -138,7 +138,7 @@ def cost_of(lab: Lab, stage: Stage) -> dict[str, float]:
     seconds = round(Store(folder).seconds, 1)
     if stage.kind == "teach":
         made = json.loads((folder / "made.json").read_text(encoding="utf-8"))
-        records = made["records"] + made["earlier_turns"] + made["soft_labels"]
+        records = sum(made.get(key, 0) for key in ("records", "earlier_turns", "soft_labels", "own_prompts"))
         tokens = sum(step["tokens"] for step in steps)
         return {"records": records, "updates": len(steps), "tokens": tokens, "sampled": 0, "seconds": seconds}
     sampled = sum(
