@@ -91,14 +91,21 @@ def read_plan(path: Path, demo: Path, seeds: int | None = None, sets: Sequence[s
     def config(arm: str, seed: int, *more: str) -> RunConfig:
         own = [f"name={json.dumps(f'{arm}-{seed}')}", f"seed={seed}"]
         tables = [(path, "set", experiment.common), (path, f"arms.{arm}", experiment.arms[arm].model_extra or {})]
-        return load_config(files, [*sets, *own, *more], tables)
+        return load_config(files, [*own, *more], tables)
 
-    configs = {arm: config(arm, 0) for arm in experiment.arms}
+    stages = {arm: config(arm, 0).stages for arm in experiment.arms}
+    every = {stage for mine in stages.values() for stage in mine}
+
+    def meant(arm: str) -> list[str]:
+        """The assignments, without those to a stage that other arms have and this one has not."""
+        return [one for one in sets if (table := one.partition(".")[0]) in stages[arm] or table not in every]
+
+    configs = {arm: config(arm, 0, *meant(arm)) for arm in experiment.arms}
     _check_questions(experiment, configs, str(path))
     alone = [arm for arm, one in configs.items() if one.threads is None and one.device != "cuda" and _small(one)]
     count = seeds or experiment.seeds
     jobs = [
-        Job(arm, seed, config(arm, seed, *(["threads=1"] if arm in alone else [])))
+        Job(arm, seed, config(arm, seed, *meant(arm), *(["threads=1"] if arm in alone else [])))
         for seed in range(count)
         for arm in experiment.arms
     ]

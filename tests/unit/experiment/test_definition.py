@@ -53,6 +53,15 @@ def test_an_arm_is_laid_over_what_is_set_and_that_over_the_configuration(tmp_pat
     assert len(read_plan(written(tmp_path), DEMO, seeds=3).jobs) == 6
 
 
+def test_what_is_set_of_a_stage_is_for_the_arms_that_have_it(tmp_path):
+    plan = read_plan(written(tmp_path), DEMO, sets=["refine.steps=5", "target.epochs=4"])
+    one, two = (plan.job(name).config for name in ("one-0", "two-0"))
+    assert (one.stages, one.target.epochs) == (("target",), 4)
+    assert (two.target.epochs, two.refine.steps) == (4, 5)
+    with pytest.raises(ValueError, match=r"--set explore\.steps: explore is not among the stages"):
+        read_plan(written(tmp_path), DEMO, sets=["explore.steps=5"])
+
+
 def test_configurations_are_beside_the_file_and_threads_that_are_set_stay(tmp_path):
     (tmp_path / "a.toml").write_text("threads = 2\n[explore]\nsteps = 3\n")
     (tmp_path / "b.toml").write_text("[explore]\nsteps = 4\n")
