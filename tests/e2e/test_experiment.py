@@ -38,13 +38,28 @@ measure = "sns"
 fails = "the interval holds 0"
 unclear = "fails"
 primary = true
+
+[[questions]]
+name = "what is said is still likely"
+arm = "both"
+against = "base"
+measure = "likelihood"
+above = -1000
+fails = "it is not"
+
+[set.drift.texts.words]
+file = "size.eval.jsonl"
+text = "Is {n} odd? {size}"
+
+[set.data]
+root = "ROOT"
 """
 
 
 @pytest.fixture
 def file(tiny_run: Path) -> Path:
     path = tiny_run.with_name("small.toml")
-    path.write_text(FILE, encoding="utf-8")
+    path.write_text(FILE.replace("ROOT", str(tiny_run.parent)), encoding="utf-8")
     return path
 
 
@@ -73,6 +88,16 @@ def test_an_experiment_trains_what_arms_share_once_and_its_records_alone_make_it
     assert [sum(line.startswith("target    ") for line in log.splitlines()) > 0 for log in logs] == [True, False]
     assert {"base: shared", "target: shared"} <= {line.partition(" with")[0] for line in logs[1].splitlines()}
 
+    # what is measured beside the averages is asked like them
+    results = table(whole)
+    assert results["measures"] == ["sns", "translation", "general", "lenient", "likelihood"]
+    scores = {name: one["value"] for name, one in results["arms"]["both"]["scores"].items()}
+    drift = json.loads((whole / "both-0" / "eval" / "refine" / "drift" / "scores.json").read_text())
+    assert scores["likelihood"] == pytest.approx(-100 * drift["texts"]["words"]["nats"])
+    run = json.loads((whole / "both-0" / "results.json").read_text())
+    assert scores["lenient"] == pytest.approx(run["models"]["refine"]["lenient"]["score"])
+    assert results["questions"][1]["value"] == pytest.approx(-100 * drift["texts"]["words"]["rise"])
+
     # the records are enough, below the experiment's folder or beside its file
     shutil.copytree(whole / "records", file.with_suffix(".records"))
     for name in ("taught-0", "both-0"):
@@ -86,7 +111,7 @@ def test_an_experiment_trains_what_arms_share_once_and_its_records_alone_make_it
         assert (out / "table.png").read_bytes().startswith(b"\x89PNG")
 
     # records that were made with other settings are not taken for these
-    file.write_text(FILE.replace('choose = "all"', 'choose = "random"'), encoding="utf-8")
+    file.write_text(file.read_text().replace('choose = "all"', 'choose = "random"'), encoding="utf-8")
     assert main(["experiment", str(file), "--out", str(again)]) == 2
     assert "target.choose: 'all' -> 'random'" in capfd.readouterr().err
 
@@ -113,8 +138,10 @@ def test_an_experiment_that_is_killed_goes_on_to_the_same_table(
 def test_a_run_that_fails_leaves_the_others_alone(
     file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    text = FILE.replace('arm = "both"', 'arm = "broken"').replace(
-        "[arms.both]", "[arms.broken]\nmodel.max_context = 300"
+    text = (
+        file.read_text()
+        .replace('arm = "both"', 'arm = "broken"')
+        .replace("[arms.both]", "[arms.broken]\nmodel.max_context = 300")
     )
     file.write_text(text, encoding="utf-8")
     out = tmp_path / "out"

@@ -98,6 +98,11 @@ def instructions(totals: Totals) -> Mapping[str, Values]:
     return {"score": 100 * ratio(totals["hits"], totals["rules"])}
 
 
+def nats(totals: Totals) -> Mapping[str, Values]:
+    """Minus 100 times the nats a token of texts: hundredths of a nat, the more likely text the higher."""
+    return {"score": -100 * ratio(totals["nats"], totals["tokens"])}
+
+
 def resamples(n: int, draws: int, seed: int) -> Values:
     """[draws, n]: how often each of n records is in a sample of n drawn with replacement (Efron 1979)."""
     random = np.random.default_rng(seed)

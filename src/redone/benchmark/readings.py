@@ -97,6 +97,7 @@ AGGREGATES: Mapping[str, aggregate.Aggregate] = {
     "macro_f1": aggregate.macro_f1,
     "macro_recall": aggregate.macro_recall,
     "instructions": aggregate.instructions,
+    "nats": aggregate.nats,
     **translation.AGGREGATES,
     **sns.AGGREGATES,
     **sns_clean.AGGREGATES,

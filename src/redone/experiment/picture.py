@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from redone.experiment.records import LIKELIHOOD
 from redone.report.drawing import FAINT, sheet, styled, to_svg
 from redone.report.plots import COLOURS, MARKERS
 from redone.run.stages import BASE
@@ -37,7 +38,8 @@ def _figure(results: Mapping[str, Any]) -> Any:
         axis.set_yticks(range(len(arms)), list(arms))
         axis.set_ylim(len(arms) - 0.4, -0.6)
         axis.grid(axis="y", visible=False)
-        axis.set_xlabel("score, 0 to 100; small ticks: seeds")
+        unit = "hundredths of a nat a token" if name == LIKELIHOOD else "score, 0 to 100"
+        axis.set_xlabel(f"{unit}; small ticks: seeds")
     for axis in axes[len(shown) :]:
         axis.set_visible(False)
     return figure

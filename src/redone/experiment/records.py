@@ -13,13 +13,19 @@ from typing import Any
 from redone.config import RunConfig, differing
 from redone.experiment.definition import Job, Plan
 from redone.files import read_jsonl, write_jsonl
+from redone.measure.closed import LENIENT
 from redone.measure.compare import read_result
+from redone.measure.drift import Line
 from redone.measure.items import Item, number, parts_line, samples_of
 from redone.measure.shape import Shape, SubsetShape, shape_from_json
+from redone.measure.taskset import TASKS
+from redone.method.drift import lines_of
 from redone.records import Verdict
 from redone.run.lab import Lab
 from redone.run.stages import BASE, Stage
 from redone.run.store import Store
+
+LIKELIHOOD, DRIFT = "likelihood", "drift"
 
 
 @dataclass(frozen=True)
@@ -72,10 +78,9 @@ def path_of(job: Job, plan: Plan, out: Path) -> Path | None:
 
 def keep(lab: Lab, job: Job, plan: Plan, out: Path) -> None:
     """Write the file of a run that is done."""
-    results = {model: read_result(lab.out / "eval" / model) for model in lab.models}
     manifest = json.loads((lab.out / "manifest.json").read_text(encoding="utf-8"))
     made = {key: manifest[key] for key in ("versions", "device", "dtype", "parameters")}
-    shapes = {**results[BASE].shapes, **{one.benchmark.name: one.benchmark.shape for one in lab.benchmarks}}
+    shapes, items = measured(lab)
     about = {
         "experiment": plan.experiment.name,
         "arm": job.arm,
@@ -88,13 +93,42 @@ def keep(lab: Lab, job: Job, plan: Plan, out: Path) -> None:
     lines = []
     for name, shape in shapes.items():
         for subset in shape.subsets.values():
-            items = {
-                model: [item for item in result.items[name].values() if item.subset == subset.name]
-                for model, result in results.items()
-            }
-            if items[BASE]:
-                lines.append({"set": name, "subset": subset.name, **_line(subset, items, lab)})
+            mine = {model: [item for item in sets[name] if item.subset == subset.name] for model, sets in items.items()}
+            if mine[BASE]:
+                lines.append({"set": name, "subset": subset.name, **_line(subset, mine, lab)})
     write_jsonl(out / "records" / f"{job.name}.jsonl.gz", [about, *lines])
+
+
+def measured(lab: Lab) -> tuple[dict[str, Shape], dict[str, dict[str, list[Item]]]]:
+    """Shapes by set, and model to set to items: of the tasks, of the closed ones read leniently, of each benchmark, and
+    of what drift is measured on."""
+    results = {model: read_result(lab.out / "eval" / model) for model in lab.models}
+    shapes = {**results[BASE].shapes, **{one.benchmark.name: one.benchmark.shape for one in lab.benchmarks}}
+    items: dict[str, dict[str, list[Item]]] = {
+        model: {name: list(result.items[name].values()) for name in shapes} for model, result in results.items()
+    }
+    closed = {name: one for name, one in shapes[TASKS].subsets.items() if LENIENT in one.readings}
+    if closed:
+        subsets = {name: SubsetShape(name, {LENIENT: one.readings[LENIENT]}) for name, one in closed.items()}
+        shapes[LENIENT] = Shape(LENIENT, "Closed tasks, leniently", subsets, {LENIENT: {LENIENT: list(closed)}})
+        for sets in items.values():
+            sets[LENIENT] = [item for item in sets[TASKS] if LENIENT in item.readings]
+    if lab.drift:
+        texts, answers = list(lab.drift.texts), ["kl"] if lab.drift.prompts else []
+        subsets = {name: SubsetShape(name, {LIKELIHOOD: "nats"}) for name in (*texts, *answers)}
+        averages = {LIKELIHOOD: {LIKELIHOOD: texts}} if texts else {}
+        shapes[DRIFT] = Shape(DRIFT, "Held-out texts", subsets, averages)
+        for model, sets in items.items():
+            sets[DRIFT] = [_drifted(line) for line in lines_of(lab, model)]
+        same = [line._replace(nats=0.0) for line in lines_of(lab, lab.models[-1]) if not line.of]  # of the base
+        items[BASE][DRIFT] += [_drifted(line) for line in same]
+    return shapes, items
+
+
+def _drifted(line: Line) -> Item:
+    """A text whose more likely tokens are the higher score, as a verdict has to be."""
+    verdict = Verdict(0.0, "right", {"nats": line.nats, "tokens": float(line.tokens)})
+    return Item(line.of or "kl", line.id, "", {LIKELIHOOD: (verdict,)})
 
 
 def _line(subset: SubsetShape, items: Mapping[str, Sequence[Item]], lab: Lab) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from redone.algo.statistics import holm
 from redone.experiment.analysis import Bench, Tree, Value, answer, headline, measures
 from redone.experiment.definition import Experiment, Plan, Question
 from redone.experiment.picture import draw
-from redone.experiment.records import path_of, read_kept
+from redone.experiment.records import LIKELIHOOD, path_of, read_kept
 from redone.files import write_json
 from redone.report.numbers import Change, Score
 from redone.run.stages import BASE
@@ -136,7 +136,8 @@ def lines_of(results: Mapping[str, Any], plan: Plan, reports: Mapping[str, str])
     yield from ("", results["about"]) if results["about"] else ()
     for about in (f"**{arm}**: {one['about']}" for arm, one in results["arms"].items() if one["about"]):
         yield from ("", about)
-    yield from ("", "Mean over seeds, 0 to 100, with 95 % intervals over seeds and records.", "")
+    unit = f", {LIKELIHOOD} in hundredths of a nat a token of held-out texts" if LIKELIHOOD in shown else ""
+    yield from ("", f"Mean over seeds, 0 to 100{unit}, with 95 % intervals over seeds and records.", "")
     yield from _table(
         ["arm", "seeds", *shown],
         (

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import pytest
 from fakes import small_config
 
+from redone.benchmark.readings import AGGREGATES
 from redone.data.load import make_record, make_task
 from redone.experiment.records import _sample, _verdicts, clusters_of, settings_of
+from redone.measure.score import exact
 from redone.records import Verdict
 
 TASK = {"part": "sns", "family": "x", "prompt": "{q}", "answer": "{a}", "reward": "exact", "cluster": "fact"}
@@ -36,6 +38,11 @@ def test_verdicts_come_back_with_the_parts_that_their_metric_counts():
     assert (first.score, first.parts["hits"], second.score, second.parts) == (1.0, 2.0, 0.25, {})
     assert math.isnan(first.parts["gold"])
     assert _sample(verdicts, "mean") == {"scores": [1, 0.25]}
+
+
+def test_the_likelier_text_is_the_higher_score_over_all_tokens():
+    texts = [Verdict(0.0, "right", {"nats": nats, "tokens": tokens}) for nats, tokens in ((2.0, 4.0), (7.0, 6.0))]
+    assert exact(AGGREGATES["nats"], [texts]) == {"score": pytest.approx(-90.0)}
 
 
 def test_the_settings_say_nothing_of_where_things_lie_and_how_a_machine_runs_them():
