@@ -31,7 +31,7 @@ def test_results_hold_every_model_task_and_average(run: Path) -> None:
     results = json.loads((run / "results.json").read_text())
     assert list(results["models"]) == list(MODELS)
     for table in results["models"].values():
-        assert set(table["averages"]) == {"sns", "translation", "general"}
+        assert set(table["averages"]) == {"sns", "translation", "general", "unrehearsed"}
         assert len(table["tasks"]) == TASKS
         for row in table["tasks"].values():
             assert 0 <= row["interval"][0] <= row["score"] <= row["interval"][1] <= 100

@@ -57,16 +57,18 @@ def check_rewards(
     return replace(dataset, records=records), notes
 
 
-def check_held_out(tasks: Mapping[str, Task], held_out: Collection[str]) -> None:
-    """Raises ValueError where a task that is to be held out does not exist."""
-    for name in held_out:
-        if name not in tasks:
-            raise ValueError(f"data.held_out: there is no task {name}{nearest(name, tasks)}")
+def held_out(dataset: Dataset, names: Collection[str]) -> Dataset:
+    """The dataset, its tasks of these names not to be trained. Raises ValueError where there is no such task."""
+    for name in names:
+        if name not in dataset.tasks:
+            raise ValueError(f"data.held_out: there is no task {name}{nearest(name, dataset.tasks)}")
+    tasks = {name: replace(task, train=task.train and name not in names) for name, task in dataset.tasks.items()}
+    return replace(dataset, tasks=tasks)
 
 
-def check_trained(dataset: Dataset, held_out: Collection[str]) -> None:
+def check_trained(dataset: Dataset) -> None:
     """Raises ValueError where no task is trained."""
-    if not dataset.trained(held_out):
+    if not dataset.trained:
         raise ValueError(
             "nothing is trained: every task is held out (data.held_out) or only evaluated (train = false); "
             "`redone eval MODEL --config` measures them"

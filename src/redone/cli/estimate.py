@@ -40,7 +40,7 @@ def command(namespace: argparse.Namespace) -> int:
 
     log = Log()
     checked = prepare.check(config, log)
-    check_trained(checked.dataset, config.data.held_out)
+    check_trained(checked.dataset)
     found = memory(config, checked)
     print_phases(found, checked.machine.device)
     peak = peak_line(found, checked.machine.device)  # before a model is loaded, which would count as Python's own
@@ -59,7 +59,7 @@ def memory(config: RunConfig, checked: prepare.Checked) -> list[Phase]:
     from redone.method.estimate import phases
     from redone.model.trial import BREAKS
 
-    tasks = checked.dataset.trained(config.data.held_out)
+    tasks = checked.dataset.trained
     lengths = [(prompt, task.budget) for name, task in tasks.items() for prompt in checked.lengths[name].prompts]
     device, dtype, _ = checked.machine
     if not lengths:

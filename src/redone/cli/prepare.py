@@ -245,7 +245,7 @@ def read_dataset(
         shares: Any = {"probe": config.data.probe, "evaluation": config.data.eval, "tune": config.data.tune}
         evaluated, missing = evaluated_texts(config)
         dataset = build(packs, limit=config.data.limit, **shares, evaluated=evaluated, advance=bar.advance)
-        checks.check_held_out(dataset.tasks, config.data.held_out)
+        dataset = checks.held_out(dataset, config.data.held_out)
         checks.check_options(dataset.tasks)
         dataset, left_out = checks.check_sandbox(dataset, config.scoring.sandbox_missing)
         checks.check_judge(dataset.tasks, config.judge.base_url, config.judge.model)
@@ -335,7 +335,7 @@ def prepare(config: RunConfig, out: Path, log: Log, checked: Checked | None = No
 
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     checked = checked or check(as_begun(out, config), log)
-    check_trained(checked.dataset, config.data.held_out)
+    check_trained(checked.dataset)
     from redone.files import write_json
     from redone.model import adapter, gguf
     from redone.model.places import loading

@@ -80,6 +80,7 @@ def print_results(results: dict[str, Any]) -> None:
     from redone.data.chat import template_said
     from redone.measure.closed import alarms
     from redone.measure.missing import many, said
+    from redone.measure.taskset import KINDS, UNREHEARSED
 
     if (split := results.get("split", "eval")) != "eval":
         print(f"\nScores on the split {split}: they are to choose by, and no results.")
@@ -87,12 +88,13 @@ def print_results(results: dict[str, Any]) -> None:
     for model, mine in entries.items():
         if many(mine):
             print(f"{model}: {said(mine)}")
-    kinds = ("sns", "translation", "general")
+    last = list(results["models"].values())[-1]["averages"]
+    kinds = [kind for kind in KINDS if kind != UNREHEARSED or last.get(kind) is not None]
     print(f"\n{'':<10}" + "".join(f"{kind:>24}" for kind in kinds))
     for model, table in results["models"].items():
         cells = []
         for kind in kinds:
-            value = table["averages"][kind]
+            value = table["averages"].get(kind)
             low, high = table["average_intervals"].get(kind, (0.0, 0.0))
             cells.append("-" if value is None else f"{value:.1f} [{low:.1f}, {high:.1f}]")
         print(f"{model:<10}" + "".join(f"{cell:>24}" for cell in cells))

@@ -57,9 +57,10 @@ class Dataset:
     def split(self, split: Split) -> list[Record]:
         return [record for task in self.tasks for record in self.records[task].get(split, ())]
 
-    def trained(self, held_out: Collection[str]) -> dict[str, Task]:
-        """The tasks without those that are held out of training, or are only evaluated."""
-        return {name: task for name, task in self.tasks.items() if task.train and name not in held_out}
+    @property
+    def trained(self) -> dict[str, Task]:
+        """The tasks without those that are only measured."""
+        return {name: task for name, task in self.tasks.items() if task.train}
 
     def fingerprint(self) -> dict[str, dict[str, Any]]:
         """Number of records and SHA-256 of all that they hold, by task."""

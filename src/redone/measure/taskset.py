@@ -28,8 +28,9 @@ from redone.run.log import Log
 from redone.run.scoring import ScoreAll
 
 TASKS = "tasks"
+UNREHEARSED = "unrehearsed"
 READING = "score"
-KINDS = ("sns", "translation", "general")
+KINDS = ("sns", "translation", "general", UNREHEARSED)
 
 
 def some_of_each_task(dataset: Dataset, split: Split, most: int | None) -> list[Record]:
@@ -38,18 +39,20 @@ def some_of_each_task(dataset: Dataset, split: Split, most: int | None) -> list[
 
 
 def kind_of(task: Task) -> str:
-    """Which of the three averages it counts to."""
-    return "general" if task.part == "general" else "translation" if task.family == "translation" else "sns"
+    """Which of the averages it counts to."""
+    if task.part == "general":
+        return "general" if task.train else UNREHEARSED
+    return "translation" if task.family == "translation" else "sns"
 
 
 def tasks_shape(tasks: Mapping[str, Task], closed: Collection[str] = ()) -> Shape:
     """sns: plain mean over SNS tasks outside the translation family; translation: plain mean over that family;
-    general: mean over the general groups of the mean over each group's tasks. closed: those that have the lenient
-    reading too."""
+    general: mean over the general groups of the mean over each group's tasks, those that are trained; unrehearsed: the
+    same of those that are not. closed: those that have the lenient reading too."""
     averages: dict[str, dict[str, list[str]]] = {}
     for task in tasks.values():
         kind = kind_of(task)
-        column = task.family if kind == "general" else task.name
+        column = {"general": task.family, UNREHEARSED: f"{task.family}, {UNREHEARSED}"}.get(kind, task.name)
         averages.setdefault(kind, {}).setdefault(column, []).append(task.name)
     subsets = {
         name: SubsetShape(
@@ -89,7 +92,7 @@ def summarise(
     ngrams: Mapping[str, Sequence[Verdict]] | None = None,
     alike: Mapping[str, Commonest] | None = None,
 ) -> dict[str, Any]:
-    """A model's entry of results.json: every task that has items and the three averages, 0 to 100, with 95 %
+    """A model's entry of results.json: every task that has items and the averages, 0 to 100, with 95 %
     intervals. trivial, ngrams: from `unaided`, on the same records. alike: from `commonest_answers`."""
     mine = {name: task for name, task in tasks.items() if name in items}
     shape = tasks_shape(mine, closed_in(items))
@@ -170,7 +173,7 @@ def _over_learnt(pairs: Sequence[tuple[Measured, Measured]]) -> dict[str, Any] |
 def averages(
     tasks: Mapping[str, Task], items: Items, found: Mapping[str, SubsetMeasured] | None = None
 ) -> dict[str, Measured]:
-    """Those of the three averages that there are. found: the tasks as `measured` has them, if that is known."""
+    """Those of the averages that there are. found: the tasks as `measured` has them, if that is known."""
     shape = tasks_shape({name: task for name, task in tasks.items() if name in items})
     each = found or measured(shape, items)
     return {

@@ -10,7 +10,8 @@ GLOSSARY = (
      "average: bootstrap over the records within each task."),
     ("SNS", "0 to 100", "Plain mean over the SNS tasks outside the translation family."),
     ("translation", "0 to 100", "Plain mean over the SNS tasks of the translation family."),
-    ("general", "0 to 100", "Mean over the general groups of the mean over each group's tasks."),
+    ("general", "0 to 100", "Mean over the general groups of the mean over each group's trained tasks."),
+    ("never rehearsed", "0 to 100", "The same of general tasks that are measured and never trained."),
     ("first label named", "0 to 100", "The lenient reading of a closed task, whose answer is one of a few labels: an "
      "answer is taken for the label that it names first, in whatever form, and summed up by the task's metric as for "
      "the score. It counts in no average."),

@@ -51,7 +51,7 @@ def model_mark(facts: Mapping[str, Any], model: str) -> Any:
 
 
 def plot_averages(facts: Mapping[str, Any]) -> Any:
-    """The three averages of every model, with intervals, against the best answer that needs no model; a line from the
+    """The averages of every model, with intervals, against the best answer that needs no model; a line from the
     model that a stage started from to the one that it made."""
     rows, models = facts["averages"], facts["models"]
     if not rows:
@@ -312,7 +312,7 @@ def diagnosis_plots(facts: Mapping[str, Any]) -> Plots:
 
 
 PLOTS: Plots = {
-    "averages": (plot_averages, "The three averages of every model, with intervals and baselines"),
+    "averages": (plot_averages, "The averages of every model, with intervals and baselines"),
     "tasks": (plot_tasks, "Score of every task under every model"),
     "forgotten": (plot_forgotten, "Tasks that fell clearly"),
     "rewards": (plot_rewards, "Mean reward of every task over the steps of the RL stages"),

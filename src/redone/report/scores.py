@@ -12,7 +12,12 @@ from redone.report.numbers import Change, Score, count, num, read_change, signed
 from redone.report.read import Scored
 from redone.rewards.labels import percent
 
-AVERAGES = {"sns": "SNS", "translation": "Translation", "general": "General"}
+AVERAGES = {
+    "sns": "SNS",
+    "translation": "Translation",
+    "general": "General",
+    "unrehearsed": "General, never rehearsed",
+}
 _WORST = 3  # tasks of those that a model answers nearly alike
 APART = 10.0  # points between the lenient and the strict score of a task from which it is said
 UNPAIRED = (
@@ -37,7 +42,7 @@ def overall(run: Scored, of: Literal["averages", "tasks", "benchmarks"], name: s
 
 
 def average(run: Scored, model: str, kind: str) -> Score:
-    """One of the three averages; empty where the run has no such tasks."""
+    """One of the averages; empty where the run has no such tasks."""
     table = run.results["models"][model]
     return Score(table["averages"].get(kind), table.get("average_intervals", {}).get(kind))
 
@@ -192,7 +197,7 @@ def headline(run: Scored) -> list[str]:
     for kind, label in AVERAGES.items():
         before, after = average(run, run.models[0], kind), average(run, run.models[-1], kind)
         if before.value is None or after.value is None:
-            said.append(f"{label}: there are no such tasks.")
+            said += [f"{label}: there are no such tasks."] if kind != "unrehearsed" else []
         else:
             said.append(f"{label} {moved(overall(run, 'averages', kind), before, after)}.")
     said += [*_about_stages(run), *_counted("task", tasks(run)), *beside_no_model(run)]

@@ -100,7 +100,7 @@ class Lab:
     @property
     def trained(self) -> dict[str, Task]:
         """The tasks without those that are held out of training, or are only evaluated."""
-        return self.dataset.trained(self.config.data.held_out)
+        return self.dataset.trained
 
     def train_records(self) -> dict[str, tuple[Record, ...]]:
         """Trained task to its train records."""

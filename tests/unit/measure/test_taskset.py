@@ -1,4 +1,4 @@
-"""A configuration's tasks: three averages, intervals, answers that need no model, and what a folder keeps."""
+"""A configuration's tasks: averages, intervals, answers that need no model, and what a folder keeps."""
 
 import json
 from dataclasses import replace
@@ -16,7 +16,7 @@ from redone.measure.gate import standing
 from redone.measure.items import Item
 from redone.measure.judged import Judged, judged
 from redone.measure.ngrams import unaided
-from redone.measure.taskset import averages, measure_tasks, read_tasks, summarise, wrong_answers
+from redone.measure.taskset import KINDS, averages, measure_tasks, read_tasks, summarise, wrong_answers
 from redone.measure.trivial import best, chance, trivial_verdicts
 from redone.records import GENERAL_GROUPS, SNS_FAMILIES, Record, Task, Text, Verdict
 from redone.run.log import Log
@@ -106,7 +106,7 @@ def test_the_f1_of_a_class_stands_beside_what_always_saying_it_has():
     assert (found["baseline"], found["baseline_answer"]) == (pytest.approx(100 * 4 / 7), "always yes")
 
 
-# The three averages
+# The averages
 
 
 TASKS = {
@@ -157,7 +157,14 @@ def test_general_is_the_mean_over_groups_of_the_mean_over_each_groups_tasks():
     assert average(TASKS, SCORES, "general") == pytest.approx((75.0 + 30.0 + 0.0) / 3)
 
 
-@pytest.mark.parametrize("kind", ["sns", "translation", "general"])
+def test_general_tasks_that_are_never_trained_have_an_average_of_their_own():
+    apart = {**TASKS, **{name: replace(TASKS[name], train=False) for name in ("times", "country")}}
+    assert average(apart, SCORES, "general") == pytest.approx((100.0 + 0.0) / 2)
+    assert average(apart, SCORES, "unrehearsed") == pytest.approx((50.0 + 30.0) / 2)
+    assert average({**TASKS, "ner": replace(TASKS["ner"], train=False)}, SCORES, "sns") == pytest.approx(30.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_there_is_no_average_over_no_task(kind):
     assert average(TASKS, {}, kind) is None
 
@@ -166,7 +173,7 @@ def test_every_family_and_group_counts_in_exactly_one_average():
     tasks = {family: sns(family, family) for family in SNS_FAMILIES}
     tasks |= {f"general {group}": general(f"general {group}", group) for group in GENERAL_GROUPS}
     for name in tasks:
-        kinds = [kind for kind in ("sns", "translation", "general") if average(tasks, {name: 7.0}, kind) is not None]
+        kinds = [kind for kind in KINDS if average(tasks, {name: 7.0}, kind) is not None]
         assert len(kinds) == 1
 
 
@@ -176,7 +183,7 @@ def test_a_summary_holds_the_averages_of_its_own_task_scores():
     scores = {name: row["score"] for name, row in found["tasks"].items()}
     assert scores["ner"] == 25.0
     assert scores["tags"] == 50.0
-    wanted = {kind: average(TASKS, scores, kind) for kind in ("sns", "translation", "general")}
+    wanted = {kind: average(TASKS, scores, kind) for kind in KINDS}
     assert found["averages"] == pytest.approx(wanted)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from redone.checks.check import held_out
 from redone.config import load_config
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
@@ -102,9 +103,10 @@ def make_lab(tmp_path, dataset, make_tokenizer, samplers, monkeypatch):
     monkeypatch.setattr(Lab, "_whole", lambda lab, model: Model(model))
 
     def make(*sets: str) -> Lab:
+        config = load_config([], ["seed=7", *sets])
         return Lab(
-            config=load_config([], ["seed=7", *sets]),
-            dataset=dataset,
+            config=config,
+            dataset=held_out(dataset, config.data.held_out),
             encoder=Encoder(make_tokenizer()),
             base=tmp_path / "base",
             out=tmp_path / "run",
