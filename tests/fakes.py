@@ -19,6 +19,7 @@ from redone.run.stages import Stage
 SMALL = (
     "threads=1",
     'data.packs=["support", "general"]',
+    "data.held_out=[]",
     "data.limit=10",
     "explore.steps=4",
     "explore.prompts=4",

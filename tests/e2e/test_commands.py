@@ -171,7 +171,8 @@ def test_a_model_that_the_packed_engine_does_not_serve_goes_the_whole_way_too(
 
 
 def test_check_prints_what_cheats_would_earn(capsys: pytest.CaptureFixture[str]):
-    assert cli.main(["check", str(DEMO), "--set", 'data.packs=["support"]', "--rewards"]) == 0
+    sets = ["--set", 'data.packs=["support"]', "--set", "data.held_out=[]"]
+    assert cli.main(["check", str(DEMO), *sets, "--rewards"]) == 0
     said = capsys.readouterr().out
     assert "answer twice" in said
     assert re.search(r"^route +100 ", said, re.MULTILINE)
