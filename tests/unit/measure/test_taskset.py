@@ -190,7 +190,7 @@ def test_a_summary_holds_the_averages_of_its_own_task_scores():
 def test_tasks_that_were_not_measured_are_left_out():
     found = summary(dataset(*TASKS.values()), {"ner": [1, 1, 0, 0], "reply": [1, 1, 1, 1]})
     assert list(found["tasks"]) == ["ner", "reply"]
-    assert found["averages"] == {"sns": 75.0, "translation": None, "general": None}
+    assert found["averages"] == {"sns": 75.0, "translation": None, "general": None, "unrehearsed": None}
     assert list(found["average_intervals"]) == ["sns"]
 
 
@@ -330,7 +330,7 @@ def test_a_baseline_is_measured_on_the_records_that_the_model_was():
 def test_averages_of_baselines_stand_beside_those_of_scores():
     given = dataset(sns("a"), sns("b"), a=["yes"] * 4, b=["yes", "no", "no", "no"])
     found = summary(given, {"a": [0] * 4, "b": [0] * 4})
-    assert found["baselines"] == {"sns": 62.5, "translation": None, "general": None}
+    assert found["baselines"] == {"sns": 62.5, "translation": None, "general": None, "unrehearsed": None}
 
 
 def test_chance_is_a_pass_rate_and_not_a_score():
