@@ -111,5 +111,5 @@ def test_the_example_of_the_page_is_an_experiment(tmp_path):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs" / "experiments").glob("*.toml")), ids=lambda path: path.name)
-def test_every_experiment_that_is_shipped_can_be_read(path):
-    assert read_plan(path, DEMO).jobs
+def test_every_experiment_that_is_shipped_can_be_read(path, tiny_model):
+    assert read_plan(path, DEMO, sets=[f'model.path="{tiny_model}"']).jobs
