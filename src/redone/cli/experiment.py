@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +124,8 @@ def _all(plan: Plan, out: Path, again: Sequence[str]) -> int:
 def _check_measures(plan: Plan) -> None:
     """Raises ValueError naming a measure that a question asks for and no run will have."""
     from redone.experiment.analysis import measures
+    from redone.experiment.records import DRIFT, drift_shape, lenient_shape
+    from redone.measure.closed import LENIENT
     from redone.measure.definitions import definition, members
     from redone.measure.taskset import TASKS, tasks_shape
     from redone.mistakes import nearest
@@ -131,7 +133,14 @@ def _check_measures(plan: Plan) -> None:
     config = plan.jobs[0].config
     tasks = {name: task for pack in prepare.read_packs(config) for name, task in pack.tasks.items()}
     names = [one.name for name in config.eval.benchmarks for one in members(name, None)[0]]
-    known = measures({TASKS: tasks_shape(tasks), **{name: definition(name).shape for name in names}})
+    tasks = {name: replace(task, train=task.train and name not in config.data.held_out) for name, task in tasks.items()}
+    read = {name: task.metric for name, task in tasks.items() if task.reward == "exact"}  # those that may be closed
+    shapes = {TASKS: tasks_shape(tasks), **{name: definition(name).shape for name in names}}
+    shapes |= {LENIENT: lenient_shape(read)} if read else {}
+    if config.drift is not None:
+        asked = config.drift.prompts is not None or any(task.part == "general" for task in tasks.values())
+        shapes[DRIFT] = drift_shape(list(config.drift.texts), asked)
+    known = measures(shapes)
     for question in plan.experiment.questions:
         for measure in question.measures:
             if measure not in known:

@@ -109,20 +109,28 @@ def measured(lab: Lab) -> tuple[dict[str, Shape], dict[str, dict[str, list[Item]
     }
     closed = {name: one for name, one in shapes[TASKS].subsets.items() if LENIENT in one.readings}
     if closed:
-        subsets = {name: SubsetShape(name, {LENIENT: one.readings[LENIENT]}) for name, one in closed.items()}
-        shapes[LENIENT] = Shape(LENIENT, "Closed tasks, leniently", subsets, {LENIENT: {LENIENT: list(closed)}})
+        shapes[LENIENT] = lenient_shape({name: one.readings[LENIENT] for name, one in closed.items()})
         for sets in items.values():
             sets[LENIENT] = [item for item in sets[TASKS] if LENIENT in item.readings]
     if lab.drift:
-        texts, answers = list(lab.drift.texts), ["kl"] if lab.drift.prompts else []
-        subsets = {name: SubsetShape(name, {LIKELIHOOD: "nats"}) for name in (*texts, *answers)}
-        averages = {LIKELIHOOD: {LIKELIHOOD: texts}} if texts else {}
-        shapes[DRIFT] = Shape(DRIFT, "Held-out texts", subsets, averages)
+        shapes[DRIFT] = drift_shape(list(lab.drift.texts), bool(lab.drift.prompts))
         for model, sets in items.items():
             sets[DRIFT] = [_drifted(line) for line in lines_of(lab, model)]
         same = [line._replace(nats=0.0) for line in lines_of(lab, lab.models[-1]) if not line.of]  # of the base
         items[BASE][DRIFT] += [_drifted(line) for line in same]
     return shapes, items
+
+
+def lenient_shape(metrics: Mapping[str, str]) -> Shape:
+    """Of closed tasks by the first label that is named. metrics: of each of them."""
+    subsets = {name: SubsetShape(name, {LENIENT: metric}) for name, metric in metrics.items()}
+    return Shape(LENIENT, "Closed tasks, leniently", subsets, {LENIENT: {LENIENT: list(metrics)}})
+
+
+def drift_shape(texts: Sequence[str], answers: bool) -> Shape:
+    """Of sets of held-out texts, and of the base's answers where there are any."""
+    subsets = {name: SubsetShape(name, {LIKELIHOOD: "nats"}) for name in (*texts, *(["kl"] if answers else []))}
+    return Shape(DRIFT, "Held-out texts", subsets, {LIKELIHOOD: {LIKELIHOOD: list(texts)}} if texts else {})
 
 
 def _drifted(line: Line) -> Item:
