@@ -184,6 +184,11 @@ class Teach(Table):
         description="shares, between 0 and 1, of the start's weights that are tried at the end; the largest is kept "
         "with which no average of the domain clearly falls on probe. Not with [lora]",
     )
+    averaging: Literal["token", "record"] = Field(
+        "record",
+        description="the loss is the mean over a step's target tokens, of which long answers have most, or over its "
+        "records of the mean over each one's, so that shares of records are shares of the loss",
+    )
     epochs: int = Field(2, ge=0, description="passes over the set")
     batch: int = Field(64, ge=1, description="records per optimiser step")
     learning_rate: float = Field(5e-6, gt=0, description="peak, after warm-up")

@@ -157,5 +157,6 @@ def schedule(lab: Lab, stage: Stage, examples: list[sft.Example]) -> tuple[sft.F
         max_grad_norm=settings.max_grad_norm,
         save_every=settings.save_every,
         tokens_per_pass=lab.config.tokens_per_pass,
+        averaging="group" if settings.averaging == "record" else "token",
     )
     return fit, batch_at

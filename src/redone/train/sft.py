@@ -40,6 +40,7 @@ class Fit:
     max_grad_norm: float
     save_every: int
     tokens_per_pass: int
+    averaging: str = "token"  # or "group": see `token_weights`; a record is a group
 
 
 def fit(
@@ -51,8 +52,8 @@ def fit(
 ) -> float:
     """Train on batch_at(0), batch_at(1), ... going on from the store's checkpoint; the seconds it took in all.
 
-    The loss of a step is the mean over all its target tokens. Raises Interrupted after ctrl-C, with the last whole
-    step saved.
+    The loss of a step is the mean over its target tokens, or over its records of the mean over each one's. Raises
+    Interrupted after ctrl-C, with the last whole step saved.
     """
 
     passes = Passes(settings.tokens_per_pass, log.line)
@@ -60,7 +61,9 @@ def fit(
     def take(step: int) -> Taken:
         rate = settings.rate(step)
         examples = batch_at(step)
-        loss, tokens = passes.run(partial(accumulate, learner.policy, examples), learner.forget)
+        loss, tokens = passes.run(
+            partial(accumulate, learner.policy, examples, averaging=settings.averaging), learner.forget
+        )
         norm = learner.step(rate, settings.max_grad_norm, loss)
         metrics = {"step": step + 1, "loss": loss, "grad_norm": norm, "learning_rate": rate, "tokens": tokens}
         return Taken({**metrics, "records": len(examples)}, f"loss {loss:.3f}")
@@ -82,12 +85,14 @@ def fit(
     )
 
 
-def accumulate(policy: Policy, examples: Sequence[Example], tokens_per_pass: int) -> tuple[float, int]:
-    """Gradients of the mean loss over the step's target tokens; the loss and the number of tokens forwarded."""
+def accumulate(
+    policy: Policy, examples: Sequence[Example], tokens_per_pass: int, averaging: str = "token"
+) -> tuple[float, int]:
+    """Gradients of the step's loss, and that; and the number of tokens forwarded."""
     examples = sorted(examples, key=lambda e: (len(e.prompt), len(e.target)))
     trees = [(e.prompt, [e.target]) for e in examples]
     lengths = [len(targets[0]) for _, targets in trees]
-    weights = token_weights(lengths, range(len(lengths)), "token").split(lengths)
+    weights = token_weights(lengths, range(len(lengths)), averaging).split(lengths)
     total, forwarded = 0.0, 0
     for part in split_by_tokens(trees, tokens_per_pass):
         batch = pack([trees[i] for i in part], policy.device)

@@ -277,3 +277,9 @@ def test_a_stage_interpolates_only_where_it_is_asked_to(make_lab, samplers, fitt
         shutil.rmtree(lab.out / "target", ignore_errors=True)
         teach(lab, stage_of(lab, "target"), PLAN)
     assert asked == ["explore"]
+
+
+@pytest.mark.parametrize(("set_to", "meant"), [([], "group"), (["target.averaging=token"], "token")])
+def test_shares_of_records_are_shares_of_the_loss_unless_it_is_the_tokens(make_lab, set_to, meant):
+    lab = make_lab(*set_to)
+    assert schedule(lab, stage_of(lab, "target"), examples(3))[0].averaging == meant

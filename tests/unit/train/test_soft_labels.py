@@ -99,3 +99,17 @@ def test_distributions_come_back_from_disk_as_they_were(tmp_path):
 
 def test_the_loss_weighs_tokens():
     assert sft_loss(torch.tensor([-1.0, -2.0]), torch.tensor([0.25, 0.75])) == 1.75
+
+
+@pytest.mark.parametrize("averaging", ["token", "group"])
+def test_the_loss_is_the_mean_over_tokens_or_over_records_of_the_mean_over_each_ones(averaging):
+    policy = Policy(tiny("Qwen3"))
+    loss, forwarded = accumulate(policy, EXAMPLES, 4096, averaging)
+    records = []
+    for example in EXAMPLES:
+        text = torch.tensor([[*example.prompt, *example.target]])
+        logprobs = policy.model(text).logits[0, len(example.prompt) - 1 : -1].log_softmax(-1)
+        records.append(-logprobs.gather(1, torch.tensor(example.target)[:, None])[:, 0])
+    each = torch.cat(records) if averaging == "token" else torch.stack([one.mean() for one in records])
+    assert loss == pytest.approx(each.mean().item(), rel=1e-5)
+    assert forwarded == sum(len(one.prompt) + len(one.target) - 1 for one in EXAMPLES)
