@@ -38,6 +38,7 @@ from redone.train.passes import Passes
 from redone.train.rollouts import Collected, by_task, collect, reached, rollout_rows, with_old_logprobs
 from redone.train.steps import Taken, run_steps
 
+_SHOWN = 2  # tasks that are answered nearly alike, in a line
 # Largest mean gap of a step's log-probabilities between sampler and trainer, in float32 and with products in bfloat16.
 # SmolLM2's are 3e-6, and 0.02 where it is sampled with other shapes than it is scored in; sampled at 0.7 and scored at
 # 1 it is 0.3. The largest gap says less: of 600 tokens one is off by 0.2 in bfloat16.
@@ -374,5 +375,9 @@ def _said(metrics: Mapping[str, Any]) -> str:
         parts.append(f"too few prompts of middling difficulty were found: trained on those there are{none}")
     if resting := metrics["resting"]:
         parts.append(f"{len(resting)} task{'s rest' if len(resting) > 1 else ' rests'}")
-    parts += [f"{name}: {Commonest(**one)}: nearly a constant" for name, one in metrics["nearly_constant"].items()]
+    alike = {name: Commonest(**one) for name, one in metrics["nearly_constant"].items()}
+    worst = sorted(alike, key=lambda name: alike[name].references - alike[name].share)[:_SHOWN]
+    parts += [f"{name}: {alike[name]}: nearly a constant" for name in worst]
+    if len(alike) > _SHOWN:
+        parts.append(f"and {len(alike) - _SHOWN} more tasks")
     return "  ".join(parts)

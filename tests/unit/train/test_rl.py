@@ -336,6 +336,10 @@ def test_a_step_and_its_line_tell_of_a_closed_task_that_is_answered_nearly_alike
     assert metrics["nearly_constant"] == {"t": wanted}
     assert metrics["tasks"]["t"]["commonest"] == wanted
     assert rl._said(metrics).endswith('t: 100 % of the answers are "no", 50 % of the references: nearly a constant')
+    more = {name: {**wanted, "share": share} for name, share in (("u", 0.7), ("v", 0.9), ("w", 0.8))}
+    line = rl._said(metrics | {"nearly_constant": {"t": wanted, **more}})
+    assert [line.index(f"  {name}: ") for name in "tv"] == sorted(line.index(f"  {name}: ") for name in "tv")
+    assert line.endswith("nearly a constant  and 2 more tasks")
     trainer.labels, trainer.counts = {}, {}
     assert rl.rl_step(trainer, 1, [])[0]["nearly_constant"] == {}
 
