@@ -17,7 +17,7 @@ from redone.measure.taskset import TASKS, UNREHEARSED, measure_tasks, some_of_ea
 from redone.method.drift import measure_drift, risen
 from redone.records import Record
 from redone.run.lab import Lab
-from redone.run.monitors import Alarm, forgets
+from redone.run.monitors import Alarm, forgets, told
 from redone.run.stages import Stage
 
 
@@ -58,8 +58,8 @@ def evaluate(lab: Lab, model: str, earned: Callable[[], Unaided]) -> None:
         for stage in lab.stages:
             start = folder.with_name(stage.start)
             if stage.name == model and start.exists():
-                for alarm in forgotten(lab, stage, changes(start, folder)):
-                    lab.log.line(f"{model}, against {stage.start}: {alarm}")
+                for sentence in told(forgotten(lab, stage, changes(start, folder))):
+                    lab.log.line(f"{model}, against {stage.start}: {sentence}")
         write_json(folder / "DONE", {})
 
 

@@ -15,7 +15,7 @@ from redone.measure.taskset import TASKS, read_tasks
 from redone.method.drift import drift_of
 from redone.method.evaluate import forgotten
 from redone.run.lab import Lab
-from redone.run.monitors import raised
+from redone.run.monitors import raised, told
 from redone.run.stages import BASE, Stage
 from redone.run.store import Store
 
@@ -85,9 +85,9 @@ def notes(lab: Lab, made: Sequence[Mapping[str, Any]]) -> list[str]:
     reinforced = [note for stage in lab.stages if stage.kind == "reinforce" for note in _of_reinforcing(lab, stage)]
     by_pair = {(one["before"], one["after"]): one for one in made}
     lost = [
-        f"{stage.name}, against {stage.start}: {alarm}"
+        f"{stage.name}, against {stage.start}: {sentence}"
         for stage in lab.stages
-        for alarm in forgotten(lab, stage, by_pair[stage.start, stage.name])
+        for sentence in told(forgotten(lab, stage, by_pair[stage.start, stage.name]))
     ]
     return [*taught, *reinforced, *lost]
 
@@ -126,4 +126,4 @@ def _of_reinforcing(lab: Lab, stage: Stage) -> Iterator[str]:
         )
     if starved := sum(step["starved"] for step in steps):
         yield f"{stage.name}: {starved} of {len(steps)} steps found fewer informative groups than asked for."
-    yield from (f"{stage.name}: {alarm}" for alarm in raised(steps))
+    yield from (f"{stage.name}: {sentence}" for sentence in told(raised(steps)))

@@ -5,7 +5,7 @@ its line itself (`starved`, `resting`, `nearly_constant`).
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from math import hypot
 from typing import Any, NamedTuple
@@ -40,8 +40,13 @@ class Alarm(NamedTuple):
     about: str  # a task; "" of the whole stage
     said: str
 
-    def __str__(self) -> str:
-        return f"{self.monitor}: {self.about}{': ' if self.about else ''}{self.said}"
+
+def told(alarms: Iterable[Alarm]) -> list[str]:
+    """A sentence for each, those together that say the same."""
+    about: dict[tuple[str, str], list[str]] = {}
+    for alarm in alarms:
+        about.setdefault((alarm.monitor, alarm.said), []).append(alarm.about)
+    return [": ".join(filter(None, (monitor, ", ".join(names), said))) for (monitor, said), names in about.items()]
 
 
 def alarms(lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
@@ -96,7 +101,7 @@ def _never_right(lines: Sequence[Mapping[str, Any]]) -> Iterator[Alarm]:
     for task in sorted(answers.keys() - some):
         if answers[task] >= NEVER:
             most = max(sorted(reasons[task]), key=lambda reason: reasons[task][reason])
-            yield Alarm("never right", task, f"none of {answers[task]} answers had any score. {_LOOK[most]}.")
+            yield Alarm("never right", task, f"no answer had any score. {_LOOK[most]}.")
 
 
 def _oscillates(lines: Sequence[Mapping[str, Any]]) -> Iterator[Alarm]:

@@ -28,7 +28,7 @@ from redone.model.trees import pack, split_by_tokens
 from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
 from redone.rewards.labels import Commonest
 from redone.run.log import Log
-from redone.run.monitors import new_alarms
+from redone.run.monitors import new_alarms, told
 from redone.run.scoring import Asked, ScoreAll, refuse_errors
 from redone.run.store import Store
 from redone.sample.asking import cache_room, kept
@@ -81,8 +81,8 @@ def train(trainer: Trainer, store: Store, log: Log) -> float:
         nonlocal surplus
         metrics, rows, surplus = rl_step(trainer, step, surplus)
         lines.append(metrics)
-        for alarm in new_alarms(lines):
-            log.line(f"{trainer.stage}, {alarm}")
+        for sentence in told(new_alarms(lines)):
+            log.line(f"{trainer.stage}, {sentence}")
         return Taken(metrics, _said(metrics), rows)
 
     def state() -> dict[str, Any]:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from redone.run.monitors import NEVER, alarms, forgets, new_alarms, raised, swings
+from redone.run.monitors import NEVER, alarms, forgets, new_alarms, raised, swings, told
 
 
 def line(step, reward, error=0.02, groups=10, **tasks):
@@ -30,9 +30,12 @@ def names(found):
 def test_a_task_whose_every_answer_scores_nothing_is_named_with_where_to_look(reasons, look):
     [alarm] = alarms([line(1, 0.3, code=(0.0, 5, reasons), topic=(0.6, 5, {"right": 24, "wrong": 16}))])
     assert alarm[:2] == ("never right", "code")
-    assert alarm.said.startswith("none of 40 answers")
+    assert alarm.said.startswith("no answer had any score")
     assert look in alarm.said
-    assert str(alarm).startswith("never right: code: none")
+    assert told([alarm, alarm._replace(about="maths"), alarm._replace(monitor="x", about="")]) == [
+        f"never right: code, maths: {alarm.said}",
+        f"x: {alarm.said}",
+    ]
 
 
 def test_a_task_is_not_called_never_right_before_enough_answers_nor_after_one_that_is():

@@ -387,4 +387,4 @@ def test_a_stage_says_of_what_task_no_answer_ever_scored_and_why(make_trainer, t
     rl.train(trainer, Store(tmp_path), log)
     assert Store(tmp_path).metrics()[0]["tasks"]["t"]["reasons"] == {"truncated": 48}
     [said] = [line for line in log.lines if line.startswith("explore, ")]
-    assert said.startswith("explore, never right: t: none of 48 answers had any score. Most are cut off")
+    assert said.startswith("explore, never right: t: no answer had any score. Most are cut off")
