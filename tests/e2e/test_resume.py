@@ -37,7 +37,7 @@ def test_soft_labels_by_distribution_are_computed_once_and_resumed_exactly(tmp_p
             taught(broken)
         made = (broken.out / "target" / "soft_labels.npz").stat().st_mtime_ns
         taught(replace(broken, log=Log()))
-    assert any("soft label (distribution)" in note for note in notes(broken))
+    assert any("soft label (distribution)" in note for note in notes(broken, []))
     assert (broken.out / "target" / "soft_labels.npz").stat().st_mtime_ns == made
     assert weights(whole.out, "target") == weights(broken.out, "target")
     assert weights(whole.out, "target") != (EMBEDDED / "model.safetensors").read_bytes()

@@ -5,9 +5,7 @@ keeps most of both (WiSE-FT, arXiv 2109.01903). The share is chosen on probe, ne
 """
 
 from collections.abc import Mapping
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from redone.data.mix import derive_seed
 from redone.files import write_json
@@ -18,6 +16,9 @@ from redone.measure.taskset import some_of_each_task
 from redone.model.policy import Policy
 from redone.run.lab import Lab
 from redone.run.stages import Stage
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _DOMAIN = ("sns", "translation")  # the averages that may not fall
 
@@ -51,7 +52,7 @@ def fell(one: Mapping[str, Any] | None) -> bool:
     return bool(one and one["interval"] and one["interval"][1] < 0.0)
 
 
-def _weights(policy: Policy) -> dict[str, Tensor]:
+def _weights(policy: Policy) -> "dict[str, Tensor]":
     return {name: parameter.detach().clone() for name, parameter in policy.trainable().items()}
 
 

@@ -87,6 +87,7 @@ def notes(lab: Lab, made: Sequence[Mapping[str, Any]]) -> list[str]:
     lost = [
         f"{stage.name}, against {stage.start}: {sentence}"
         for stage in lab.stages
+        if (stage.start, stage.name) in by_pair
         for sentence in told(forgotten(lab, stage, by_pair[stage.start, stage.name]))
     ]
     return [*taught, *reinforced, *lost]

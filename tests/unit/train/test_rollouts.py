@@ -228,6 +228,8 @@ def test_the_table_by_task_counts_groups_answers_and_errors():
     found = script.collect(make_sampler(), prompts=2, most=3)
     task = Task("t", "sns", "dialogue", "", "", "exact")
     table = by_task(found.fresh, {"t": task}, 1e-3, {})
+    reasons = table["t"].pop("reasons")
+    assert (reasons.pop("error"), sum(reasons.values())) == (1, 5)
     assert table["t"] == pytest.approx(
         {"reward": 4 / 5, "pass_rate": 4 / 5, "filtered": 1 / 3, "length": 1.0, "errors": 1 / 6, "groups": 3}
     )
