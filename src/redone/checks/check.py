@@ -57,13 +57,12 @@ def check_rewards(
     return replace(dataset, records=records), notes
 
 
-def held_out(dataset: Dataset, names: Collection[str]) -> Dataset:
-    """The dataset, its tasks of these names not to be trained. Raises ValueError where there is no such task."""
+def held_out(tasks: Mapping[str, Task], names: Collection[str]) -> dict[str, Task]:
+    """The tasks, those of these names not to be trained. Raises ValueError where there is no such task."""
     for name in names:
-        if name not in dataset.tasks:
-            raise ValueError(f"data.held_out: there is no task {name}{nearest(name, dataset.tasks)}")
-    tasks = {name: replace(task, train=task.train and name not in names) for name, task in dataset.tasks.items()}
-    return replace(dataset, tasks=tasks)
+        if name not in tasks:
+            raise ValueError(f"data.held_out: there is no task {name}{nearest(name, tasks)}")
+    return {name: replace(task, train=task.train and name not in names) for name, task in tasks.items()}
 
 
 def check_trained(dataset: Dataset) -> None:

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +123,7 @@ def _all(plan: Plan, out: Path, again: Sequence[str]) -> int:
 
 def _check_measures(plan: Plan) -> None:
     """Raises ValueError naming a measure that a question asks for and no run will have."""
+    from redone.checks.check import held_out
     from redone.experiment.analysis import measures
     from redone.experiment.records import DRIFT, drift_shape, lenient_shape
     from redone.measure.closed import LENIENT
@@ -133,7 +134,7 @@ def _check_measures(plan: Plan) -> None:
     config = plan.jobs[0].config
     tasks = {name: task for pack in prepare.read_packs(config) for name, task in pack.tasks.items()}
     names = [one.name for name in config.eval.benchmarks for one in members(name, None)[0]]
-    tasks = {name: replace(task, train=task.train and name not in config.data.held_out) for name, task in tasks.items()}
+    tasks = held_out(tasks, config.data.held_out)
     read = {name: task.metric for name, task in tasks.items() if task.reward == "exact"}  # those that may be closed
     shapes = {TASKS: tasks_shape(tasks), **{name: definition(name).shape for name in names}}
     shapes |= {LENIENT: lenient_shape(read)} if read else {}

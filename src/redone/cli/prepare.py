@@ -245,7 +245,7 @@ def read_dataset(
         shares: Any = {"probe": config.data.probe, "evaluation": config.data.eval, "tune": config.data.tune}
         evaluated, missing = evaluated_texts(config)
         dataset = build(packs, limit=config.data.limit, **shares, evaluated=evaluated, advance=bar.advance)
-        dataset = checks.held_out(dataset, config.data.held_out)
+        dataset = replace(dataset, tasks=checks.held_out(dataset.tasks, config.data.held_out))
         checks.check_options(dataset.tasks)
         dataset, left_out = checks.check_sandbox(dataset, config.scoring.sandbox_missing)
         checks.check_judge(dataset.tasks, config.judge.base_url, config.judge.model)

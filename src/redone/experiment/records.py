@@ -175,9 +175,8 @@ def cost_of(lab: Lab, stage: Stage) -> dict[str, float]:
     """records: taught, or prompts that reinforcement trained on; updates; tokens forwarded by them; tokens sampled in
     training; seconds of training."""
     folder = lab.out / stage.name
-    path = folder / "metrics.jsonl"
-    steps = list(read_jsonl(path)) if path.exists() else []
-    seconds = round(Store(folder).seconds, 1)
+    store = Store(folder)
+    steps, seconds = store.metrics(), round(store.seconds, 1)
     if stage.kind == "teach":
         made = json.loads((folder / "made.json").read_text(encoding="utf-8"))
         records = sum(made.get(key, 0) for key in ("records", "earlier_turns", "soft_labels", "own_prompts"))

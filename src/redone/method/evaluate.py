@@ -15,6 +15,7 @@ from redone.measure.judged import Judged, judged
 from redone.measure.ngrams import Unaided, unaided
 from redone.measure.taskset import TASKS, UNREHEARSED, measure_tasks, some_of_each_task
 from redone.method.drift import measure_drift, risen
+from redone.model.policy import Policy
 from redone.records import Record
 from redone.run.lab import Lab
 from redone.run.monitors import Alarm, forgets, told
@@ -80,11 +81,17 @@ def eval_records(lab: Lab) -> list[Record]:
 
 
 def answerer(
-    lab: Lab, model: str, purpose: str, samples: int = 1, temperature: float = 0.0, whole_context: bool = False
+    lab: Lab,
+    model: str | Policy,
+    purpose: str,
+    samples: int = 1,
+    temperature: float = 0.0,
+    whole_context: bool = False,
 ) -> Answerer:
-    """A model that answers, loaded when it is first asked. The seed derives from what it is asked for."""
+    """A model that answers: one of the run's, loaded when it is first asked, or one that is there already. The seed
+    derives from what it is asked for."""
     return local(
-        lambda: (lab.load(model, whole_context), lab.encoder),
+        lambda: (lab.load(model, whole_context) if isinstance(model, str) else model, lab.encoder),
         samples=samples,
         temperature=temperature,
         seed=derive_seed(lab.config.seed, purpose),

@@ -7,12 +7,11 @@ keeps most of both (WiSE-FT, arXiv 2109.01903). The share is chosen on probe, ne
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from redone.data.mix import derive_seed
 from redone.files import write_json
-from redone.measure.answerers import local
 from redone.measure.gate import Standing, standing
 from redone.measure.items import Items
 from redone.measure.taskset import some_of_each_task
+from redone.method.evaluate import answerer
 from redone.model.policy import Policy
 from redone.run.lab import Lab
 from redone.run.stages import Stage
@@ -59,17 +58,10 @@ def _weights(policy: Policy) -> "dict[str, Tensor]":
 def _standing(lab: Lab, stage: Stage, policy: Policy, share: float, reference: Items | None = None) -> Standing:
     """By greedy answers to the probe records of the domain's trained tasks."""
     purpose = f"interpolate {stage.name} {share:g}"
-    answerer = local(
-        lambda: (policy, lab.encoder),
-        samples=1,
-        temperature=0.0,
-        seed=derive_seed(lab.config.seed, purpose),
-        rows=lab.config.eval.rows,
-    )
     tasks = {name: task for name, task in lab.trained.items() if task.part == "sns"}
     records = some_of_each_task(lab.dataset, "probe", lab.config.diagnose.records)
     return standing(
-        answerer,
+        answerer(lab, policy, purpose),
         tasks,
         lab.score_all,
         [record for record in records if record.task in tasks],

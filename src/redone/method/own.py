@@ -49,6 +49,7 @@ def own_targets(lab: Lab, stage: Stage, count: int) -> tuple[list[Teach], dict[s
         Prompt(f"{TASK}/train/{number}", ({"role": "user", "content": text},), TOKENS)
         for number, text in enumerate(found)
     ]
+    del policy, writing, written  # never two models
     start, seeds = lab.load(stage.start), partial(_seed, lab, stage, "answers")
     answering = make_sampler(start, lab.encoder, group=1, temperature=1.0, seeds=seeds, rows=rows)
     answers: dict[str, Text] = {}

@@ -241,13 +241,13 @@ def test_of_a_pack_the_tasks_that_are_named_are_read():
 
 
 def test_a_task_to_be_held_out_has_to_exist_and_is_not_trained():
-    given = Dataset({"irony": WORD, "topic": WORD}, {}, {})
-    apart = check.held_out(given, ["topic"])
-    assert list(apart.trained) == ["irony"]
-    assert list(apart.tasks) == ["irony", "topic"]
-    assert list(given.trained) == ["irony", "topic"]
+    tasks = {"irony": WORD, "topic": WORD}
+    apart = check.held_out(tasks, ["topic"])
+    assert list(Dataset(apart, {}, {}).trained) == ["irony"]
+    assert list(apart) == ["irony", "topic"]
+    assert tasks["topic"].train
     with pytest.raises(ValueError, match=r"data\.held_out: there is no task irnoy; did you mean irony\?"):
-        check.held_out(given, ["irnoy"])
+        check.held_out(tasks, ["irnoy"])
 
 
 @pytest.mark.parametrize(("trained", "good"), [("ab", True), ("a", True), ("", False)])

@@ -1,6 +1,6 @@
 """A run without a model: a lab whose models are names, and samplers that answer from a script and are taken down."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,7 @@ def make_lab(tmp_path, dataset, make_tokenizer, samplers, monkeypatch):
         config = load_config([], ["seed=7", *sets])
         return Lab(
             config=config,
-            dataset=held_out(dataset, config.data.held_out),
+            dataset=replace(dataset, tasks=held_out(dataset.tasks, config.data.held_out)),
             encoder=Encoder(make_tokenizer()),
             base=tmp_path / "base",
             out=tmp_path / "run",
