@@ -1,6 +1,7 @@
 """What several tests stand on: a run small enough for a test, and a log that asks to stop at a chosen line."""
 
 import json
+import signal
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -56,7 +57,7 @@ class StoppingLog(Log):
     def line(self, text: str) -> None:
         self.lines.append(text)
         if text.startswith(self.at):
-            self.stop = True
+            self.stop = signal.SIGINT
 
 
 def small_config(*sets: str) -> RunConfig:

@@ -1,7 +1,9 @@
 """Files that appear whole or not at all; JSON read strictly, and JSON Lines with the line in every complaint."""
 
+import errno
 import gzip
 import json
+import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,6 +12,8 @@ from math import isfinite
 from pathlib import Path
 from typing import IO, Any
 
+MAKE_ROOM = "make room, and give the same command again: what was saved before stays"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a quota, or what the shell lets a file grow to
 MOST_NESTED = 200  # levels of lists and objects
 _END = 1 << 20  # bytes
 _MARK = b"\xef\xbb\xbf"  # of UTF-8, which some editors write before all else
@@ -191,17 +195,31 @@ def _decoded(data: bytes) -> str:
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write JSON Lines, gzip if the path ends in .gz; the file appears whole or not at all, equal rows, equal bytes."""
+    """Write JSON Lines, gzip if the path ends in .gz; equal rows, equal bytes. As `write_bytes`."""
     data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
-    part.replace(path)
+    write_bytes(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON; the file appears whole or not at all."""
+    """Write indented JSON. As `write_bytes`."""
+    write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file that appears whole or not at all, also where the machine loses its power."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    part.write_bytes(data)
+    to_disk(part)
     part.replace(path)
+    to_disk(path.parent)
+
+
+def to_disk(path: Path, whole: bool = False) -> None:
+    """Wait until a file, or the names in a folder, are on the disk. whole: and all that lies below the folder."""
+    for one in [*(sorted(path.rglob("*")) if whole else ()), path]:
+        handle = os.open(one, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

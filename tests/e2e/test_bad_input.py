@@ -16,9 +16,7 @@ from tiny import tiny
 from transformers import AutoTokenizer
 
 from redone.cli import main
-from redone.cli.prepare import same_template
 from redone.config import load_config
-from redone.data.encode import Encoder
 from redone.model.policy import Policy
 
 
@@ -217,15 +215,6 @@ def test_more_context_than_the_model_has_is_refused(command, refused):
     message = refused(*command, "--set", "model.max_context=4096")
     assert message.startswith("model.max_context = 4,096, but ")
     assert message.endswith("goes as far as 256 tokens; set that, or less")
-
-
-def test_a_run_does_not_go_on_with_another_chat_template(tmp_path, make_tokenizer):
-    one, two = Encoder(make_tokenizer()), Encoder(make_tokenizer(None))
-    for before in ({}, {"chat_template": one.chat.mark}):  # a run of a version that did not keep it goes on
-        (tmp_path / "manifest.json").write_text(json.dumps(before))
-        same_template(tmp_path, one)
-    with pytest.raises(ValueError, match=rf"begun with another chat template \({one.chat.mark} -> none\)"):
-        same_template(tmp_path, two)
 
 
 def test_a_reference_answer_longer_than_its_budget_is_named(command, refused, tmp_path):

@@ -4,7 +4,8 @@ import json
 
 from fakes import small_config
 
-from redone.cli.prepare import as_begun, prepare
+from redone.cli.begun import as_begun
+from redone.cli.prepare import prepare
 from redone.run.log import Log
 
 

@@ -10,11 +10,12 @@ import os
 import sys
 from collections.abc import Sequence
 
+from redone.files import FULL, MAKE_ROOM
 from redone.model.heap import give_large_blocks_back
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0, or 2 after a mistake of the user's, or 130 after ctrl-C."""
+    """Run a command; 0, or 2 after a mistake of the user's, or 128 and the number of the signal that stopped it."""
     # Threads that wait by spinning slow everything tenfold as soon as another process wants a core.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     give_large_blocks_back()
@@ -27,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141  # as a shell has it of a program that SIGPIPE ended
     except (ValueError, OSError) as mistake:
-        print(f"redone: {mistake}", file=sys.stderr)
+        full = isinstance(mistake, OSError) and mistake.errno in FULL
+        print(f"redone: {mistake}{f'; {MAKE_ROOM}' if full else ''}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("redone: stopped; what was saved before stays", file=sys.stderr)

@@ -91,15 +91,16 @@ def add(commands: Any) -> None:
 def command(namespace: argparse.Namespace) -> int:
     options = frozen(Options, namespace)
     refuse(options)
+    from redone.run.lock import locked
     from redone.run.log import Interrupted, Log
 
     log = Log()
     try:
-        with log.interruptible():
+        with locked(options.out, log.line), log.interruptible():
             return of_tasks(options, log) if options.configs else on_benchmarks(options, log)
     except Interrupted as where:
         log.line(f"Stopped {where}. Go on with the same command.")
-        return 130
+        return log.code
 
 
 def refuse(options: Options) -> None:
@@ -305,6 +306,7 @@ def same_settings(
     """
     from redone.files import write_json
     from redone.model.places import weights_of
+    from redone.run.lock import NAME
 
     now = {
         "model": options.model_folder,
@@ -327,7 +329,7 @@ def same_settings(
             before = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             raise ValueError(f"{path} is damaged; give another --out") from None
-    elif path.parent.exists() and (not path.parent.is_dir() or any(path.parent.iterdir())):
+    elif path.parent.exists() and (not path.parent.is_dir() or any(one.name != NAME for one in path.parent.iterdir())):
         raise ValueError(f"{path.parent} exists and is no folder of this command; give another --out")
     differing = [f"{key}: {before.get(key)} -> {value}" for key, value in now.items() if before.get(key) != value]
     differing += [f"the items of {b}" for b, value in questions.items() if before["questions"].get(b, value) != value]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redone.cli import prepare, run
+from redone.cli.begun import same_configuration
 from redone.cli.options import add_sets, frozen, positive
 
 if TYPE_CHECKING:
@@ -69,18 +70,19 @@ def _end_with_input() -> None:
 
 def _one(plan: Plan, job: Job, out: Path) -> int:
     folder = out / job.name
-    prepare.same_configuration(folder, job.config)
+    same_configuration(folder, job.config)
     from redone.experiment.records import keep
     from redone.experiment.sharing import link_shared
+    from redone.run.lock import locked
     from redone.run.log import Log
 
     log = Log()
     others = {out / other.name: other.config for other in plan.jobs if other.name != job.name}
-    with prepare.prepare(job.config, folder, log) as lab, log.interruptible():
+    with locked(folder, log.line), prepare.prepare(job.config, folder, log) as lab, log.interruptible():
         for model in link_shared(folder, job.config, others):
             log.line(f"{model}: shared with another run, which has made it")
         if run.carried_out(lab) is None:
-            return 130
+            return log.code
         keep(lab, job, plan, out)
     return 0
 
@@ -98,7 +100,7 @@ def _all(plan: Plan, out: Path, again: Sequence[str]) -> int:
         log.line(line)
     jobs = [job for job in plan.jobs if path_of(job, plan, out) is None]
     for job in jobs:
-        prepare.same_configuration(out / job.name, job.config)
+        same_configuration(out / job.name, job.config)
     failed: dict[str, str] = {}
     if jobs:
         most = at_once(jobs)
@@ -112,7 +114,7 @@ def _all(plan: Plan, out: Path, again: Sequence[str]) -> int:
                 failed = carry_out(jobs, out, lambda job: [*again, "--tethered", "--only", job.name], most, log)
             except Interrupted as where:
                 log.line(f"Stopped {where}. Go on with: redone {' '.join(again[3:])}")
-                return 130
+                return log.code
     for line in write_table(plan, out, failed):
         print(line)
     if failed:

@@ -5,13 +5,14 @@ Nothing heavy is imported before it is needed, so that mistakes in a configurati
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from redone.cli.begun import as_begun, begun_with, code_mark, same_configuration, same_inputs
 
 if TYPE_CHECKING:
     from redone.checks.lengths import Lengths
@@ -28,66 +29,6 @@ if TYPE_CHECKING:
     from redone.served.judge import Judge
 
 PACKS = Path(__file__).parents[1] / "packs"
-
-
-def same_configuration(out: Path, config: RunConfig) -> list[str]:
-    """Lines 'key: old -> new' for what differs from the folder's configuration, of which nothing that has begun there
-    depends on. Raises ValueError showing the differing keys on which something does."""
-    from redone.config import differing, resolved
-    from redone.run.stages import BASE, depends_on
-
-    path = out / "config.json"
-    if not path.exists():
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise ValueError(f"{out} exists and is not a run's folder; give another --out")
-        return []
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise ValueError(f"{path} is damaged, so the run cannot be matched; give another --out") from None
-    before = resolved(tree, str(path))
-    begun = [name for name in before.stages if (out / name).exists()]
-    lines = [f"stages: {name} -> None" for name in begun if name not in config.stages]
-    for model in (BASE, *(name for name in begun if name in config.stages)):
-        lines += differing(depends_on(before, model), depends_on(config, model))
-    if lines:
-        raise ValueError(
-            f"{out} was made with another configuration; give another --out, or remove it. Differing:\n  "
-            + "\n  ".join(sorted(set(lines)))
-        )
-    return differing(before.model_dump(mode="json"), config.model_dump(mode="json"))
-
-
-def same_data(out: Path, dataset: Dataset) -> None:
-    """Raises ValueError naming the tasks whose records are not those that the run began with."""
-    before = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["data"]
-    changed = [
-        name for name, now in dataset.fingerprint().items() if before.get(name, {}).get("sha256") != now["sha256"]
-    ]
-    if changed:
-        raise ValueError(
-            f"{out} was begun with other data: the records of {', '.join(changed)} have changed since. Put the files "
-            "back, or give another --out"
-        )
-
-
-def as_begun(out: Path, config: RunConfig) -> RunConfig:
-    """The configuration, with "auto" as the dtype that the run was begun in."""
-    path = out / "manifest.json"
-    if config.model.dtype != "auto" or not path.exists():
-        return config
-    begun = json.loads(path.read_text(encoding="utf-8"))["dtype"]
-    return config.model_copy(update={"model": config.model.model_copy(update={"dtype": begun})})
-
-
-def same_template(out: Path, encoder: Encoder) -> None:
-    """Raises ValueError where the model's chat template is not the one that the run began with."""
-    before = json.loads((out / "manifest.json").read_text(encoding="utf-8")).get("chat_template", encoder.chat.mark)
-    if before != encoder.chat.mark:
-        raise ValueError(
-            f"{out} was begun with another chat template ({before} -> {encoder.chat.mark}); put it back into the "
-            "model's folder, manifest.json has its text, or give another --out"
-        )
 
 
 @dataclass(frozen=True)
@@ -334,6 +275,7 @@ def prepare(config: RunConfig, out: Path, log: Log, checked: Checked | None = No
     from redone.checks.check import check_trained
 
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
+    begun = begun_with(out)
     checked = checked or check(as_begun(out, config), log)
     check_trained(checked.dataset)
     from redone.files import write_json
@@ -354,14 +296,15 @@ def prepare(config: RunConfig, out: Path, log: Log, checked: Checked | None = No
         log.line(
             f"An adapter of rank {config.lora.rank} is trained, at {config.lora.times:g} times the rates: {rates}."
         )
-    if (out / "manifest.json").exists():
-        same_data(out, checked.dataset)
-        same_template(out, checked.encoder)
-    if not (out / "config.json").exists():
-        machine = {**checked.machine._asdict(), "threads": torch.get_num_threads()}
-        write_json(out / "manifest.json", manifest(config, checked, policy, machine, origin))
-    elif changed := same_configuration(out, config):
-        log.line(f"Settings that nothing depends on which has begun have changed: {', '.join(changed)}")
+    machine = {**checked.machine._asdict(), "threads": torch.get_num_threads()}
+    made_with = manifest(config, checked, policy, machine, origin)
+    if not begun:
+        write_json(out / "manifest.json", made_with)
+    else:
+        if other := same_inputs(out, begun, made_with):
+            log.line(f"Begun with other versions: {', '.join(other)}")
+        if changed := same_configuration(out, config):
+            log.line(f"Settings that nothing depends on which has begun have changed: {', '.join(changed)}")
     write_json(out / "config.json", config.model_dump(mode="json"))
     del policy  # every step loads what it needs
     dataset = checked.dataset
@@ -410,9 +353,15 @@ def manifest(
     import platform
     from importlib.metadata import version
 
+    from redone.model.places import Place, weights_of
+
     packages = ("redone", "torch", "transformers", "tokenizers", "numpy", "sacrebleu")
     return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in packages},
+            "code": code_mark(),
+        },
         "seed": config.seed,
         **machine,
         "parameters": policy.num_parameters,
@@ -425,7 +374,9 @@ def manifest(
         "chat_template_text": checked.encoder.chat.template,
         "end": checked.encoder.tokenizer.convert_ids_to_tokens(checked.encoder.end),
         "judge": "embedded",
+        "weights": weights_of(Place(checked.base)),
         "data": checked.dataset.fingerprint(),
+        "tasks": checked.dataset.definitions(),
         "data_notes": checked.notes,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

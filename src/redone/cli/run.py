@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redone.cli import prepare
+from redone.cli.begun import same_configuration
 from redone.cli.options import Configured, add_configured, add_sets, frozen
 
 if TYPE_CHECKING:
@@ -39,14 +40,15 @@ def command(namespace: argparse.Namespace) -> int:
     options = frozen(Options, namespace)
     config = options.resolve()
     out = options.out or Path("runs") / config.name
-    prepare.same_configuration(out, config)
+    same_configuration(out, config)
+    from redone.run.lock import locked
     from redone.run.log import Log
 
     log = Log()
-    with prepare.prepare(config, out, log) as lab, log.interruptible():
+    with locked(out, log.line), prepare.prepare(config, out, log) as lab, log.interruptible():
         results = carried_out(lab)
     if results is None:
-        return 130
+        return log.code
     print_results(results)
     print(f"\nReport: {out / 'report.html'}")
     return 0

@@ -11,7 +11,7 @@ and, but for eval, of those of published benchmarks.
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from math import isfinite
 from operator import attrgetter
 from pathlib import Path
@@ -75,6 +75,11 @@ class Dataset:
             lost = {"removed": self.removed[name], "too_long": self.too_long.get(name, 0)}
             prints[name] = {**counts, **lost, "sha256": digest.hexdigest()}
         return prints
+
+    def definitions(self) -> dict[str, str]:
+        """A mark of what each task says besides its records: its reward, budget, metric and the like."""
+        said = {name: json.dumps(asdict(task), sort_keys=True, default=str) for name, task in self.tasks.items()}
+        return {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in said.items()}
 
 
 def _kind(value: Any) -> str:

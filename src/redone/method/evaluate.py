@@ -18,6 +18,7 @@ from redone.method.drift import measure_drift, risen
 from redone.model.policy import Policy
 from redone.records import Record
 from redone.run.lab import Lab
+from redone.run.marks import marks
 from redone.run.monitors import Alarm, forgets, told
 from redone.run.stages import Stage
 
@@ -61,7 +62,7 @@ def evaluate(lab: Lab, model: str, earned: Callable[[], Unaided]) -> None:
             if stage.name == model and start.exists():
                 for sentence in told(forgotten(lab, stage, changes(start, folder))):
                     lab.log.line(f"{model}, against {stage.start}: {sentence}")
-        write_json(folder / "DONE", {})
+        write_json(folder / "DONE", {"files": marks(folder)})
 
 
 def forgotten(lab: Lab, stage: Stage, made: Mapping[str, Any]) -> list[Alarm]:

@@ -27,6 +27,7 @@ from redone.run.store import Store
 
 def run(lab: Lab) -> dict[str, Any]:
     """The whole method; the contents of results.json."""
+    lab.look_back()
     earned = earned_without_a_model(lab)
     evaluate(lab, BASE, earned)
     for stage in lab.stages:

@@ -13,12 +13,13 @@ from redone.config import RunConfig
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.data.mix import derive_seed
-from redone.files import write_json
+from redone.files import MAKE_ROOM, write_json
 from redone.model.heap import give_back
 from redone.model.learner import Learner
 from redone.model.policy import Policy
 from redone.records import Record, Task
 from redone.run.log import Log
+from redone.run.marks import gone
 from redone.run.scoring import ScoreAll
 from redone.run.stages import BASE, Stage
 from redone.run.store import Store
@@ -108,9 +109,25 @@ class Lab:
 
     def finish(self, store: Store, learner: Learner, seconds: float) -> None:
         """Leave the stage's model as a Hugging Face folder, and then mark the stage as done."""
-        learner.save(store.folder / "model")
+        from safetensors import SafetensorError
+
+        try:
+            learner.save(store.folder / "model")
+        except SafetensorError as error:
+            raise OSError(f"{store.folder / 'model'}: the model could not be written: {error}; {MAKE_ROOM}") from None
         self.encoder.save(store.folder / "model")
         store.finish(seconds)
+
+    def look_back(self) -> None:
+        """Put right what a kill left of finished stages, and say what finished folders no longer have. Raises
+        ValueError where they hold something else than they did."""
+        for folder in (*(self.out / name for name in self.config.stages), *((self.out / "eval").glob("*"))):
+            if not (folder / "DONE").exists():
+                continue
+            Store(folder).tidy()
+            if missing := gone(folder):
+                more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+                self.log.line(f"{folder}: no longer there: {', '.join(missing[:3])}{more}")
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:

@@ -1,4 +1,5 @@
-"""What a person sees of a run: progress bars with time left, one line per step, and an orderly stop on ctrl-C."""
+"""What a person sees of a run: progress bars with time left, one line per step, and an orderly stop when it is asked
+to: by ctrl-C, by SIGTERM as from a scheduler, by SIGHUP as from a terminal that is closed."""
 
 import signal
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _QUIET_SECONDS = 10.0  # between progress lines where there is no terminal
 
 
@@ -18,15 +20,29 @@ class Interrupted(Exception):
     """The run was asked to stop and did so with everything saved; the text says where."""
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever read it has gone, as `head` does; the run goes on, and what is on disk tells as much."""
+        self.quiet = True
+
+
 class Log:
-    """Progress on the error stream: bars on a terminal, plain lines elsewhere."""
+    """Progress on the error stream: bars on a terminal, plain lines elsewhere; nowhere once nobody reads it."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.stop = False
+        self.console = _Console(stderr=True, highlight=False, soft_wrap=True)
+        self.stop = 0  # the signal that asked for it
+
+    @property
+    def code(self) -> int:
+        """What a command that was stopped ends with, as a shell has it."""
+        return 128 + self.stop
 
     def line(self, text: str) -> None:
-        self.console.print(text, markup=False)
+        try:
+            self.console.print(text, markup=False)
+        except OSError:  # the terminal is gone
+            self.console.quiet = True
 
     @contextmanager
     def bar(self, label: str, total: int) -> Iterator["Bar"]:
@@ -41,22 +57,23 @@ class Log:
 
     @contextmanager
     def interruptible(self) -> Iterator[None]:
-        """The first ctrl-C asks the loops below to stop at their next boundary; the second stops at once."""
+        """The first signal asks the loops below to stop at their next boundary; the second stops at once."""
 
         def ask(number: int, frame: FrameType | None) -> None:
             if self.stop:
                 raise KeyboardInterrupt
-            self.stop = True
+            self.stop = number
             self.line("Stopping at the next step, to save; press ctrl-C again to stop at once.")
 
         if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers
             yield
             return
-        before = signal.signal(signal.SIGINT, ask)
+        before = {number: signal.signal(number, ask) for number in _STOPS}
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 class Bar:

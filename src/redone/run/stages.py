@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from redone.config import RunConfig
 from redone.model.places import Place, model_path
+from redone.run.store import newest_whole
 
 BASE = "base"  # the name of the model that a run begins with, among those of its stages
 Kind = Literal["reinforce", "teach"]
@@ -73,13 +74,12 @@ def model_place(name: str) -> Place:
 def _place(folder: Path) -> Place | None:
     if (folder / "DONE").is_file():
         return Place(model_path(str(folder / "model")))
-    checkpoints = sorted((folder / "checkpoints").glob("step-*.pt"))
-    if not checkpoints:
+    if (checkpoint := newest_whole(folder)) is None:
         return None
     lora = _config(folder.parent).get("lora")
     adapter = {key: lora[key] for key in ("rank", "alpha", "targets")} if lora else None
     whole = lora is not None and not lora["each_stage"]
-    return Place(_start(folder, whole), checkpoints[-1], adapter)
+    return Place(_start(folder, whole), checkpoint, adapter)
 
 
 def _start(folder: Path, whole: bool) -> Path:

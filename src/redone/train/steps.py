@@ -36,7 +36,7 @@ def run_steps(
 
     Raises Interrupted after ctrl-C, with a checkpoint of the last whole step saved.
     """
-    saved = store.resume()
+    saved = store.resume(log.line)
     step, spent = 0, 0.0
     if saved:
         step, spent = saved["step"], saved["seconds"]

@@ -1,3 +1,4 @@
+import os
 import signal
 import threading
 
@@ -6,15 +7,33 @@ import pytest
 from redone.run.log import Clock, Interrupted, Log, clock
 
 
-def test_the_first_interrupt_asks_to_stop_and_the_second_stops():
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=lambda n: str(int(n))
+)
+def test_the_first_signal_asks_to_stop_and_the_second_stops(number, code):
     log = Log()
-    before = signal.getsignal(signal.SIGINT)
+    before = signal.getsignal(number)
     with log.interruptible():
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
         assert log.stop
+        assert log.code == code
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(number) is before
+
+
+def test_a_log_that_nobody_reads_any_more_stops_nothing():
+    reading, writing = os.pipe()
+    os.close(reading)
+    log = Log()
+    log.console.file = gone = os.fdopen(writing, "w", buffering=1)
+    log.line("one")
+    log.line("two")
+    with log.bar("probe", 2) as bar:
+        bar.advance(1)
+    assert log.stop == 0
+    with pytest.raises(BrokenPipeError):
+        gone.close()
 
 
 def test_a_run_outside_the_main_thread_is_left_without_a_handler():
@@ -37,7 +56,7 @@ def test_a_bar_gives_way_to_an_interrupt_and_says_what_starts_again():
     log = Log()
     with log.bar("probe base", 3) as bar:
         bar.advance(1)
-        log.stop = True
+        log.stop = signal.SIGINT
         with pytest.raises(Interrupted, match="during probe base"):
             bar.advance(1)
 

@@ -1,0 +1,103 @@
+"""Whether a run's folder may be gone on with: what it was begun with, against what it would go on with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from redone.config import RunConfig
+
+_BEFORE = (".lock", "manifest.json", "manifest.json.part", "config.json.part")  # there before a run has begun
+
+
+def same_configuration(out: Path, config: RunConfig) -> list[str]:
+    """Lines 'key: old -> new' for what differs from the folder's configuration, of which nothing that has begun there
+    depends on. Raises ValueError showing the differing keys on which something does."""
+    from redone.config import differing, resolved
+    from redone.run.stages import BASE, depends_on
+
+    path = out / "config.json"
+    if not path.exists():
+        if out.exists() and (not out.is_dir() or any(one.name not in _BEFORE for one in out.iterdir())):
+            raise ValueError(f"{out} exists and is not a run's folder; give another --out")
+        return []
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise ValueError(f"{path} is damaged, so the run cannot be matched; give another --out") from None
+    before = resolved(tree, str(path))
+    begun = [name for name in before.stages if (out / name).exists()]
+    lines = [f"stages: {name} -> None" for name in begun if name not in config.stages]
+    for model in (BASE, *(name for name in begun if name in config.stages)):
+        lines += differing(depends_on(before, model), depends_on(config, model))
+    if lines:
+        raise ValueError(
+            f"{out} was made with another configuration; give another --out, or remove it. Differing:\n  "
+            + "\n  ".join(sorted(set(lines)))
+        )
+    return differing(before.model_dump(mode="json"), config.model_dump(mode="json"))
+
+
+def as_begun(out: Path, config: RunConfig) -> RunConfig:
+    """The configuration, with "auto" as the dtype that the run was begun in."""
+    if config.model.dtype != "auto" or not (begun := begun_with(out)):
+        return config
+    return config.model_copy(update={"model": config.model.model_copy(update={"dtype": begun["dtype"]})})
+
+
+def begun_with(out: Path) -> dict[str, Any]:
+    """The manifest of a run that has begun; empty where none has, as its configuration is written last."""
+    path = out / "manifest.json"
+    if not path.exists() or not (out / "config.json").exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path}: cannot be read ({error}), so the run cannot be matched; give another --out"
+        ) from None
+
+
+def same_inputs(out: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """A line for what differs between the manifests of a run as it was begun and as it would go on, where it may:
+    versions. Raises ValueError naming what it reads that has changed: records, tasks, the chat template, the weights.
+
+    What the manifest of an older version does not say is not compared.
+    """
+    changed = [name for name, one in now["data"].items() if begun["data"].get(name, {}).get("sha256") != one["sha256"]]
+    if changed:
+        raise ValueError(
+            f"{out} was begun with other data: the records of {', '.join(changed)} have changed since. Put the files "
+            "back, or give another --out"
+        )
+    if tasks := [name for name, mark in now["tasks"].items() if begun.get("tasks", now["tasks"]).get(name) != mark]:
+        raise ValueError(
+            f"{out} was begun with other tasks: {', '.join(tasks)} changed since, its reward, budget or the like. Put "
+            "the pack back, or give another --out"
+        )
+    before, mark = begun.get("chat_template", now["chat_template"]), now["chat_template"]
+    if before != mark:
+        raise ValueError(
+            f"{out} was begun with another chat template ({before} -> {mark}); put it back into the model's folder, "
+            "manifest.json has its text, or give another --out"
+        )
+    if begun.get("weights", now["weights"]) != now["weights"]:
+        raise ValueError(
+            f"{out} was begun with other weights: the files of the base model have changed since. Put them back, or "
+            "give another --out"
+        )
+    versions = begun["versions"]
+    return [f"{name}: {versions[name]} -> {v}" for name, v in now["versions"].items() if versions.get(name, v) != v]
+
+
+def code_mark() -> str:
+    """A fingerprint of this package's own files, which a version number does not tell apart."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parents[1]
+    for path in sorted(path for kind in ("*.py", "*.toml", "*.jinja") for path in root.rglob(kind)):
+        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
