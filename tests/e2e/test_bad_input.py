@@ -18,6 +18,7 @@ from transformers import AutoTokenizer
 from redone.cli import main
 from redone.config import load_config
 from redone.model.policy import Policy
+from redone.run.lock import locked
 
 
 @pytest.fixture
@@ -241,6 +242,13 @@ def test_a_folder_made_with_another_configuration_is_refused_and_the_differing_k
     assert lines[1:] == ["  explore.steps: 3 -> 9", "  seed: 0 -> 5"]
 
 
+def test_a_second_run_in_a_folder_is_refused_and_leaves_it_as_it_was(made, refused, tiny_run):
+    with locked(made, print):
+        before = sorted(path.name for path in made.rglob("*"))
+        assert f"{made}: process {os.getpid()} of" in refused("run", tiny_run, "--out", made)
+        assert sorted(path.name for path in made.rglob("*")) == before
+
+
 def test_a_folder_that_holds_something_else_is_refused(refused, tmp_path, tiny_run):
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "to_ann.txt").write_text("dear Ann")
@@ -416,6 +424,7 @@ def test_a_run_does_not_go_on_with_an_adapter_for_another_base(tmp_path, tiny_ru
     other = Policy(tiny("Qwen3", hidden_size=64, num_hidden_layers=1))
     other.attach(2, 4.0, ["all-linear"], 0, base="other")
     other.save_adapter(adapter)
+    (tmp_path / "out" / "explore" / "DONE").write_text('{"seconds": 1.0}')  # which does not say what was there
     before = contents(adapter)
     capsys.readouterr()
     assert main(["run", str(tiny_run), *given]) == 2

@@ -13,12 +13,13 @@ NAME = ".lock"
 
 @contextmanager
 def locked(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the folder, which is made if it is not there, until the end.
+    """Hold the folder, which is made if it is not there, until the end; one that was made and is empty then is removed.
 
     The operating system lets go of it when the process ends, however it ends; what the file says is only who it was.
     Where the file system is shared and keeps locks across machines, those are told too (not tested). say: told where it
     keeps none. Raises ValueError naming the process that holds it.
     """
+    new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
     while not _same(file := os.open(path, os.O_RDWR | os.O_CREAT, 0o666), path, say):
@@ -30,6 +31,8 @@ def locked(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)
         os.close(file)
+        if new and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _same(file: int, path: Path, say: Callable[[str], None]) -> bool:

@@ -10,10 +10,12 @@ from transformers import AutoTokenizer
 from redone.config import load_config
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
+from redone.files import write_json
 from redone.records import Record, Task
 from redone.run import lab as module
 from redone.run.lab import Lab
 from redone.run.log import Log
+from redone.run.marks import marks
 from redone.run.store import Store
 
 TASKS = {name: Task(name, "sns", "dialogue", "{q}", "{a}", "exact", train=name == "tone") for name in ("tone", "topic")}
@@ -110,6 +112,25 @@ def test_a_stage_is_done_when_its_model_and_tokenizer_are_there(lab):
     lab.finish(store, Learner(), 2.5)
     assert store.seconds == 2.5
     assert len(AutoTokenizer.from_pretrained(store.folder / "model")) == len(lab.encoder.tokenizer)
+
+
+def test_finished_folders_are_looked_at_before_a_run_goes_on(lab):
+    said = []
+    lab = replace(lab, log=SimpleNamespace(line=said.append))
+    for name in ("explore", "eval/base"):
+        (lab.out / name).mkdir(parents=True)
+        (lab.out / name / "items.jsonl").write_text("{}")
+        write_json(lab.out / name / "DONE", {"files": marks(lab.out / name)})
+    (lab.out / "explore" / "checkpoints").mkdir()  # of a kill after the end
+    lab.look_back()
+    assert said == []
+    assert not (lab.out / "explore" / "checkpoints").exists()
+    (lab.out / "explore" / "items.jsonl").unlink()
+    lab.look_back()
+    assert said == [f"{lab.out / 'explore'}: no longer there: items.jsonl"]
+    (lab.out / "eval" / "base" / "items.jsonl").write_text("")
+    with pytest.raises(ValueError, match=r"eval/base: items\.jsonl changed after it was finished"):
+        lab.look_back()
 
 
 def test_time_spent_adds_up_over_interruptions(lab):

@@ -46,11 +46,13 @@ def test_a_dead_process_holds_nothing(holder, tmp_path):
 
 
 def test_nothing_is_left_and_the_folder_can_be_held_again(tmp_path):
-    folder = tmp_path / "new" / "run"
-    for _ in range(2):
+    folder = tmp_path / "run"
+    for left in ([], ["config.json"], ["config.json"]):
         with locked(folder, print):
             assert (folder / NAME).exists()
-        assert list(folder.iterdir()) == []
+            for name in left:
+                (folder / name).touch()
+        assert [path.name for path in tmp_path.rglob("*")] == [*(["run"] if left else []), *left]
 
 
 def test_a_lock_that_was_removed_by_its_holder_while_it_was_opened_is_not_taken_for_held(tmp_path, monkeypatch):
