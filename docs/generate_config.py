@@ -49,7 +49,7 @@ def render() -> str:
     """The whole of docs/config.md."""
     parts = [HEAD]
     shown: dict[type[BaseModel], tuple[str, BaseModel]] = {}
-    for title, table in tables(load_config([], ["lora.rank=32", "drift.most=200"])):
+    for title, table in tables(load_config([], ["lora.rank=32", "drift.most=200", "gate.most=200"])):
         twin, defaults = shown.setdefault(type(table), (title, table))
         names = [name for name in type(table).model_fields if not isinstance(getattr(table, name), BaseModel)]
         lines = [f"## {title}", ""]

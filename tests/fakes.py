@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from redone.cli import prepare
 from redone.cli.run import DEMO
 from redone.config import RunConfig, load_config
@@ -77,6 +79,25 @@ def go_on(lab: Lab, stop_at: str = "\0") -> tuple[dict[str, Any] | None, list[st
         return pipeline.run(replace(lab, log=log)), log.lines
     except Interrupted:
         return None, log.lines
+
+
+class Weights:
+    """A policy of two weights; what it answers depends on how far it is from its start."""
+
+    def __init__(self, *values):
+        self.values = {f"w{i}": torch.nn.Parameter(torch.tensor(float(v))) for i, v in enumerate(values)}
+
+    def trainable(self):
+        return self.values
+
+    def load_weights(self, weights):
+        with torch.no_grad():
+            for name, value in weights.items():
+                self.values[name].copy_(value)
+
+    @property
+    def at(self):
+        return [round(float(value.detach()), 3) for value in self.values.values()]
 
 
 class FakeJudge:

@@ -170,6 +170,25 @@ class Drift(Table):
     tokens: int = Field(64, ge=1, description="longest answer of the base")
 
 
+class Gate(Table):
+    """Whether ability that no stage trains is still there after each, by probe records of the general tasks that are
+    held out of training and by texts that results do not read, against the base; and what is done where it is not."""
+
+    records: int = Field(48, ge=1, description="probe records of each task, at most")
+    points: float = Field(-2.0, le=0, description="it says no where the paired interval lies wholly below this")
+    texts: Mapping[str, Held] = Field({}, description="[gate.texts.NAME], as of [drift]; of one file others are drawn")
+    most: int = Field(200, ge=1, description="texts of each set, at most")
+    nats: float = Field(0.03, ge=0, description="it says no where the interval of the rise a token lies wholly above")
+    actions: tuple[Literal["warn", "stop", "earlier", "interpolate", "repeat"], ...] = Field(
+        ("warn",),
+        min_length=1,
+        strict=False,
+        description="in this order, until one passes: earlier (the checkpoint before the last), interpolate (a "
+        "quarter, half, three quarters of the way back to the stage's start; not with [lora]), repeat (of a stage that "
+        "teaches, with twice the general records); warn and stop end them",
+    )
+
+
 KINDS: Mapping[str, type[Reinforce] | type[Teach]] = {"reinforce": Reinforce, "teach": Teach}
 METHOD: Mapping[str, Any] = {  # RedOne 2.0, figure 2: what a configuration has that says nothing else
     "stages": ["explore", "target", "refine"],
@@ -202,6 +221,7 @@ class RunConfig(Table):
     judge: Judge = Judge()
     eval: Eval = Eval()
     drift: Drift | None = Field(None, description="measure how far the models drift from the base")
+    gate: Gate | None = Field(None, description="act where a stage loses what no stage trains")
 
     def stage(self, name: str) -> Reinforce | Teach:
         """A stage's settings, its learning rate that of the adapter where there is one."""
@@ -291,6 +311,10 @@ def _validate(tree: Mapping[str, Any], origin: Mapping[str, str]) -> RunConfig:
 
     plain = {key: value for key, value in tree.items() if key in RunConfig.model_fields}
     config = checked(RunConfig, plain)
+    if config.gate is not None and config.lora is not None and "interpolate" in config.gate.actions:
+        raise ValueError(
+            f"{where('gate.actions')}: interpolate is between weights that are all trained; leave it out, or [lora]"
+        )
     others = {key: value for key, value in tree.items() if key not in plain}
     stages: dict[str, Any] = {}
     for name in config.stages:

@@ -43,6 +43,7 @@ class Checked:
     lengths: Mapping[str, Lengths]  # of every task's records
     benchmarks: list[Prepared]  # those that are part of the run
     drift: HeldOut | None
+    guard: HeldOut | None  # what the gate reads
     machine: Machine
 
 
@@ -50,6 +51,7 @@ def check(config: RunConfig, log: Log) -> Checked:
     """Read and check everything a run needs. Raises ValueError with what is wrong and what to do."""
     from redone.checks.texts import Texts
     from redone.checks.turns import check_turns
+    from redone.method import gate
     from redone.method.drift import held_out
     from redone.model.places import model_path
     from redone.model.precision import settle
@@ -79,9 +81,12 @@ def check(config: RunConfig, log: Log) -> Checked:
         benchmarks = prepared(config.eval.benchmarks, root, log, config.eval.benchmark_items)
         notes = [*notes, *check_questions(benchmarks, reader.encoder, log, likelihood=config.eval.likelihood)]
     drift, more = held_out(config, dataset, reader.encoder, reader.context)
+    guard, others = gate.texts_of(config, dataset, reader.encoder, reader.context, drift)
+    more += others
     for line in (*more, machine.line):
         log.line(line)
-    return Checked(dataset, [*notes, *more], base, reader.encoder, reader.context, lengths, benchmarks, drift, machine)
+    notes = [*notes, *more]
+    return Checked(dataset, notes, base, reader.encoder, reader.context, lengths, benchmarks, drift, guard, machine)
 
 
 def check_numbers(config: RunConfig) -> None:
@@ -322,6 +327,7 @@ def prepare(config: RunConfig, out: Path, log: Log, checked: Checked | None = No
             score_all=score_all,
             benchmarks=checked.benchmarks,
             drift=checked.drift,
+            guard=checked.guard,
         )
 
 

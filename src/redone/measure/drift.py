@@ -57,17 +57,24 @@ class Line(NamedTuple):
 
 
 def held_texts(
-    name: str, at: Templates, encoder: "Encoder", context: int, most: int, trained: Collection[str]
+    name: str,
+    at: Templates,
+    encoder: "Encoder",
+    context: int,
+    most: int,
+    trained: Collection[str],
+    taken: Collection[str] = (),
 ) -> tuple[list[Passage], list[str]]:
-    """`most` texts of a file, a fixed draw, and what a person should know of them. trained: the keys (`trained_keys`)
-    of what they may not hold, those that do are left out.
+    """`most` texts of a file, a fixed draw, and what a person should know of them. name: the table that says so.
+    trained: the keys (`trained_keys`) of what they may not hold, those that do are left out; taken: the keys of
+    passages that are left out besides.
 
     A text without a prompt is measured from its second token on. What goes beyond the context is cut off.
     Raises ValueError naming file, line and what is wrong.
     """
     if bool(at.text) == bool(at.prompt) or bool(at.prompt) != bool(at.answer):
-        raise ValueError(f'drift.texts.{name}: give `text = "{{field}}"`, or `prompt` and `answer`')
-    rows, notes = _drawn(at, most, f"drift.texts.{name}", trained)
+        raise ValueError(f'{name}: give `text = "{{field}}"`, or `prompt` and `answer`')
+    rows, notes = _drawn(at, most, name, trained, taken)
     if at.text:
         ids = encoder.texts([filled_at(at.text, row, where) for where, row in rows])
         found = [Passage(where, mine[:1], mine[1:context]) for (where, _), mine in zip(rows, ids)]
@@ -82,9 +89,9 @@ def held_texts(
         cut = sum(len(one) + len(other) - 1 > context for one, other in zip(before, after))
     kept = [passage for passage in found if passage.tokens]
     if not kept:
-        raise ValueError(f"drift.texts.{name}: {at.path} has no text of two tokens that fits the context")
+        raise ValueError(f"{name}: {at.path} has no text of two tokens that fits the context")
     if cut:
-        notes.append(f"drift.texts.{name}: {cut} texts are cut off where the context of {context:,} ends")
+        notes.append(f"{name}: {cut} texts are cut off where the context of {context:,} ends")
     return kept, notes
 
 
@@ -210,9 +217,9 @@ def _rise(mine: Mapping[str, Any]) -> str:
 
 
 def _drawn(
-    at: Templates, most: int, what: str, trained: Collection[str]
+    at: Templates, most: int, what: str, trained: Collection[str], taken: Collection[str] = ()
 ) -> tuple[list[tuple[str, Mapping[str, Any]]], list[str]]:
-    """(place, row) pairs of a fixed draw of the file's rows that hold no trained text."""
+    """(place, row) pairs of a fixed draw of the file's rows that hold no trained text and are at no taken place."""
     if not at.path.is_file():
         raise ValueError(f"{what}: there is no {at.path}; say where the data lie with --data")
     rows = [(f"{at.path.name}:{number}", row) for number, row in numbered_jsonl(at.path)]
@@ -221,7 +228,9 @@ def _drawn(
     if not fresh:
         raise ValueError(f"{what}: {at.path} has no text that is not trained on")
     notes = [f"{what}: {len(rows) - len(fresh)} rows left out, which train records hold"]
-    return list(drawn(fresh, most, lambda pair: pair[0])), notes if len(fresh) < len(rows) else []
+    if not (left := [pair for pair in fresh if pair[0] not in taken]):
+        raise ValueError(f"{what}: {at.path} has no text that [drift] does not measure results on; give it another")
+    return list(drawn(left, most, lambda pair: pair[0])), notes if len(fresh) < len(rows) else []
 
 
 def _asked(template: str, row: Mapping[str, Any], where: str) -> list[dict[str, str]]:

@@ -39,7 +39,10 @@ def held_out(config: RunConfig, dataset: Dataset, encoder: Encoder, context: int
     def at(one: Held) -> Templates:
         return Templates(Path(config.data.root or "") / one.file, one.text, one.prompt, one.answer)
 
-    read = {n: held_texts(n, at(one), encoder, context, asked.most, trained) for n, one in asked.texts.items()}
+    read = {
+        name: held_texts(f"drift.texts.{name}", at(one), encoder, context, asked.most, trained)
+        for name, one in asked.texts.items()
+    }
     if asked.prompts is not None:
         prompts, notes = held_prompts(at(asked.prompts), encoder, context, *room, trained)
     else:

@@ -28,8 +28,8 @@ def interpolate(lab: Lab, stage: Stage, policy: Policy) -> None:
 
     The stage's interpolation.json says what was tried. Needs the weights three times.
     """
-    taught = _weights(policy)
-    start = _weights(lab.load(stage.start))
+    taught = weights_of(policy)
+    start = weights_of(lab.load(stage.start))
     reference = _standing(lab, stage, policy, 0.0).items
     tried: dict[str, Any] = {}
     chosen = 0.0
@@ -51,7 +51,8 @@ def fell(one: Mapping[str, Any] | None) -> bool:
     return bool(one and one["interval"] and one["interval"][1] < 0.0)
 
 
-def _weights(policy: Policy) -> "dict[str, Tensor]":
+def weights_of(policy: Policy) -> "dict[str, Tensor]":
+    """A copy of the weights that are trained."""
     return {name: parameter.detach().clone() for name, parameter in policy.trainable().items()}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from redone.method.diagnose import diagnose
 from redone.method.evaluate import earned_without_a_model, evaluate
+from redone.method.gate import Repeat, as_repeated, reject
 from redone.method.plan import even_plan
 from redone.method.reinforce import reinforce
 from redone.method.summary import summarise
@@ -32,15 +33,22 @@ def run(lab: Lab) -> dict[str, Any]:
     evaluate(lab, BASE, earned)
     for stage in lab.stages:
         if not Store(lab.out / stage.name).done:
-            if stage.kind == "reinforce":
-                reinforce(lab, stage)
-            else:
-                teach(lab, stage, plan_of(lab, stage))
+            make(lab, stage)
         evaluate(lab, stage.name, earned)
     results = summarise(lab)
     with lab.log.bar("report", len(PLOTS)) as bar:
         write_report(lab.out, bar.advance)
     return results
+
+
+def make(lab: Lab, stage: Stage) -> None:
+    """Train the stage, and again where the gate says so."""
+    while True:
+        now = as_repeated(lab, stage)
+        try:
+            return reinforce(lab, now) if now.kind == "reinforce" else teach(lab, now, plan_of(lab, now))
+        except Repeat:
+            reject(lab, stage)
 
 
 def plan_of(lab: Lab, stage: Stage) -> TargetPlan:

@@ -12,6 +12,7 @@ from redone.files import write_json
 from redone.measure.closed import closed_tasks
 from redone.measure.trivial import chance, trivial_verdicts
 from redone.method.evaluate import sample
+from redone.method.gate import guard
 from redone.model.learner import Learner
 from redone.records import Record, Task
 from redone.rewards import said
@@ -28,7 +29,9 @@ def reinforce(lab: Lab, stage: Stage) -> None:
     settings: Reinforce = stage.settings
     trainer = trainer_of(lab, stage, difficulty(lab, stage) if settings.difficulty else None)
     store = Store(lab.out / stage.name)
-    lab.finish(store, trainer.learner, rl.train(trainer, store, lab.log))
+    seconds = rl.train(trainer, store, lab.log)
+    guard(lab, stage, trainer.policy)
+    lab.finish(store, trainer.learner, seconds)
 
 
 def trainer_of(lab: Lab, stage: Stage, hard: Difficulty | None) -> rl.Trainer:

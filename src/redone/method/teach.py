@@ -13,6 +13,7 @@ from redone.data.mix import uniform
 from redone.files import read_jsonl, write_json, write_jsonl
 from redone.method import targeted
 from redone.method.evaluate import sample
+from redone.method.gate import guard
 from redone.method.interpolate import interpolate
 from redone.method.own import own_targets
 from redone.model.learner import Learner
@@ -47,6 +48,7 @@ def teach(lab: Lab, stage: Stage, plan: TargetPlan) -> None:
     if settings.interpolate:
         with lab.timed("interpolation"):
             interpolate(lab, stage, policy)
+    guard(lab, stage, policy)
     lab.finish(store, learner, seconds)
 
 

@@ -39,6 +39,7 @@ class Lab:
     score_all: ScoreAll
     benchmarks: Sequence[Any] = ()  # measure.benchmarks.Prepared: those that are part of the run
     drift: Any = None  # measure.drift.HeldOut, where it is measured
+    guard: Any = None  # likewise, of the gate, where it reads texts
 
     @property
     def stages(self) -> list[Stage]:

@@ -67,7 +67,11 @@ def raised(lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
 
 
 def forgets(
-    kind: str, averages: Mapping[str, Mapping[str, Any]], texts: Mapping[str, Mapping[str, Any]]
+    kind: str,
+    averages: Mapping[str, Mapping[str, Any]],
+    texts: Mapping[str, Mapping[str, Any]],
+    points: float = POINTS,
+    nats: float = NATS,
 ) -> Iterator[Alarm]:
     """What a stage of this kind did to ability that it did not train.
 
@@ -75,12 +79,12 @@ def forgets(
     held-out set to its `rise` over that model and its `rise_interval`, in nats a token.
     """
     for name, one in averages.items():
-        if one["interval"] and one["interval"][1] < POINTS:
+        if one["interval"] and one["interval"][1] < points:
             low, high = one["interval"]
             seen = f"{one['difference']:+.1f} [{low:+.1f}, {high:+.1f}] points"
             yield Alarm("forgets", name, f"{seen}. {_KEEP[kind]}.")
     for name, one in texts.items():
-        if one["rise_interval"][0] > NATS:
+        if one["rise_interval"][0] > nats:
             low, high = one["rise_interval"]
             seen = f"{one['rise']:+.3f} [{low:+.3f}, {high:+.3f}] nats a token of held-out texts"
             yield Alarm("forgets", name, f"{seen}. {_KEEP[kind]}.")

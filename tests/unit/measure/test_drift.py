@@ -45,7 +45,7 @@ def file(folder, *rows, name="texts.jsonl.gz"):
 
 
 def texts(encoder, at, context=64, most=200, trained=()):
-    return held_texts("news", at, encoder, context, most, trained)
+    return held_texts("drift.texts.news", at, encoder, context, most, trained)
 
 
 def decoded(encoder, ids):

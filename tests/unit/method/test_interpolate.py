@@ -3,31 +3,11 @@
 import json
 
 import pytest
-import torch
-from fakes import stage_of
+from fakes import Weights, stage_of
 
 from redone.config import load_config
 from redone.method import interpolate as module
 from redone.method.interpolate import fell, interpolate
-
-
-class Weights:
-    """A policy of two weights; what it answers depends on how far it is from its start."""
-
-    def __init__(self, *values):
-        self.values = {f"w{i}": torch.nn.Parameter(torch.tensor(float(v))) for i, v in enumerate(values)}
-
-    def trainable(self):
-        return self.values
-
-    def load_weights(self, weights):
-        with torch.no_grad():
-            for name, value in weights.items():
-                self.values[name].copy_(value)
-
-    @property
-    def at(self):
-        return [round(float(value.detach()), 3) for value in self.values.values()]
 
 
 @pytest.fixture
