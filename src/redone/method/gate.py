@@ -13,9 +13,7 @@ bound. Then the actions of `[gate]` follow in their order, each judged likewise,
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import torch
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redone.config import Gate, RunConfig
 from redone.data.encode import Encoder, Passage
@@ -32,6 +30,9 @@ from redone.run.lab import Lab
 from redone.run.monitors import forgets, told
 from redone.run.stages import BASE, Stage
 from redone.run.store import Store, checkpoints
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BACK = (0.25, 0.5, 0.75)  # of the way to the stage's start
 _REJECTED = "rejected-"
@@ -126,9 +127,11 @@ def _left(actions: tuple[str, ...], repeated: int) -> tuple[str, ...]:
 
 
 def _others(
-    lab: Lab, stage: Stage, action: str, made: Mapping[str, torch.Tensor]
-) -> Iterator[tuple[str, Mapping[str, torch.Tensor]]]:
+    lab: Lab, stage: Stage, action: str, made: "Mapping[str, Tensor]"
+) -> "Iterator[tuple[str, Mapping[str, Tensor]]]":
     """Names of weights that the action offers, and they."""
+    import torch
+
     if action == "earlier":
         for path in reversed(checkpoints(lab.out / stage.name)[:-1]):
             yield path.stem, torch.load(path, weights_only=True, map_location="cpu", mmap=True)["model"]
