@@ -29,8 +29,7 @@ from redone.model.trees import pack, split_by_tokens
 from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
 from redone.rewards.labels import Commonest
 from redone.run.log import Log
-from redone.run.monitors import new_alarms, told
-from redone.run.scoring import Asked, ScoreAll, refuse_errors
+from redone.run.scoring import GONE, Asked, ScoreAll, refuse_errors
 from redone.run.store import Store
 from redone.sample.asking import cache_room, kept
 from redone.sample.protocol import Answer, Request, TrainingSampler
@@ -76,14 +75,10 @@ def train(trainer: Trainer, store: Store, log: Log) -> float:
     """
     settings = trainer.settings
     surplus: list[Group] = []
-    lines: list[Mapping[str, Any]] = []  # of metrics, of every step so far
 
     def take(step: int) -> Taken:
         nonlocal surplus
         metrics, rows, surplus = rl_step(trainer, step, surplus)
-        lines.append(metrics)
-        for sentence in told(new_alarms(lines)):
-            log.line(f"{trainer.stage}, {sentence}")
         return Taken(metrics, _said(metrics), rows)
 
     def state() -> dict[str, Any]:
@@ -96,7 +91,6 @@ def train(trainer: Trainer, store: Store, log: Log) -> float:
         trainer.mix.restore(saved["mix"])
         trainer.passes.tokens = saved["tokens_per_pass"]
         trainer.counts = saved["labels"]
-        lines.extend(store.metrics())
 
     return run_steps(
         trainer.stage,
@@ -355,6 +349,7 @@ def _metrics(
         "generated": len(fresh),
         "dropped": len(collected.dropped),
         "errors": len(collected.errors),
+        "sandbox_gone": sum(v.note.startswith(GONE) for group in collected.errors for v in group.verdicts),
         "carried": collected.carried,
         "surplus": len(collected.surplus),
         "starved": collected.starved,

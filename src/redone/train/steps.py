@@ -11,6 +11,7 @@ from typing import Any
 from redone.files import write_json
 from redone.model.learner import Learner
 from redone.run.log import Clock, Interrupted, Log
+from redone.run.monitors import watch
 from redone.run.store import Store
 
 
@@ -68,7 +69,7 @@ def run_steps(
         restore(saved)
         del saved
         log.line(f"{name}: going on after step {step}")
-    clock = Clock(steps)
+    clock, say = Clock(steps), watch(store.metrics())
     while step < steps:
         began = time.monotonic()
         try:
@@ -79,7 +80,10 @@ def run_steps(
         step += 1
         seconds = round(time.monotonic() - began, 3)
         spent += seconds
-        store.append({**taken.metrics, "seconds": seconds}, taken.rows)
+        alarms = say(taken.metrics)
+        for sentence in alarms:
+            log.line(f"{name}, {sentence}")
+        store.append({**taken.metrics, "alarms": alarms, "seconds": seconds}, taken.rows)
         left = clock.left(step, seconds)
         if step % say_every == 0 or step == steps:
             log.line(f"{name} {step:>4}/{steps}  {taken.said}  {seconds:.1f} s  left {left}")

@@ -16,7 +16,7 @@ from redone.model.trees import pack
 from redone.records import Group, Record, Rollout, Task, Verdict
 from redone.run.log import Log
 from redone.run.monitors import raised
-from redone.run.scoring import in_process
+from redone.run.scoring import GONE, in_process
 from redone.run.store import Store
 from redone.train import rl
 
@@ -401,6 +401,23 @@ def test_a_stage_says_of_what_task_no_answer_ever_scored_and_why(make_trainer, t
     assert Store(tmp_path).metrics()[0]["tasks"]["t"]["reasons"] == {"truncated": 48}
     [said] = [line for line in log.lines if line.startswith("explore, ")]
     assert said.startswith("explore, never right: t: no answer had any score. Most are cut off")
+    assert [line["alarms"] for line in Store(tmp_path).metrics()] == [[said.removeprefix("explore, ")], [], []]
+
+
+def test_answers_that_had_no_sandbox_are_counted_and_told_of(make_trainer, tmp_path):
+    """One of each step's prompts: its group is left out, and the others are trained on."""
+
+    def score_all(asked):
+        found = toss(asked)
+        return [
+            [Verdict(0.0, "error", {}, f"{GONE}: refused") for _ in mine] if i else mine for i, mine in enumerate(found)
+        ]
+
+    log = StoppingLog()
+    rl.train(make_trainer(score_all=score_all, steps=1, most_errors=1.0), Store(tmp_path), log)
+    [line] = Store(tmp_path).metrics()
+    assert line["sandbox_gone"] == 4 * line["errors"] > 0
+    assert any(said.startswith(f"explore, sandbox gone: {line['sandbox_gone']} answers") for said in log.lines)
 
 
 def test_a_loss_that_is_no_number_stops_the_stage_and_leaves_the_answers_to_look_at(

@@ -399,6 +399,19 @@ def test_teaching_that_ruins_its_weights_stops_with_its_records_and_their_losses
         assert row["loss"] == pytest.approx(-float(expected.detach().mean()), rel=1e-4)
 
 
+def test_a_loss_that_rises_is_told_of_while_it_is_taught(tmp_path):
+    log = StoppingLog()
+    learner = sft_learner()
+
+    def take(step):
+        return Taken({"step": step + 1, "loss": 1.0 if step < 9 else 9.0, "grad_norm": 1.0}, "")
+
+    run_steps("target", learner, Store(tmp_path), log, steps=20, save_every=99, take=take)
+    [said] = [line for line in log.lines if line.startswith("target, ")]
+    assert said.startswith("target, loss rises: from 1.00 to 9.00 nats a token")
+    assert [line["step"] for line in Store(tmp_path).metrics() if line["alarms"]] == [14]
+
+
 def test_a_step_whose_metrics_are_not_finite_is_not_kept(tmp_path):
     def take(step):
         return Taken({"step": step + 1, "entropy": float("nan") if step else 1.0}, "", [{"text": "so"}])
