@@ -341,9 +341,9 @@ def _explodes(lines: Sequence[Line]) -> Iterator[Alarm]:
 
 def _diverges(lines: Sequence[Line]) -> Iterator[Alarm]:
     """The loss of a stage that teaches rises: each of the last is far above the lowest median of so many."""
-    losses = [line["loss"] for line in lines[-BEFORE:]]
-    if len(losses) < 2 * STEPS:
+    if len(lines) < 2 * STEPS:
         return
+    losses = [line["loss"] for line in lines[-BEFORE:]]
     medians = [median(losses[i : i + STEPS]) for i in range(len(losses) - STEPS + 1)]
     lowest = min(lines[0]["loss"], *medians)
     if min(losses[-STEPS:]) > max(WORSE * lowest, lowest + RISE):

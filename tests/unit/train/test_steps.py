@@ -346,7 +346,7 @@ def test_the_state_that_a_stage_goes_on_from_is_let_go_before_its_first_step(tmp
     class State(dict):
         pass
 
-    def resume(self):
+    def resume(self, say):
         state = State(sft_learner().state(), step=1, seconds=0.0)
         watched.append(weakref.ref(state))
         return state
