@@ -30,6 +30,7 @@ def trainer_of(
     sampler: Any = None,
     seed: int = 0,
     hope: float | None = None,
+    most_errors: float = 0.1,
     **settings: Any,
 ) -> rl.Trainer:
     """`score_all` is `toss` if not given, the sampler one of the model itself. hope: the share of live groups that the
@@ -50,7 +51,7 @@ def trainer_of(
         encoder=encoder,
         tasks={"t": task},
         score_all=score_all or toss,
-        most_errors=0.1,
+        most_errors=most_errors,
         mix=mix,
         settings=made,
         seed=seed,

@@ -5,6 +5,7 @@ A new step makes a new type; no field changes its meaning on the way.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import Any, Literal
 
 Split = Literal["train", "probe", "tune", "eval"]
@@ -139,6 +140,10 @@ class Verdict:
     note: str = ""  # what was compared or what failed, for people
     missing: Missing = ""  # why there was no answer to compare
     said: str = ""  # the label that `exact` read in the answer; "" where it read none, or another reward decides
+
+    def __post_init__(self) -> None:
+        if wrong := {name: n for name, n in {"score": self.score, **self.parts}.items() if not isfinite(n)}:
+            raise ValueError(f"a verdict of {wrong}, from which nothing can be learned")
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,12 @@ def test_every_rl_step_has_a_line_of_metrics(run: Path) -> None:
                 assert {"reward", "pass_rate", "filtered", "length"} <= set(task)
 
 
+def test_of_an_ordinary_run_no_monitor_says_more_than_which_tasks_were_never_right(run: Path) -> None:
+    for stage in ("explore", "target", "refine"):
+        said = [one for row in read_jsonl(run / stage / "metrics.jsonl") for one in row["alarms"]]
+        assert all(one.startswith("never right: ") for one in said), said
+
+
 def test_the_engine_that_samples_and_the_one_that_trains_agree(run: Path) -> None:
     gaps = [row["sampler_gap"] for row in read_jsonl(run / "explore" / "metrics.jsonl") if row["groups"]]
     assert gaps

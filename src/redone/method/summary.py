@@ -105,6 +105,7 @@ def _of_teaching(lab: Lab, stage: Stage) -> Iterator[str]:
             f"soft label ({made['kind'].replace('_', ' ')}), {made['not_passing']} of them one that does not pass; "
             f"{made['by_reference']} whose candidates were all cut off or empty have the reference answer."
         )
+    yield from _alarms(lab, stage)
     removed = sum(made["near_duplicates_removed"].values())
     yield f"{stage.name}: {removed} near-duplicates were left out of the targeted set."
     if (folder / "findings.json").exists():
@@ -129,4 +130,8 @@ def _of_reinforcing(lab: Lab, stage: Stage) -> Iterator[str]:
         )
     if starved := sum(step["starved"] for step in steps):
         yield f"{stage.name}: {starved} of {len(steps)} steps found fewer informative groups than asked for."
-    yield from (f"{stage.name}: {sentence}" for sentence in told(raised(steps)))
+    yield from _alarms(lab, stage)
+
+
+def _alarms(lab: Lab, stage: Stage) -> Iterator[str]:
+    return (f"{stage.name}: {sentence}" for sentence in told(raised(Store(lab.out / stage.name).metrics())))

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from redone.model import precision
 from redone.model.policy import Policy
 
 MakeOptimizer = Callable[[Mapping[str, nn.Parameter], float, float], torch.optim.Optimizer]
@@ -34,19 +35,25 @@ class Learner:
     def step(self, rate: float, max_norm: float, loss: float) -> float:
         """One step along the gradients that are there, at this learning rate; their norm before it is clipped.
 
-        Raises FloatingPointError before a step that is not finite. loss: what the gradients are of.
+        Raises FloatingPointError before a step that is not finite, and after one that left weights that are not; these
+        must not be saved. loss: what the gradients are of.
         """
         for table in self.optimizer.param_groups:
             table["lr"] = rate
         norm = float(nn.utils.clip_grad_norm_(self.weights.values(), max_norm))
         if not math.isfinite(loss) or not math.isfinite(norm):
-            raise FloatingPointError(
-                f"loss {loss}, gradient norm {norm}: not stepped. The last checkpoint is good; lower the learning rate "
-                "or use float32 weights"
-            )
+            raise FloatingPointError(f"the loss is {loss:g} and the norm of its gradient {norm:g}: not stepped")
         self.optimizer.step()
         self.forget()
+        self.refuse_ruined(f"after an update at the learning rate {rate:g}")
         return norm
+
+    def refuse_ruined(self, when: str) -> None:
+        """Raises FloatingPointError where a trained weight is NaN or infinite."""
+        largest = nn.utils.get_total_norm([p.detach() for p in self.weights.values()], math.inf)
+        if not math.isfinite(float(largest)):
+            broken = [name for name in precision.not_finite(self.policy.model) if name in self.weights]
+            raise FloatingPointError(f"{when} {len(broken)} weights hold NaN or infinite numbers, first {broken[0]}")
 
     def forget(self) -> None:
         """Drop the gradients that are there."""
@@ -58,8 +65,11 @@ class Learner:
         return {"model": weights, "optimizer": self.optimizer.state_dict()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state, of which everything is copied, tensor after tensor, to where the weights are."""
+        """Go on from a state, of which everything is copied, tensor after tensor, to where the weights are.
+
+        Raises FloatingPointError where its weights are not finite."""
         self.policy.load_weights(state["model"])
+        self.refuse_ruined("in the checkpoint (delete it to go on from an earlier one, or to begin again)")
         order = [parameter for table in self.optimizer.param_groups for parameter in table["params"]]
         moments = {
             number: {name: value.to(order[number].device, copy=True) for name, value in mine.items()}

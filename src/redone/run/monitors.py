@@ -1,14 +1,17 @@
 """Monitors: how a run goes wrong without stopping, told from its lines of metrics and the scores of its models alone.
 
 Each has a name, a threshold and a sentence that says what is seen and what to look at. What a single step shows is in
-its line itself (`starved`, `resting`, `nearly_constant`).
+its line itself (`starved`, `resting`, `nearly_constant`). docs/diagnosis.md has the table of them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from math import hypot
+from statistics import fmean, median
 from typing import Any, NamedTuple
+
+from redone.rewards.labels import Commonest, percent
 
 NEVER = 40  # answers of a task, none with any score, before it is called never right
 SWING = 0.1  # of the mean reward, the least that counts as a swing
@@ -17,13 +20,27 @@ SWINGS = 3  # there and back again and there
 WINDOW = 12  # steps in which they are looked for
 POINTS = -2.0  # of an average, and
 NATS = 0.03  # a token of held-out texts: what is forgotten, where the interval lies wholly beyond it
+STEPS = 5  # that a monitor looks at: the last ones, and where something changes those at the stage's beginning
+NEAR = 0.02  # of the mean reward, to 0 or to 1, in each of the last steps
+NO_ENTROPY = 0.05  # nats a token, on average of the last steps, and
+COLLAPSED = 0.1  # of what it was at first
+CONSTANT = 10  # steps in a row in which a task is nearly constant
+LONGER = 0.2  # of the answers, more than at first, that are cut off
+CLIPPED = 0.25  # of the tokens
+GAP = 1e-4  # nats a token between sampler and trainer, and
+WIDER = 5.0  # times what it was at first
+UNSCORED = 0.1  # of a task's answers, of at least NEVER
+EXPLODED = 10.0  # times the gradient's median norm in the steps before, in each of
+SPIKES = 3  # steps
+BEFORE = 100  # steps that are looked back on
+WORSE = 2.0  # times the lowest loss, and
+RISE = 0.5  # nats above it
 
 _LOOK = {
     "wrong": "They are read and wrong. See that `redone check` lets its reference answers pass, a code task's in the "
     "sandbox; if they do, the model cannot do it yet: teach it first",
     "unparsable": "Most are not in the form that its reward reads: say the form in the prompt, or teach it first",
     "truncated": "Most are cut off by the budget: raise it, or ask for less",
-    "error": "Most could not be scored at all: see the notes of rollouts.jsonl.gz",
 }
 
 _KEEP = {
@@ -32,6 +49,8 @@ _KEEP = {
     "reinforce": "Lower learning_rate, or raise general_share",
 }
 
+Line = Mapping[str, Any]  # of metrics.jsonl
+Monitor = Callable[[Sequence[Line]], Iterator["Alarm"]]  # what is seen after the last of these lines
 Point = tuple[int, float, float]  # step, mean reward, its standard error
 
 
@@ -49,21 +68,38 @@ def told(alarms: Iterable[Alarm]) -> list[str]:
     return [": ".join(filter(None, (monitor, ", ".join(names), said))) for (monitor, said), names in about.items()]
 
 
-def alarms(lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
+def alarms(lines: Sequence[Line]) -> list[Alarm]:
     """What is to be said after these steps, the last one's line at the end."""
-    return [*_never_right(lines), *_oscillates(lines)]
+    return [alarm for monitor in (*_WHOLE, *_LATEST[_reinforces(lines)]) for alarm in monitor(lines)]
 
 
-def new_alarms(lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
-    """Those of them that the step before did not raise."""
-    before = {(alarm.monitor, alarm.about) for alarm in alarms(lines[:-1])}
-    return [alarm for alarm in alarms(lines) if (alarm.monitor, alarm.about) not in before]
+def raised(lines: Sequence[Line]) -> list[Alarm]:
+    """What a whole stage shows: what its tasks are like in it, and every other alarm as it was first seen."""
+    first: dict[tuple[str, str], Alarm] = {}
+    for end in range(1, len(lines) + 1):
+        for monitor in _LATEST[_reinforces(lines)]:
+            for alarm in monitor(lines[:end]):
+                first.setdefault((alarm.monitor, alarm.about), alarm)
+    return [*(alarm for monitor in _WHOLE for alarm in monitor(lines)), *first.values()]
 
 
-def raised(lines: Sequence[Mapping[str, Any]]) -> list[Alarm]:
-    """What a whole stage shows: the tasks that were never right in it, and the first time that it oscillated."""
-    swung = (alarm for end in range(1, len(lines) + 1) for alarm in _oscillates(lines[:end]))
-    return [*_never_right(lines), *islice(swung, 1)]
+def watch(lines: Sequence[Line]) -> Callable[[Line], list[str]]:
+    """What to say of each line that follows on these: every alarm once, and none that these have raised."""
+    seen = list(lines)
+    said = {(alarm.monitor, alarm.about) for alarm in raised(seen)}
+
+    def say(line: Line) -> list[str]:
+        seen.append(line)
+        new = [alarm for alarm in alarms(seen) if (alarm.monitor, alarm.about) not in said]
+        said.update((alarm.monitor, alarm.about) for alarm in new)
+        return told(new)
+
+    return say
+
+
+def _reinforces(lines: Sequence[Line]) -> bool:
+    """Whether the lines are of a stage that reinforces; else it teaches."""
+    return bool(lines) and "tasks" in lines[0]
 
 
 def forgets(
@@ -90,14 +126,15 @@ def forgets(
             yield Alarm("forgets", name, f"{seen}. {_KEEP[kind]}.")
 
 
-def _never_right(lines: Sequence[Mapping[str, Any]]) -> Iterator[Alarm]:
-    """Tasks of which no answer had any score so far."""
+def _never_right(lines: Sequence[Line]) -> Iterator[Alarm]:
+    """Tasks of which no answer had any score so far; those that could not be scored are told of elsewhere."""
     answers: Counter[str] = Counter()
     reasons: dict[str, Counter[str]] = {}
     some = set()
     for line in lines:
-        for task, row in line["tasks"].items():
-            mine = row.get("reasons", {})  # lines of an older version have none
+        for task, row in line.get("tasks", {}).items():
+            mine = Counter(row.get("reasons", {}))  # lines of an older version have none
+            del mine["error"]
             answers[task] += sum(mine.values())
             reasons.setdefault(task, Counter()).update(mine)
             if row["reward"]:
@@ -108,7 +145,7 @@ def _never_right(lines: Sequence[Mapping[str, Any]]) -> Iterator[Alarm]:
             yield Alarm("never right", task, f"no answer had any score. {_LOOK[most]}.")
 
 
-def _oscillates(lines: Sequence[Mapping[str, Any]]) -> Iterator[Alarm]:
+def _oscillates(lines: Sequence[Line]) -> Iterator[Alarm]:
     """The mean reward goes to and fro by more than the choice of prompts explains."""
     turns = swings(_alike([line for line in lines[-WINDOW:] if line["reward"] is not None]))
     if len(turns) > SWINGS:
@@ -121,7 +158,7 @@ def _oscillates(lines: Sequence[Mapping[str, Any]]) -> Iterator[Alarm]:
         )
 
 
-def _alike(lines: Sequence[Mapping[str, Any]]) -> list[Point]:
+def _alike(lines: Sequence[Line]) -> list[Point]:
     """The mean reward of each step, as if all had asked every task as often as they do together."""
     rewards: dict[str, list[tuple[float, int]]] = {}
     for line in lines:
@@ -152,3 +189,196 @@ def swings(points: Sequence[Point]) -> list[Point]:
         elif abs(point[1] - turns[-1][1]) > max(SWING, ERRORS * hypot(point[2], turns[-1][2])):
             turns.append(point)
     return turns
+
+
+def _learns_nothing(lines: Sequence[Line]) -> Iterator[Alarm]:
+    """No update was made."""
+    last = lines[-STEPS:]
+    if len(last) == STEPS and not any(line.get("groups", 1) for line in last):
+        yield Alarm(
+            "learns nothing",
+            "",
+            f"no update was made in {STEPS} steps, since all answers to a prompt score alike. Where they are wrong, "
+            "prompts are too hard or the model is ruined: teach it first, or lower learning_rate; where they are "
+            "right, choose harder prompts (difficulty = true)",
+        )
+
+
+def _saturates(lines: Sequence[Line]) -> Iterator[Alarm]:
+    rewards = [line["reward"] for line in lines[-STEPS:] if line["reward"] is not None]
+    if len(rewards) == STEPS and max(rewards) <= NEAR:
+        yield Alarm(
+            "reward at 0",
+            "",
+            f"the mean reward was at most {NEAR:g} in {STEPS} steps: hardly an answer of any task scores. See some in "
+            "rollouts.jsonl.gz; if they were better before, lower learning_rate, and else teach the model first",
+        )
+    if len(rewards) == STEPS and min(rewards) >= 1 - NEAR:
+        yield Alarm(
+            "reward at 1",
+            "",
+            f"the mean reward was at least {1 - NEAR:g} in {STEPS} steps: nothing is left to learn, or the reward is "
+            "cheated. See some answers in rollouts.jsonl.gz; then choose harder prompts (difficulty = true)",
+        )
+
+
+def _entropy_collapses(lines: Sequence[Line]) -> Iterator[Alarm]:
+    first, last = _ends(lines, "entropy")
+    if first and fmean(last) < min(NO_ENTROPY, COLLAPSED * fmean(first)):
+        yield Alarm(
+            "entropy collapses",
+            "",
+            f"from {fmean(first):.2f} to {fmean(last):.3f} nats a token: all answers to a prompt become alike, and "
+            "nothing can be learned from those. Lower learning_rate or updates, or raise clip_high",
+        )
+
+
+def _one_answer(lines: Sequence[Line]) -> Iterator[Alarm]:
+    """A closed task is answered nearly alike, and stays so."""
+    last = [line.get("nearly_constant", {}) for line in lines[-CONSTANT:]]
+    for task, one in last[-1].items():
+        if len(last) == CONSTANT and all(task in mine for mine in last):
+            yield Alarm(
+                "one answer",
+                task,
+                f"{Commonest(**one)}, and for {CONSTANT} steps it was like that. Raise calibration, or teach it first",
+            )
+
+
+def _runs_long(lines: Sequence[Line]) -> Iterator[Alarm]:
+    """More answers are cut off by the budget than at first, of the tasks that were asked then as now."""
+    if len(lines) < 2 * STEPS:
+        return
+    first, last = _cut_off(lines[:STEPS]), _cut_off(lines[-STEPS:])
+    both = first.keys() & last.keys()
+    if not (answers := sum(last[task][1] for task in both)):
+        return
+    before = sum(last[task][1] * first[task][0] / first[task][1] for task in both) / answers
+    after = sum(last[task][0] for task in both) / answers
+    error = hypot(*(0.5 / sum(found[task][2] for task in both) ** 0.5 for found in (first, last)))  # at most
+    if after - before > max(LONGER, ERRORS * error):
+        yield Alarm(
+            "runs long",
+            "",
+            f"{percent(after)} of the answers are cut off by their budgets, where it was {percent(before)} of the same "
+            "tasks at first. See that the reward does not pay for length; raise length_penalty, or the budgets",
+        )
+
+
+def _cut_off(lines: Sequence[Line]) -> dict[str, tuple[int, int, int]]:
+    """Task to answers cut off, answers and groups; of those with any answer."""
+    found: dict[str, tuple[int, int, int]] = {}
+    for line in lines:
+        for task, row in line["tasks"].items():
+            if reasons := row.get("reasons"):
+                cut, answers, groups = found.get(task, (0, 0, 0))
+                found[task] = (
+                    cut + reasons.get("truncated", 0),
+                    answers + sum(reasons.values()),
+                    groups + row["groups"],
+                )
+    return found
+
+
+def _clips(lines: Sequence[Line]) -> Iterator[Alarm]:
+    shares = _some(reversed(lines), "clip_fraction")
+    if len(shares) == STEPS and fmean(shares) > CLIPPED:
+        yield Alarm(
+            "clips",
+            "",
+            f"of {percent(fmean(shares))} of the tokens the clip decides: a step's updates move further than it lets "
+            "them. Lower learning_rate or updates",
+        )
+
+
+def _drifts_apart(lines: Sequence[Line]) -> Iterator[Alarm]:
+    first, last = _ends(lines, "sampler_gap_mean")
+    if first and fmean(last) > max(GAP, WIDER * fmean(first)):
+        yield Alarm(
+            "sampler gap",
+            "",
+            f"sampler and trainer differ by {fmean(last):.2g} nats a token, at first by {fmean(first):.2g}: the "
+            "weights grow beyond what is computed alike, and the run may stop of it. Lower learning_rate, or set "
+            'model.dtype = "float32"',
+        )
+
+
+def _unscored(lines: Sequence[Line]) -> Iterator[Alarm]:
+    """Tasks of which many answers could not be scored."""
+    answers: Counter[str] = Counter()
+    errors: Counter[str] = Counter()
+    for line in lines:
+        for task, row in line.get("tasks", {}).items():
+            answers[task] += sum(row.get("reasons", {}).values())
+            errors[task] += row.get("reasons", {}).get("error", 0)
+    for task in sorted(answers):
+        if answers[task] >= NEVER and errors[task] > UNSCORED * answers[task]:
+            share = percent(errors[task] / answers[task])
+            yield Alarm("not scored", task, f"{share} of its answers could not be: see the notes of rollouts.jsonl.gz")
+
+
+def _sandbox_gone(lines: Sequence[Line]) -> Iterator[Alarm]:
+    if answers := lines[-1].get("sandbox_gone"):
+        yield Alarm(
+            "sandbox gone",
+            "",
+            f"{answers} answers had nothing isolated to run in, and their groups are left out. `redone check` says "
+            "why; the stage can be stopped and gone on with",
+        )
+
+
+def _explodes(lines: Sequence[Line]) -> Iterator[Alarm]:
+    norms = [norm for line in lines[-BEFORE:] if (norm := line.get("grad_norm")) is not None]
+    before, last = norms[:-SPIKES], norms[-SPIKES:]
+    if len(before) >= 2 * STEPS and min(last) > EXPLODED * median(before):
+        yield Alarm(
+            "gradient explodes",
+            "",
+            f"its norm was {min(last):.2g} or more in {SPIKES} steps, {median(before):.2g} before. It is clipped, but "
+            "the model is leaving what it knew: lower learning_rate",
+        )
+
+
+def _diverges(lines: Sequence[Line]) -> Iterator[Alarm]:
+    """The loss of a stage that teaches rises: each of the last is far above the lowest median of so many."""
+    if len(lines) < 2 * STEPS:
+        return
+    losses = [line["loss"] for line in lines[-BEFORE:]]
+    medians = [median(losses[i : i + STEPS]) for i in range(len(losses) - STEPS + 1)]
+    lowest = min(lines[0]["loss"], *medians)
+    if min(losses[-STEPS:]) > max(WORSE * lowest, lowest + RISE):
+        yield Alarm(
+            "loss rises",
+            "",
+            f"from {lowest:.2f} to {medians[-1]:.2f} nats a token: the steps are too long. Lower learning_rate, or "
+            "raise warmup_ratio",
+        )
+
+
+def _some(lines: Iterable[Line], name: str) -> list[float]:
+    """The first values that there are, of as many steps as are looked at."""
+    return list(islice((value for line in lines if (value := line.get(name)) is not None), STEPS))
+
+
+def _ends(lines: Sequence[Line], name: str) -> tuple[list[float], list[float]]:
+    """The first values and the last; nothing of a stage that has not so many of both."""
+    first, last = _some(lines, name), _some(reversed(lines), name)
+    return (first, last) if len(lines) >= 2 * STEPS and len(first) == STEPS else ([], [])
+
+
+_WHOLE: tuple[Monitor, ...] = (_never_right, _unscored)  # of all lines of a stage
+_LATEST: Mapping[bool, tuple[Monitor, ...]] = {  # of the last ones; whether it reinforces
+    True: (
+        _oscillates,
+        _learns_nothing,
+        _saturates,
+        _entropy_collapses,
+        _one_answer,
+        _runs_long,
+        _clips,
+        _drifts_apart,
+        _sandbox_gone,
+        _explodes,
+    ),
+    False: (_explodes, _diverges),
+}

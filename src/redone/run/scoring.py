@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from redone.records import Record, Task, Verdict
 from redone.rewards import score
 from redone.rewards.outside import Found, Search
-from redone.sandbox.isolate import Limits
+from redone.sandbox.isolate import Limits, Unavailable
 from redone.sandbox.jobs import Job
 from redone.sandbox.pool import Outcome, Pool
 from redone.served.judge import Question, Reply
@@ -36,6 +36,7 @@ AskJudge = Callable[[Sequence[Question]], Sequence[Reply | ValueError]]
 
 WALL = 10  # seconds on the wall for a second of CPU time: a machine that is ten times as busy is no error
 CODE = Limits(cpu=6, wall=6.0 * WALL)  # of the code of one answer, all its cases together
+GONE = "the sandbox is gone"  # how the note begins of an answer that nothing isolated can run
 MIB = 2**20
 _START_SECONDS = 120.0  # a process has to import the rewards first
 
@@ -156,6 +157,8 @@ def _reached(
         return found.verdict([{**replies, **done}[i] for i, _ in requests])
     except MemoryError:
         return failed("out of memory")
+    except Unavailable as error:
+        return failed(f"{GONE}: {error}"[:500])
     except Exception as error:  # whatever a reward did not think of is its own error, not the run's end
         return failed(_said(error))
 

@@ -273,6 +273,7 @@ def sample(logits: Tensor, temperature: float, random: torch.Generator) -> tuple
         summed = probs.cumsum(-1, dtype=torch.float64)
         uniform = torch.rand(len(probs), 1, dtype=torch.float64, device=probs.device, generator=random)
         tokens = torch.searchsorted(summed, uniform * summed[:, -1:], right=True)
+        tokens.clamp_(max=probs.shape[1] - 1)  # beyond the last where a probability is nan
     return tokens[:, 0], probs.gather(1, tokens)[:, 0].log()
 
 

@@ -7,9 +7,10 @@ passes that fit into memory.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import islice
+from math import isfinite
 from statistics import fmean, stdev
 from typing import Any
 
@@ -28,15 +29,14 @@ from redone.model.trees import pack, split_by_tokens
 from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
 from redone.rewards.labels import Commonest
 from redone.run.log import Log
-from redone.run.monitors import new_alarms, told
-from redone.run.scoring import Asked, ScoreAll, refuse_errors
+from redone.run.scoring import GONE, Asked, ScoreAll, refuse_errors
 from redone.run.store import Store
 from redone.sample.asking import cache_room, kept
 from redone.sample.protocol import Answer, Request, TrainingSampler
 from redone.train.labels import Counts, counted, excess, nearly_constant, remembered
 from redone.train.passes import Passes
 from redone.train.rollouts import Collected, by_task, collect, reached, rollout_rows, with_old_logprobs
-from redone.train.steps import Taken, run_steps
+from redone.train.steps import Refused, Taken, over, run_steps
 
 _SHOWN = 2  # tasks that are answered nearly alike, in a line
 # Largest mean gap of a step's log-probabilities between sampler and trainer, in float32 and with products in bfloat16.
@@ -75,14 +75,10 @@ def train(trainer: Trainer, store: Store, log: Log) -> float:
     """
     settings = trainer.settings
     surplus: list[Group] = []
-    lines: list[Mapping[str, Any]] = []  # of metrics, of every step so far
 
     def take(step: int) -> Taken:
         nonlocal surplus
         metrics, rows, surplus = rl_step(trainer, step, surplus)
-        lines.append(metrics)
-        for sentence in told(new_alarms(lines)):
-            log.line(f"{trainer.stage}, {sentence}")
         return Taken(metrics, _said(metrics), rows)
 
     def state() -> dict[str, Any]:
@@ -95,7 +91,6 @@ def train(trainer: Trainer, store: Store, log: Log) -> float:
         trainer.mix.restore(saved["mix"])
         trainer.passes.tokens = saved["tokens_per_pass"]
         trainer.counts = saved["labels"]
-        lines.extend(store.metrics())
 
     return run_steps(
         trainer.stage,
@@ -131,8 +126,8 @@ def rl_step(
     parts, rows = [], []
     for theirs in advantages:
         part = list(islice(ready, len(theirs)))
-        parts.append(update(trainer, part, theirs, rate * len(part) * settings.updates / settings.prompts))
-        refuse_gap(parts[-1]["sampler_gap_mean"], parts[-1]["sampler_gap"], trainer.policy.narrow)
+        with over(partial(_looked_at, trainer, step + 1, part, theirs)):
+            parts.append(update(trainer, part, theirs, rate * len(part) * settings.updates / settings.prompts))
         for group, values in zip(part, theirs.tolist()):
             rows += rollout_rows(step + 1, group, values)
     for group in [*collected.dropped, *collected.errors]:
@@ -163,6 +158,10 @@ def sample_groups(trainer: Trainer, step: int, carried: Sequence[Group], most: i
 
     def rollout(record: Record, answer: Answer) -> Rollout:
         text = encoder.decode(answer.tokens, tasks[record.task].think)
+        if not isfinite(sum(answer.logprobs)):
+            row = {"id": record.id, "task": record.task, "prompt": record.prompt_text, "text": text}
+            seen = {"tokens": answer.tokens, "sampler_logprobs": answer.logprobs}
+            raise Refused(f"the model gives an answer to {record.id} no finite probability", [{**row, **seen}])
         return Rollout(record.id, answer.tokens, answer.logprobs, text, answer.finished, trainer.sampler.version)
 
     def scored(completed: Sequence[tuple[Record, Sequence[Answer]]]) -> list[list[tuple[Rollout, Verdict]]]:
@@ -252,9 +251,8 @@ def refuse_gap(mean: float, largest: float, narrow: bool) -> None:
         raise FloatingPointError(
             f"the sampler and the trainer disagree: they give the same tokens under the same weights log-probabilities "
             f"that differ by {mean:.2g} nats on average and {largest:.2g} at most, where rounding explains "
-            f"{_NOISE[narrow]:g} on average. Every ratio, and so every update, would be wrong; stopped, and the last "
-            f"checkpoint is good. The model is not run as it was when it was loaded: please report it with the model's "
-            f"name{instead}"
+            f"{_NOISE[narrow]:g} on average, so that every ratio and every update would be wrong: not stepped. The "
+            f"model is not run as it was when it was loaded: please report it with the model's name{instead}"
         )
 
 
@@ -265,8 +263,20 @@ def group_trees(groups: Sequence[Group]) -> list[tuple[Sequence[int], list[Seque
 def update(trainer: Trainer, groups: Sequence[Group], advantages: Tensor, rate: float) -> dict[str, float]:
     """One optimiser step on some groups, at this learning rate; its statistics."""
     totals = trainer.passes.run(partial(_accumulate, trainer, groups, advantages), trainer.learner.forget)
+    refuse_gap(totals["sampler_gap_mean"], totals["sampler_gap"], trainer.policy.narrow)
     norm = trainer.learner.step(rate, trainer.settings.max_grad_norm, totals["loss"])
     return {**totals, "grad_norm": norm}
+
+
+def _looked_at(trainer: Trainer, step: int, groups: Sequence[Group], advantages: Tensor) -> list[dict[str, Any]]:
+    """For a person to look at: a row an answer, with its log-probabilities under the weights as they are."""
+    known, _ = add_old_logprobs(trainer, [replace(group, old_logprobs=None) for group in groups])
+    rows = []
+    for group, values in zip(known, advantages.tolist()):
+        for row, rollout, now in zip(rollout_rows(step, group, values), group.rollouts, group.old_logprobs or ()):
+            seen = {"tokens": rollout.tokens, "logprobs": now, "sampler_logprobs": rollout.sampler_logprobs}
+            rows.append({**row, "prompt_tokens": group.prompt, **seen})
+    return rows
 
 
 def _accumulate(trainer: Trainer, groups: Sequence[Group], advantages: Tensor, tokens: int) -> dict[str, float]:
@@ -339,6 +349,7 @@ def _metrics(
         "generated": len(fresh),
         "dropped": len(collected.dropped),
         "errors": len(collected.errors),
+        "sandbox_gone": sum(v.note.startswith(GONE) for group in collected.errors for v in group.verdicts),
         "carried": collected.carried,
         "surplus": len(collected.surplus),
         "starved": collected.starved,

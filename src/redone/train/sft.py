@@ -16,7 +16,7 @@ from redone.model.trees import PackedBatch, pack, split_by_tokens
 from redone.run.log import Log
 from redone.run.store import Store
 from redone.train.passes import Passes
-from redone.train.steps import Taken, run_steps
+from redone.train.steps import Taken, over, run_steps
 
 
 class Example(NamedTuple):
@@ -61,10 +61,11 @@ def fit(
     def take(step: int) -> Taken:
         rate = settings.rate(step)
         examples = batch_at(step)
-        loss, tokens = passes.run(
-            partial(accumulate, learner.policy, examples, averaging=settings.averaging), learner.forget
-        )
-        norm = learner.step(rate, settings.max_grad_norm, loss)
+        with over(lambda: passes.run(partial(_looked_at, learner.policy, examples))):
+            loss, tokens = passes.run(
+                partial(accumulate, learner.policy, examples, averaging=settings.averaging), learner.forget
+            )
+            norm = learner.step(rate, settings.max_grad_norm, loss)
         metrics = {"step": step + 1, "loss": loss, "grad_norm": norm, "learning_rate": rate, "tokens": tokens}
         return Taken({**metrics, "records": len(examples)}, f"loss {loss:.3f}")
 
@@ -102,6 +103,18 @@ def accumulate(
         total += float(loss.detach())
         forwarded += batch.num_tokens
     return total, forwarded
+
+
+def _looked_at(policy: Policy, examples: Sequence[Example], tokens_per_pass: int) -> list[dict[str, Any]]:
+    """For a person to look at: a row each, with its own loss under the weights as they are."""
+    rows: list[dict[str, Any]] = [{"prompt": list(e.prompt), "target": list(e.target)} for e in examples]
+    trees = [(e.prompt, [e.target]) for e in examples]
+    with torch.no_grad():
+        for part in split_by_tokens(trees, tokens_per_pass):
+            logprobs = _logprobs(policy, pack([trees[i] for i in part], policy.device), [examples[i] for i in part])
+            for i, mine in zip(part, logprobs.split([len(examples[i].target) for i in part])):
+                rows[i]["loss"] = -float(mine.mean())
+    return rows
 
 
 def _logprobs(policy: Policy, batch: PackedBatch, examples: Sequence[Example]) -> Tensor:

@@ -1,12 +1,17 @@
-"""What every training stage does around its steps: go on where it was, write down, save, and stop when asked."""
+"""What every training stage does around its steps: go on where it was, write down, save, and stop when asked or where
+numbers are no longer finite."""
 
+import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from redone.files import write_json
 from redone.model.learner import Learner
 from redone.run.log import Clock, Interrupted, Log
+from redone.run.monitors import watch
 from redone.run.store import Store
 
 
@@ -17,6 +22,23 @@ class Taken:
     metrics: Mapping[str, Any]
     said: str
     rows: Iterable[Mapping[str, Any]] = ()
+
+
+class Refused(FloatingPointError):
+    """A step that cannot be taken, or must not be kept, with the rows of what it was made of."""
+
+    def __init__(self, why: str, batch: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(why)
+        self.batch = batch
+
+
+@contextmanager
+def over(batch: Callable[[], Sequence[Mapping[str, Any]]]) -> Iterator[None]:
+    """A FloatingPointError of the body is Refused over this batch."""
+    try:
+        yield
+    except FloatingPointError as error:
+        raise Refused(str(error), batch()) from error
 
 
 def run_steps(
@@ -34,29 +56,67 @@ def run_steps(
 ) -> float:
     """Take the steps, from the store's checkpoint on if there is one; the seconds they took in all.
 
-    Raises Interrupted after ctrl-C, with a checkpoint of the last whole step saved.
+    Raises Interrupted after ctrl-C, with a checkpoint of the last whole step saved; and FloatingPointError where loss,
+    gradient, weights or metrics are not finite, with the batch written down and nothing of the step saved.
     """
     saved = store.resume(log.line)
     step, spent = 0, 0.0
+    good = 0  # the step of the last checkpoint, whose weights were looked at
     if saved:
         step, spent = saved["step"], saved["seconds"]
+        good = step
         learner.restore(saved)
         restore(saved)
         del saved
         log.line(f"{name}: going on after step {step}")
-    clock = Clock(steps)
+    clock, say = Clock(steps), watch(store.metrics())
     while step < steps:
         began = time.monotonic()
-        taken = take(step)
+        try:
+            taken = take(step)
+            _refuse_nan(taken)
+        except FloatingPointError as failure:
+            raise FloatingPointError(_stopped(name, step + 1, failure, store, good)) from failure
         step += 1
         seconds = round(time.monotonic() - began, 3)
         spent += seconds
-        store.append({**taken.metrics, "seconds": seconds}, taken.rows)
+        alarms = say(taken.metrics)
+        for sentence in alarms:
+            log.line(f"{name}, {sentence}")
+        store.append({**taken.metrics, "alarms": alarms, "seconds": seconds}, taken.rows)
         left = clock.left(step, seconds)
         if step % say_every == 0 or step == steps:
             log.line(f"{name} {step:>4}/{steps}  {taken.said}  {seconds:.1f} s  left {left}")
         if step % save_every == 0 or step == steps or log.stop:
             store.save(step, {**learner.state(), **state(), "seconds": spent})
+            good = step
         if log.stop and step < steps:
             raise Interrupted(f"after step {step} of {steps} of {name}")
     return spent
+
+
+def _refuse_nan(taken: Taken) -> None:
+    numbers = {name: value for name, value in taken.metrics.items() if isinstance(value, float)}
+    if wrong := [name for name, value in numbers.items() if not math.isfinite(value)]:
+        raise Refused(f"of its metrics {', '.join(wrong)} are not finite", list(taken.rows))
+
+
+def _stopped(name: str, step: int, failure: FloatingPointError, store: Store, good: int) -> str:
+    """Writes down what the step was made of; what to say of it."""
+    path = store.folder / f"stopped-{step:06}.json"
+    batch = failure.batch if isinstance(failure, Refused) else ()
+    write_json(path, _readable({"stage": name, "step": step, "why": str(failure), "batch": batch}))
+    kept = f"The last checkpoint, of step {good}, is good" if good else "There is no checkpoint before it"
+    return (
+        f"{name} stopped at step {step}: {failure}. Nothing of this step was saved. {kept}. What the step was made of "
+        f"is in {path}: look for a text or a score that does not belong; if there is none, lower {name}.learning_rate"
+    )
+
+
+def _readable(value: Any) -> Any:
+    """The value with numbers that are not finite as texts, which JSON has no other way to say."""
+    if isinstance(value, Mapping):
+        return {name: _readable(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_readable(one) for one in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

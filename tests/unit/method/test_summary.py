@@ -81,7 +81,10 @@ def test_the_notes_say_what_a_reader_should_know(lab):
     ]
     metrics = [every | row for row in metrics]
     (lab.out / "refine" / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in metrics))
+    taught = [{"step": i, "loss": 1.0 if i < 10 else 9.0, "grad_norm": 1.0} for i in range(20)]
+    (lab.out / "target" / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in taught))
     notes = summarise(lab)["notes"]
+    assert any(note.startswith("target: loss rises: from 1.00 to 9.00 nats") for note in notes)
     assert "target: 2 near-duplicates were left out of the targeted set." in notes
     assert "The reward of topic does not pass its own reference answers." in notes
     assert "refine: 62.5 % of the trained prompts reason (57.2 % wanted)." in notes

@@ -95,6 +95,22 @@ def test_a_loss_or_a_gradient_that_is_not_finite_stops_before_the_weights_change
     assert same(before, weights(mine)) == set(before)
 
 
+def test_weights_that_a_step_itself_ruins_are_found_before_they_can_be_saved():
+    """Loss and gradient are finite, and the step is not."""
+    mine = learner()
+    fill(mine)
+    with pytest.raises(FloatingPointError, match=r"after an update .* 1e\+40 \d+ weights hold NaN or infinite .*embed"):
+        mine.step(1e40, 1.0, 0.5)
+
+
+def test_a_checkpoint_whose_weights_are_not_finite_is_refused():
+    mine = learner()
+    state = copy.deepcopy(mine.state())
+    state["model"][FROZEN][0, 0] = float("nan")
+    with pytest.raises(FloatingPointError, match=f"in the checkpoint .* 1 weights .* first {FROZEN}"):
+        mine.restore(state)
+
+
 def test_a_restored_learner_goes_on_to_the_last_bit():
     """Without the optimiser's moments, or without the weights, the third step would end elsewhere."""
     whole, other = learner(), learner()

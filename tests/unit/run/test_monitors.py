@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from redone.run.monitors import NEVER, alarms, forgets, new_alarms, raised, swings, told
+from redone.run.monitors import NEVER, alarms, forgets, raised, swings, told, watch
 
 
 def line(step, reward, error=0.02, groups=10, **tasks):
@@ -24,7 +24,6 @@ def names(found):
         ({"wrong": 30, "unparsable": 10}, "redone check"),
         ({"wrong": 10, "unparsable": 30}, "say the form"),
         ({"truncated": 40}, "budget"),
-        ({"error": 40}, "rollouts.jsonl.gz"),
     ],
 )
 def test_a_task_whose_every_answer_scores_nothing_is_named_with_where_to_look(reasons, look):
@@ -43,12 +42,15 @@ def test_a_task_is_not_called_never_right_before_enough_answers_nor_after_one_th
     lines = [line(step, 0.0, code=(0.0, 4, few)) for step in (1, 2)]
     assert alarms(lines) == []
     third = line(3, 0.0, code=(0.0, 4, few))
-    assert names(new_alarms([*lines, third])) == [("never right", "code")]
-    assert new_alarms([*lines, third, third]) == []  # said once
+    say = watch(lines)
+    [said] = say(third)
+    assert said.startswith("never right: code: ")
+    assert say(third) == []  # said once
+    assert watch([*lines, third])(third) == []  # also where the stage was stopped
     partly = line(3, 0.1, code=(0.01, 4, few))
     assert alarms([*lines, partly, third, third]) == []
-    unscored = line(3, None, code=(None, 4, {"error": 8}))
-    assert names(alarms([*lines, unscored])) == [("never right", "code")]
+    unscored = line(3, None, code=(None, 4, {"error": 80}))
+    assert names(alarms([*lines, unscored])) == [("not scored", "code")]
 
 
 def test_a_reward_that_goes_to_and_fro_oscillates():
@@ -96,6 +98,132 @@ def test_a_reward_that_moves_with_the_choice_of_tasks_alone_does_not_oscillate()
         lines.append(line(step, mean, easy=(0.9, easy, {"right": easy}), hard=(0.1, hard, {"wrong": hard})))
     assert alarms(lines) == []
     assert len(swings([(row["step"], row["reward"], 0.02) for row in lines])) == 12  # by the means as they are
+
+
+def steps(count, **changes):
+    """Lines of an ordinary stage that reinforces, 32 prompts of 8 answers over four tasks, with values that toss about
+    as they do; changes: a field to what it is from half of the steps on."""
+    drawn, made = random.Random(1), []
+    for step in range(1, count + 1):
+        share = 0.3 + 0.3 * step / count
+        tasks = {}
+        for task, mine in (("tone", 0.3), ("topic", 0.0), ("code", -0.2), ("story", 0.1)):
+            right = sum(drawn.random() < share + mine for _ in range(64))
+            cut = sum(drawn.random() < 0.2 for _ in range(64 - right))
+            reasons = {"right": right, "truncated": cut, "wrong": 63 - right - cut, "error": 1}
+            tasks[task] = {"reward": right / 64, "groups": 8, "reasons": reasons}
+        constant = {"tone": {"label": "warm", "share": 0.8, "references": 0.5}} if step % 9 else {}
+        row = {
+            "step": step,
+            "reward": sum(one["reward"] for one in tasks.values()) / 4,
+            "reward_error": 0.07,
+            "groups": drawn.choice([0, 12, 32, 32, 32]),
+            "entropy": 0.5 * 0.98**step * drawn.lognormvariate(0, 0.3),
+            "clip_fraction": 0.1 * drawn.random(),
+            "grad_norm": drawn.lognormvariate(0, 0.8),
+            "sampler_gap_mean": 1e-6 * drawn.lognormvariate(0, 0.5),
+            "nearly_constant": constant,
+            "sandbox_gone": 0,
+            "tasks": tasks,
+        }
+        if not row["groups"]:
+            row |= dict.fromkeys(("entropy", "clip_fraction", "grad_norm", "sampler_gap_mean"))
+        made.append(row | (changes if step > count / 2 else {}))
+    return made
+
+
+def test_an_ordinary_stage_raises_nothing():
+    assert raised(steps(80)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "monitor", "seen", "look"),
+    [
+        ({"groups": 0}, "learns nothing", "no update was made in 5 steps", "learning_rate"),
+        ({"reward": 0.01}, "reward at 0", "at most 0.02 in 5 steps", "rollouts.jsonl.gz"),
+        ({"reward": 0.99}, "reward at 1", "at least 0.98 in 5 steps", "difficulty = true"),
+        ({"entropy": 0.01}, "entropy collapses", "to 0.0", "clip_high"),
+        ({"clip_fraction": 0.4}, "clips", "% of the tokens", "updates"),
+        ({"grad_norm": 40.0}, "gradient explodes", "its norm was 40 or more in 3 steps, ", "learning_rate"),
+        ({"sampler_gap_mean": 8e-4}, "sampler gap", "differ by 0.00016 nats a token, at first by ", "model.dtype"),
+        ({"sandbox_gone": 7}, "sandbox gone", "7 answers", "redone check"),
+    ],
+)
+def test_a_stage_that_goes_wrong_is_told_of_once_and_with_what_to_look_at(changes, monitor, seen, look):
+    lines = steps(40, **changes)
+    assert raised(lines[:20]) == []
+    say, said = watch([]), []
+    for row in lines:
+        said += say(row)
+    [sentence] = [one for one in said if one.startswith(monitor)]
+    assert seen in sentence
+    assert look in sentence
+    assert monitor in {alarm.monitor for alarm in raised(lines)}
+    assert {alarm.monitor for alarm in raised(lines)} <= {monitor, "oscillates"}
+
+
+def test_a_task_that_stays_nearly_constant_is_named_after_ten_steps_in_a_row():
+    lines = steps(20)
+    for row in lines[4:]:
+        row["nearly_constant"] = {"tone": {"label": "warm", "share": 0.9, "references": 0.5}}
+    del lines[3]["nearly_constant"]["tone"]
+    assert names(alarms(lines[:13])) == []
+    [alarm] = alarms(lines[:14])
+    assert alarm[:2] == ("one answer", "tone")
+    assert alarm.said.startswith('90 % of the answers are "warm", 50 % of the references')
+
+
+def test_answers_that_grow_into_their_budgets_are_told_of_and_other_tasks_that_are_cut_off_are_not():
+    lines = steps(20)
+    for row in lines[12:]:
+        for one in row["tasks"].values():
+            one["reasons"] = {**one["reasons"], "truncated": 30, "wrong": 10}
+    [alarm] = raised(lines)
+    assert alarm.monitor == "runs long"
+    assert "length_penalty" in alarm.said
+    lines = steps(20)
+    for row in lines[12:]:
+        row["tasks"] = {"new": {"reward": 0.1, "groups": 32, "reasons": {"right": 26, "truncated": 230}}}
+    assert "runs long" not in {alarm.monitor for alarm in raised(lines)}
+
+
+def test_a_task_that_cannot_be_scored_is_named_and_one_that_seldom_cannot_is_not():
+    lines = steps(10)
+    for row in lines:
+        row["tasks"]["code"]["reasons"] |= {"error": 8}
+    [alarm] = raised(lines)
+    assert alarm[:2] == ("not scored", "code")
+    assert "notes of rollouts.jsonl.gz" in alarm.said
+    assert "11 %" in alarm.said
+
+
+def taught(losses, norms=()):
+    """Lines of a stage that teaches."""
+    norms = [*norms, *[1.0] * (len(losses) - len(norms))]
+    return [{"step": i, "loss": one, "grad_norm": norm} for i, (one, norm) in enumerate(zip(losses, norms), 1)]
+
+
+def test_a_loss_that_rises_is_told_of_also_where_it_did_so_from_the_first_step():
+    """As a stage of the embedded world at the learning rate 1; and one that breaks late."""
+    ruined = [5.1, 51.6, 85.6, 53.2, 104.5, 122.1, 134.4, 100.0, 108.0, 90.0, 64.5, 68.3]
+    [alarm] = raised(taught(ruined))
+    assert alarm.monitor == "loss rises"
+    assert "from 5.10 to " in alarm.said
+    late = [*(3.0 * 0.95**i for i in range(60)), *[1.4] * 5]
+    assert names(raised(taught(late))) == [("loss rises", "")]
+    assert names(raised(taught([2.0] * 20, [1.0] * 15 + [50.0] * 5))) == [("gradient explodes", "")]
+    assert watch([])({"step": 1, "loss": 5.0, "grad_norm": 1.0}) == []
+
+
+def test_noise_of_a_loss_that_falls_is_seldom_called_anything():
+    """Of 40 stages of 120 steps, with losses that toss about by a third, none; as where single batches are odd."""
+    drawn = random.Random(2)
+    for _ in range(40):
+        losses = [(0.1 + 3 * 0.96**i) * drawn.lognormvariate(0, 0.3) for i in range(120)]
+        norms = [drawn.lognormvariate(0, 0.8) for _ in losses]
+        losses[60] *= 20
+        norms[60] *= 100
+        assert raised(taught(losses, norms)) == []
 
 
 @pytest.mark.parametrize("kind", ["teach", "reinforce"])

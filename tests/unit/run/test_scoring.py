@@ -13,7 +13,7 @@ from redone.rewards import score
 from redone.rewards.outside import Pending, Search
 from redone.run import scoring
 from redone.run.scoring import Asked, Scorer, in_process
-from redone.sandbox.isolate import unavailable
+from redone.sandbox.isolate import Unavailable, unavailable
 
 TASK = Task("tea", "sns", "dialogue", "?", "tea", "exact")
 
@@ -147,6 +147,15 @@ def test_code_runs_in_the_processes_own_sandbox_and_here_in_one_of_the_call():
         found = scorer(answers)
     assert [verdict.reason for verdict in found[0]] == ["right", "wrong", "unparsable"]
     assert in_process({"tea": CODE})(answers) == found
+
+
+def test_an_answer_without_a_sandbox_says_so(monkeypatch):
+    def refused(*given):
+        raise Unavailable("isolation failed")
+
+    monkeypatch.setattr(scoring, "Pool", refused)
+    [[found]] = in_process({"tea": CODE})([Asked(replace(record(0), fields=PRINTS), [("print(1)", True)])])
+    assert (found.reason, found.note) == ("error", f"{scoring.GONE}: isolation failed")
 
 
 @pytest.mark.skipif(bool(why := unavailable()), reason=why)

@@ -10,12 +10,13 @@ from tiny import gradient, reference_logprobs, relative
 from trainers import TASK, plain, toss, trainer_of
 
 from redone.algo.dapo import dapo_loss, token_weights
+from redone.files import read_json
 from redone.model.policy import Policy
 from redone.model.trees import pack
 from redone.records import Group, Record, Rollout, Task, Verdict
 from redone.run.log import Log
 from redone.run.monitors import raised
-from redone.run.scoring import in_process
+from redone.run.scoring import GONE, in_process
 from redone.run.store import Store
 from redone.train import rl
 
@@ -23,6 +24,12 @@ from redone.train import rl
 @pytest.fixture
 def make_trainer(make_tokenizer):
     return partial(trainer_of, make_tokenizer(template=None))
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    """What the sampler says of its tokens may be anything."""
+    monkeypatch.setattr(rl, "refuse_gap", lambda *given: None)
 
 
 QUIET = dict.fromkeys(
@@ -60,6 +67,7 @@ def watch(policy):
     return seen
 
 
+@pytest.mark.usefixtures("made_up")
 def test_an_update_runs_every_prompt_once_and_every_answer_once(make_trainer):
     """The tokens that really entered the model, against 1.1 x (prompts + answers)."""
     trainer = make_trainer(tokens_per_pass=60)
@@ -74,6 +82,7 @@ def test_an_update_runs_every_prompt_once_and_every_answer_once(make_trainer):
     assert statistics["forwarded"] == seen[True]
 
 
+@pytest.mark.usefixtures("made_up")
 @pytest.mark.parametrize(
     ("kind", "averaging", "temperature"),
     [("Qwen3", "token", 1.0), ("Qwen3", "group", 1.0), ("Qwen3", "token", 0.6), ("GPTNeo", "token", 1.0)],
@@ -245,11 +254,12 @@ def test_the_length_penalty_joins_after_filtering_and_scales(make_trainer):
     assert group.scores == (1.0, 1.0, 1.0)
 
 
+@pytest.mark.usefixtures("made_up")
 def test_a_loss_that_is_not_finite_stops_before_the_weights_change(make_trainer):
     trainer = make_trainer()
     groups = make_groups(trainer, 2)
     before = copy.deepcopy(trainer.policy.model.state_dict())
-    with pytest.raises(FloatingPointError, match="not stepped"):
+    with pytest.raises(FloatingPointError, match=r"the loss is .* not stepped"):
         rl.update(trainer, groups, torch.full((2, 4), float("inf")), 1e-3)
     assert all(torch.equal(a, before[name]) for name, a in trainer.policy.model.state_dict().items())
 
@@ -261,8 +271,10 @@ def test_a_sampler_that_is_not_the_policy_stops_the_run(make_trainer, kind):
     metrics, _, _ = rl.rl_step(trainer, 0, [])
     assert metrics["sampler_gap_mean"] <= metrics["sampler_gap"] < 1e-4
     trainer.sampler.temperature = 1.2
+    before = copy.deepcopy(trainer.policy.model.state_dict())
     with pytest.raises(FloatingPointError, match="the sampler and the trainer disagree") as stopped:
         rl.rl_step(trainer, 1, [])
+    assert all(torch.equal(a, before[name]) for name, a in trainer.policy.model.state_dict().items())
     assert "\n" not in str(stopped.value)
 
 
@@ -275,6 +287,7 @@ def test_what_stops_a_run_is_the_mean_gap_of_a_step_beyond_its_numbers_rounding(
             rl.refuse_gap(mean, mean, narrow)
 
 
+@pytest.mark.usefixtures("made_up")
 def test_the_mean_gap_is_over_the_tokens_of_the_update_however_it_is_cut(make_trainer):
     trainer = make_trainer(tokens_per_pass=60)
     groups = make_groups(trainer, 6)
@@ -388,3 +401,61 @@ def test_a_stage_says_of_what_task_no_answer_ever_scored_and_why(make_trainer, t
     assert Store(tmp_path).metrics()[0]["tasks"]["t"]["reasons"] == {"truncated": 48}
     [said] = [line for line in log.lines if line.startswith("explore, ")]
     assert said.startswith("explore, never right: t: no answer had any score. Most are cut off")
+    assert [line["alarms"] for line in Store(tmp_path).metrics()] == [[said.removeprefix("explore, ")], [], []]
+
+
+def test_answers_that_had_no_sandbox_are_counted_and_told_of(make_trainer, tmp_path):
+    """One of each step's prompts: its group is left out, and the others are trained on."""
+
+    def score_all(asked):
+        found = toss(asked)
+        return [
+            [Verdict(0.0, "error", {}, f"{GONE}: refused") for _ in mine] if i else mine for i, mine in enumerate(found)
+        ]
+
+    log = StoppingLog()
+    rl.train(make_trainer(score_all=score_all, steps=1, most_errors=1.0), Store(tmp_path), log)
+    [line] = Store(tmp_path).metrics()
+    assert line["sandbox_gone"] == 4 * line["errors"] > 0
+    assert any(said.startswith(f"explore, sandbox gone: {line['sandbox_gone']} answers") for said in log.lines)
+
+
+def test_a_loss_that_is_no_number_stops_the_stage_and_leaves_the_answers_to_look_at(
+    make_trainer, tmp_path, monkeypatch
+):
+    """The first two steps are kept; the checkpoint is of the second."""
+    advantages_of = rl.advantages_of
+
+    def of_step(trainer, groups, above):
+        found = advantages_of(trainer, groups, above)
+        return found if trainer.sampler.version < 2 else found.fill_(math.nan)
+
+    monkeypatch.setattr(rl, "advantages_of", of_step)
+    trainer = make_trainer(prompts=2, updates=1, steps=4, save_every=2)
+    with pytest.raises(FloatingPointError, match="explore stopped at step 3: the loss is nan") as stopped:
+        rl.train(trainer, Store(tmp_path), Log())
+    assert "The last checkpoint, of step 2, is good." in str(stopped.value)
+    path = tmp_path / "stopped-000003.json"
+    assert f"is in {path}: " in str(stopped.value)
+    left = read_json(path)
+    assert (left["stage"], left["step"]) == ("explore", 3)
+    assert "the loss is nan" in left["why"]
+    assert {row["advantage"] for row in left["batch"]} == {"nan"}
+    assert {row["score"] for row in left["batch"]} == {0.0, 1.0}
+    row = next(row for row in left["batch"] if row["version"] == 2)
+    assert row["logprobs"] == pytest.approx(row["sampler_logprobs"], abs=1e-4)
+    assert trainer.encoder.decode(row["tokens"], False) == row["text"]
+    assert [line["step"] for line in Store(tmp_path).metrics()] == [1, 2]
+
+
+def test_an_answer_without_a_finite_probability_stops_the_step_before_it_is_scored(make_trainer, tmp_path):
+    """As where the weights are so large that products with them are none."""
+    trainer = make_trainer(steps=1)
+    trainer.score_all = lambda asked: [pytest.fail("scored") for _ in asked]
+    for weight in (trainer.policy.model.model.norm.weight, trainer.policy.model.lm_head.weight):
+        weight.data.mul_(1e30)
+    with pytest.raises(FloatingPointError, match=r"no finite probability.* There is no checkpoint before it"):
+        rl.train(trainer, Store(tmp_path), Log())
+    [row] = read_json(tmp_path / "stopped-000001.json")["batch"]
+    assert row["id"].startswith("t/train/")
+    assert "nan" in row["sampler_logprobs"]

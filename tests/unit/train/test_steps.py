@@ -16,6 +16,7 @@ from trainers import TASK, plain, trainer_of
 
 from redone.algo.dapo import advantages
 from redone.data.mix import uniform
+from redone.files import read_json
 from redone.model.learner import Learner
 from redone.model.policy import Policy
 from redone.model.trees import pack
@@ -345,7 +346,7 @@ def test_the_state_that_a_stage_goes_on_from_is_let_go_before_its_first_step(tmp
     class State(dict):
         pass
 
-    def resume(self):
+    def resume(self, say):
         state = State(sft_learner().state(), step=1, seconds=0.0)
         watched.append(weakref.ref(state))
         return state
@@ -374,6 +375,51 @@ def test_teaching_steps_at_its_schedules_rate_along_the_clipped_gradient_of_the_
     assert line["grad_norm"] > 0.5
     moved = torch.cat([(p.detach() - before[name]).flatten() for name, p in learner.weights.items()])
     assert moved.norm() == pytest.approx(1e-2 * 0.5, rel=1e-2)
+
+
+def test_teaching_that_ruins_its_weights_stops_with_its_records_and_their_losses(tmp_path):
+    """The second step's rate is beyond any number; a stage that goes on from the first stops there again."""
+
+    def run(learner):
+        settings = sft.Fit("target", 3, lambda step: (1e-3, 1e40, 1e-3)[step], 1.0, 1, 8)
+        with pytest.raises(FloatingPointError, match="target stopped at step 2: after an update") as stopped:
+            sft.fit(learner, lambda step: EXAMPLES[step:], settings, Store(tmp_path), StoppingLog())
+        assert "The last checkpoint, of step 1, is good. " in str(stopped.value)
+        assert str(stopped.value).endswith("lower target.learning_rate")
+        left = read_json(tmp_path / "stopped-000002.json")["batch"]
+        assert [(row["prompt"], row["target"]) for row in left] == [([8, 9], [10, 11, 12]), ([1, 2, 3, 4], [5])]
+        assert {row["loss"] for row in left} == {"nan"}
+        assert [line["step"] for line in Store(tmp_path).metrics()] == [1]
+
+    run(sft_learner())
+    run(sft_learner())
+    rows = sft._looked_at(Policy(tiny("Qwen3")), EXAMPLES, 8)
+    for row, example in zip(rows, EXAMPLES):
+        expected = reference_logprobs(tiny("Qwen3"), [(example.prompt, [example.target])])
+        assert row["loss"] == pytest.approx(-float(expected.detach().mean()), rel=1e-4)
+
+
+def test_a_loss_that_rises_is_told_of_while_it_is_taught(tmp_path):
+    log = StoppingLog()
+    learner = sft_learner()
+
+    def take(step):
+        return Taken({"step": step + 1, "loss": 1.0 if step < 9 else 9.0, "grad_norm": 1.0}, "")
+
+    run_steps("target", learner, Store(tmp_path), log, steps=20, save_every=99, take=take)
+    [said] = [line for line in log.lines if line.startswith("target, ")]
+    assert said.startswith("target, loss rises: from 1.00 to 9.00 nats a token")
+    assert [line["step"] for line in Store(tmp_path).metrics() if line["alarms"]] == [14]
+
+
+def test_a_step_whose_metrics_are_not_finite_is_not_kept(tmp_path):
+    def take(step):
+        return Taken({"step": step + 1, "entropy": float("nan") if step else 1.0}, "", [{"text": "so"}])
+
+    with pytest.raises(FloatingPointError, match="t stopped at step 2: of its metrics entropy"):
+        run_steps("t", sft_learner(), Store(tmp_path), StoppingLog(), steps=2, save_every=9, take=take)
+    assert read_json(tmp_path / "stopped-000002.json")["batch"] == [{"text": "so"}]
+    assert len(Store(tmp_path).metrics()) == 1
 
 
 def test_teaching_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
