@@ -12,6 +12,8 @@ from math import isfinite
 from pathlib import Path
 from typing import IO, Any
 
+from redone.texts import HALF, visible, whole
+
 MAKE_ROOM = "make room, and give the same command again: what was saved before stays"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a quota, or what the shell lets a file grow to
 MOST_NESTED = 200  # levels of lists and objects
@@ -35,7 +37,6 @@ _FIRST_LINES = (  # what a first line that is no object looks like -> what the f
     (re.compile(r"[^{]*\t"), "a table with tabs, where JSON Lines are wanted: one object a line, its keys the columns"),
     (re.compile(r"[^{]*[,;]"), "a table, where JSON Lines are wanted: one object a line, its keys the columns"),
 )
-HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair: no text
 _MANY_DIGITS = re.compile(r"\d{4301,}")  # of a whole number: Python reads no more
 
 
@@ -194,15 +195,25 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8")
 
 
+def dumps(value: Any, indent: int | None = None) -> str:
+    """The value as JSON that `loads` reads: halves of surrogate pairs are U+FFFD. Raises ValueError for NaN."""
+    return whole(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
+
+
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write JSON Lines, gzip if the path ends in .gz; equal rows, equal bytes. As `write_bytes`."""
-    data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    data = "".join(dumps(row) + "\n" for row in rows).encode()
     write_bytes(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON. As `write_bytes`."""
-    write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
+    write_bytes(path, (dumps(value, indent=1) + "\n").encode())
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write what people read: the text, made visible. As `write_bytes`."""
+    write_bytes(path, visible(text).encode())
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from redone.files import write_page
 from redone.report.numbers import count, num, signed
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -14,10 +15,8 @@ def write_pages(folder: Path, kind: str, facts: Mapping[str, Any], plots: Mappin
     """Write report.md and report.html into the folder, each whole or not at all, from the templates of that kind."""
     written = []
     for ending, values in (("md", facts), ("html", {**facts, "plots": plots})):
-        path, part = folder / f"report.{ending}", folder / f"report.{ending}.part"
-        part.write_text(render(f"{kind}.{ending}.jinja", values), encoding="utf-8")
-        part.replace(path)
-        written.append(path)
+        written.append(folder / f"report.{ending}")
+        write_page(written[-1], render(f"{kind}.{ending}.jinja", values))
     return written[0], written[1]
 
 

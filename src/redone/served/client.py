@@ -4,7 +4,6 @@ An outage is told of and waited for, and nothing that has arrived is lost by it.
 is left out from then on, said once, and kept.
 """
 
-import json
 import os
 import queue
 import random
@@ -18,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from redone.files import write_json
+from redone.files import read_json, write_json
 from redone.records import Missing
 
 INSTALL = "pip install 'redone[judge]'"
@@ -233,7 +232,9 @@ def _refusal(where: str, error: Any) -> ValueError:
 
 def _read(path: Path | None) -> dict[str, Any]:
     """What the file holds, nothing where there is none."""
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else {}
+    found = read_json(path) if path and path.exists() else {}
+    if not isinstance(found, dict) or not isinstance(found.get("request", {}), dict):
+        raise ValueError(f"{path}: not what a model does not take of a request; remove it")
     return found
 
 
