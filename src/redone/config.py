@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from redone.mistakes import nearest, read_toml
+from redone.mistakes import address_flaw, nearest, read_toml
 from redone.settings import Reinforce, Table, Teach
 
 
@@ -98,7 +98,9 @@ class Judge(Table):
 
     base_url: str | None = Field(None, description="OpenAI-compatible endpoint, such as http://localhost:8000/v1")
     model: str = Field("", description="the model's name there")
-    key: str = Field("OPENAI_API_KEY", description="environment variable that holds the API key")
+    key: str = Field(
+        "OPENAI_API_KEY", pattern=r"^[A-Z_][A-Z0-9_]*$", description="environment variable that holds the API key"
+    )
     seconds: float = Field(60.0, gt=0, description="longest that one reply may take")
 
 
@@ -307,7 +309,9 @@ def _validate(tree: Mapping[str, Any], origin: Mapping[str, str]) -> RunConfig:
             key = ".".join([*([prefix] if prefix else []), *map(str, error["loc"])])
             if error["type"] == "extra_forbidden":
                 raise ValueError(f"{where(key)}: unknown key {key}{nearest(key, known_keys(tree))}") from None
-            raise ValueError(f"{where(key)}: {key} = {error['input']!r}: {error['msg']}") from None
+            if key == "judge.key":  # what stands there may be the key itself
+                raise ValueError(f"{where(key)}: {key} is no name of an environment variable, in capitals") from None
+            raise ValueError(f"{where(key)}: {key} = {error['input']!r:.200}: {error['msg']}") from None
 
     plain = {key: value for key, value in tree.items() if key in RunConfig.model_fields}
     config = checked(RunConfig, plain)
@@ -315,6 +319,8 @@ def _validate(tree: Mapping[str, Any], origin: Mapping[str, str]) -> RunConfig:
         raise ValueError(
             f"{where('gate.actions')}: interpolate is between weights that are all trained; leave it out, or [lora]"
         )
+    if config.judge.base_url is not None and (flaw := address_flaw(config.judge.base_url)):
+        raise ValueError(f"{where('judge.base_url')}: judge.base_url: {flaw}")
     others = {key: value for key, value in tree.items() if key not in plain}
     stages: dict[str, Any] = {}
     for name in config.stages:

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 
 def read_toml(path: Path, kind: str) -> dict[str, Any]:
@@ -17,6 +18,20 @@ def read_toml(path: Path, kind: str) -> dict[str, Any]:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from None
+
+
+def address_flaw(address: str) -> str:
+    """What is wrong with an endpoint's address, which files and messages name; "" where nothing is."""
+    try:
+        parts = urlsplit(address)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole:
+        return "it is no address such as http://localhost:8000/v1"
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        return "it holds a name, a password or a query, which files would keep; the key goes into its own variable"
+    return ""
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redone.cli.options import Configured, add_sets, frozen, positive
+from redone.mistakes import address_flaw
 
 if TYPE_CHECKING:
     from redone.data.encode import Encoder
@@ -124,6 +125,8 @@ def refuse(options: Options) -> None:
     ):
         if given and not applies:
             raise ValueError(said)
+    if options.base_url is not None and (flaw := address_flaw(options.base_url)):
+        raise ValueError(f"--base-url: {flaw}")
 
 
 def on_benchmarks(options: Options, log: Log) -> int:

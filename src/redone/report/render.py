@@ -7,7 +7,9 @@ from typing import Any
 
 from redone.files import write_page
 from redone.report.numbers import count, num, signed
+from redone.texts import cut
 
+MOST_SHOWN = 10_000  # characters of a text
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -45,6 +47,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         "parts": parts,
         "shares": shares,
         "paragraphs": paragraphs,
+        "shown": shown,
     }
     return environment.get_template(template).render(values)
 
@@ -57,9 +60,14 @@ def short(value: float) -> str:
     return f"{value:.3g}"
 
 
+def shown(text: Any) -> str:
+    """The text, cut where it is longer than MOST_SHOWN."""
+    return cut(str(text), MOST_SHOWN)
+
+
 def clean(text: Any) -> str:
-    """Text that can stand in a line or a table cell of Markdown without becoming markup or a link."""
-    made = " ".join(str(text).split())
+    """Text, cut by `shown`, that can stand in a line or a table cell of Markdown without becoming markup or a link."""
+    made = shown(" ".join(str(text).split()))
     for mark, instead in (("\\", "\\\\"), ("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("](", "\\](")):
         made = made.replace(mark, instead)
     for mark in "|`*":

@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 from redone.files import dumps, read_json
 from redone.served.client import Line, Service
-from redone.served.message import read_message
 from redone.texts import MOST_NOTED, cut
 
 MOST = 10  # points of a grade
@@ -111,14 +110,13 @@ class Judge:
         replies = []
         for attempt in range(_ASKS):
             try:
-                choice = line.complete(
+                message = line.complete(
                     messages=_messages(question),
                     temperature=0.0 if attempt == 0 else 1.0,
                     response_format={"type": "json_schema", "json_schema": form},
                 )
             except ValueError as error:
                 return error
-            message = read_message(choice)
             replies.append((message.missing and f"{message.missing} {message.said}") or message.text)
             if (found := _structured(message.text, _PROPERTIES[question.decides])) is not None:
                 path = self._path(question)
