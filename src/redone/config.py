@@ -26,6 +26,9 @@ class Model(Table):
         "frozen weights under [lora] may be `bfloat16`, or `4bit` (NF4; CUDA and bitsandbytes; untested)",
     )
     max_context: int = Field(1024, ge=16, description="longest prompt and answer together, tokens")
+    trust_remote_code: bool = Field(
+        False, description="run the Python code that the model's folder or hub repository brings; read it first"
+    )
 
 
 class Lora(Table):

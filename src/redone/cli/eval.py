@@ -203,7 +203,8 @@ def of_tasks(options: Options, log: Log) -> int:
     items = {TASKS: fingerprint(subsets, dataset.tasks)}
     mark = same_settings(options, place, machine, lambda: mark_of(reader and reader.encoder), config.seed, items)
     seed = derive_seed(config.seed, split)
-    load = loader(options, place, machine, reader and reader.encoder, config.threads)
+    trust = config.model.trust_remote_code
+    load = loader(options, place, machine, reader and reader.encoder, config.threads, trust)
     with prepare.scoring(config, dataset.tasks, prepare.judge_of(config, options.out, log)) as score_all:
         table = measure_tasks(
             answerer(options, load, seed, config.eval.rows, log),
@@ -259,7 +260,12 @@ def settled(log: Log, device: str | None, dtype: str | None) -> Machine:
 
 
 def loader(
-    options: Options, place: Place | None, machine: Machine | None, encoder: Encoder | None, threads: int | None = None
+    options: Options,
+    place: Place | None,
+    machine: Machine | None,
+    encoder: Encoder | None,
+    threads: int | None = None,
+    trust: bool = False,
 ) -> Callable[[], Loaded]:
     """Loads the model, once."""
 
@@ -277,7 +283,7 @@ def loader(
         kept = "bfloat16" if machine.dtype == "mixed" else machine.dtype  # the same numbers; nothing is trained here
         quiet_transformers()
         with loading(options.model_folder):
-            return load(place, kept, machine.device), encoder
+            return load(place, kept, machine.device, trust), encoder
 
     return loaded
 

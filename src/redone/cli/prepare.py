@@ -59,7 +59,7 @@ def check(config: RunConfig, log: Log) -> Checked:
     check_numbers(config)
     base = model_path(config.model.path)
     if config.lora is not None:
-        check_targets(base, config.model.path, config.lora.targets)
+        check_targets(config, base, config.lora.targets)
     machine = settle(config.device, config.model.dtype)
     packs = read_packs(config)
     reader = reader_for(config, config.model.path, base)
@@ -106,8 +106,8 @@ def check_numbers(config: RunConfig) -> None:
         )
 
 
-def check_targets(folder: Path, name: str, targets: Sequence[str]) -> None:
-    """Raises ValueError where no adapter can stand where the targets say in the model of this name, which is built
+def check_targets(config: RunConfig, folder: Path, targets: Sequence[str]) -> None:
+    """Raises ValueError where no adapter can stand where the targets say in the configuration's model, which is built
     without weights."""
     import torch
     from transformers import AutoConfig
@@ -116,10 +116,11 @@ def check_targets(folder: Path, name: str, targets: Sequence[str]) -> None:
     from redone.model.places import loading
     from redone.model.policy import loader
 
-    with loading(name):
-        size = AutoConfig.from_pretrained(folder)
+    trust = config.model.trust_remote_code
+    with loading(config.model.path):
+        size = AutoConfig.from_pretrained(folder, trust_remote_code=trust)
     with torch.device("meta"):
-        model = loader(size).from_config(size)
+        model = loader(size).from_config(size, trust_remote_code=trust)
     adapter.check(model, targets)
 
 
@@ -150,7 +151,7 @@ class Reader(NamedTuple):
 def reader_for(config: RunConfig, name: str, folder: Path) -> Reader:
     """Raises ValueError where the configuration asks for more context than the model has, or `reader_of` does."""
     asked = config.model.max_context
-    reader = reader_of(name, folder, asked)
+    reader = reader_of(name, folder, asked, config.model.trust_remote_code)
     if asked > reader.own and "max_context" in config.model.model_fields_set:
         raise ValueError(
             f"model.max_context = {asked:,}, but {name} goes as far as {reader.own:,} tokens; set that, or less"
@@ -158,9 +159,10 @@ def reader_for(config: RunConfig, name: str, folder: Path) -> Reader:
     return reader
 
 
-def reader_of(name: str, folder: Path, most: int) -> Reader:
-    """most: tokens of context that are asked for. Raises ValueError naming the model where its files are missing or
-    broken, or where its chat template or end token is not what it can be asked or taught with."""
+def reader_of(name: str, folder: Path, most: int, trust: bool = False) -> Reader:
+    """most: tokens of context that are asked for. trust: run code that the folder brings. Raises ValueError naming
+    the model where its files are missing or broken, or where its chat template or end token is not what it can be asked
+    or taught with."""
     from transformers import AutoConfig
 
     from redone.data.encode import Encoder, read_tokenizer
@@ -169,8 +171,8 @@ def reader_of(name: str, folder: Path, most: int) -> Reader:
 
     quiet_transformers()
     with loading(name):
-        size = AutoConfig.from_pretrained(folder).get_text_config()
-        read = read_tokenizer(folder)
+        size = AutoConfig.from_pretrained(folder, trust_remote_code=trust).get_text_config()
+        read = read_tokenizer(folder, trust)
     own = getattr(size, "max_position_embeddings", None) or most
     return Reader(Encoder(*read, size.vocab_size), min(most, own), own)
 
@@ -291,7 +293,7 @@ def prepare(config: RunConfig, out: Path, log: Log, checked: Checked | None = No
 
     device, dtype, _ = checked.machine
     with loading(config.model.path):
-        policy = Policy.load(checked.base, dtype, device, checked.max_context)
+        policy = Policy.load(checked.base, dtype, device, checked.max_context, config.model.trust_remote_code)
     log.line(policy.note or "Every prompt is computed once for all of its answers.")
     if origin := gguf.note(checked.base):
         log.line(origin)
@@ -372,6 +374,7 @@ def manifest(
         **machine,
         "parameters": policy.num_parameters,
         "model": policy.architecture,
+        "trust_remote_code": config.model.trust_remote_code,
         "origin": origin,
         "packed_engine": policy.packed,
         "engine_note": policy.note,

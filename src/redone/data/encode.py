@@ -64,9 +64,9 @@ class Encoder:
         self.own = re.compile(f"({'|'.join(map(re.escape, own))})")  # what a target has around rationale and answer
 
     @classmethod
-    def load(cls, path: str | Path, rows: int | None = None) -> "Encoder":
+    def load(cls, path: str | Path) -> "Encoder":
         """The tokenizer of a model folder or hub id, with every end token its generation config names."""
-        return cls(*read_tokenizer(path), rows)
+        return cls(*read_tokenizer(path))
 
     @property
     def chats(self) -> bool:
@@ -255,11 +255,12 @@ class Encoder:
         return ids
 
 
-def read_tokenizer(path: str | Path) -> "tuple[PreTrainedTokenizerBase, list[int]]":
-    """The tokenizer of a model folder or hub id, and the end tokens that its generation config names."""
+def read_tokenizer(path: str | Path, trust: bool = False) -> "tuple[PreTrainedTokenizerBase, list[int]]":
+    """The tokenizer of a model folder or hub id, and the end tokens that its generation config names. trust: run code
+    that the folder brings."""
     from transformers import AutoTokenizer, GenerationConfig
 
-    tokenizer = AutoTokenizer.from_pretrained(path)
+    tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust)
     if tokenizer.chat_template is None:  # of a model that sees it may lie beside its processor
         tokenizer.chat_template = _of_processor(path)
     try:

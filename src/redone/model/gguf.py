@@ -85,9 +85,9 @@ def _read(path: Path) -> tuple[Any, Any]:
 
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            path.parent, gguf_file=path.name, dtype="float32", output_loading_info=True
+            path.parent, gguf_file=path.name, dtype="float32", output_loading_info=True, trust_remote_code=False
         )
-        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, trust_remote_code=False)
     except Exception as error:  # the reader's own, of any kind: tokenizers raises plain ones
         raise ValueError(f"{path}: transformers does not read this GGUF file ({error!s:.300})") from None
     model, found = loaded

@@ -62,17 +62,22 @@ def loading(model: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, SafetensorError) as error:
+        if "trust_remote_code" in str(error):
+            raise ValueError(
+                f"{model}: it needs Python code that its folder brings, and that is not run; take a model that "
+                "transformers knows, or read the code and set model.trust_remote_code = true"
+            ) from None
         raise ValueError(f"{model}: no model could be loaded: {str(error).strip().splitlines()[0]}") from None
 
 
-def load(place: Place, dtype: str = "float32", device: str = "cpu") -> "Policy":
+def load(place: Place, dtype: str = "float32", device: str = "cpu", trust: bool = False) -> "Policy":
     """The model as a policy. Raises ValueError where the checkpoint does not hold all trained weights of this model and
-    no others, and what `Policy.load` raises of a broken folder."""
+    no others, and what `Policy.load` raises of a broken folder. trust: run code that the folder brings."""
     import torch
 
     from redone.model.policy import Policy
 
-    policy = Policy.load(place.folder, dtype, device)
+    policy = Policy.load(place.folder, dtype, device, trust=trust)
     if place.checkpoint is not None:
         if place.adapter is not None:
             policy.attach(**place.adapter, seed=0, base=str(place.folder))

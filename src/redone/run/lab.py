@@ -79,7 +79,8 @@ class Lab:
     def _whole(self, model: str) -> Policy:
         gc.collect()  # adapters and the models they stand in refer to each other, and would stay a while
         give_back()
-        policy = Policy.load(self.folder(model), self.dtype, self.device, self.max_context)
+        trust = self.config.model.trust_remote_code
+        policy = Policy.load(self.folder(model), self.dtype, self.device, self.max_context, trust)
         policy.recompute = self.config.recompute
         return policy
 

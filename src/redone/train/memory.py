@@ -131,14 +131,15 @@ def imagined(
     cuda: bool = False,
     adapter: Adapter | None = None,
     again: bool = False,
+    trust: bool = False,
 ) -> Iterator[Imagined]:
     """Of a model's config.json alone: nothing is loaded, so that a model larger than the machine can be asked about.
-    cuda: as it runs there. again: with `model.recompute`."""
+    cuda: as it runs there. again: with `model.recompute`. trust: run code that the folder brings."""
     from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(folder)
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=trust)
     with torch.device("meta"):
-        model = loader(config).from_config(config, dtype=torch.float32)
+        model = loader(config).from_config(config, dtype=torch.float32, trust_remote_code=trust)
         if adapter is not None:
             attach(model, **adapter, seed=0, base="")
     with FakeTensorMode(allow_non_fake_inputs=True) as fake:
