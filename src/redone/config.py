@@ -194,6 +194,7 @@ class Gate(Table):
     )
 
 
+MOST_TABLES = 20  # one within the other
 KINDS: Mapping[str, type[Reinforce] | type[Teach]] = {"reinforce": Reinforce, "teach": Teach}
 METHOD: Mapping[str, Any] = {  # RedOne 2.0, figure 2: what a configuration has that says nothing else
     "stages": ["explore", "target", "refine"],
@@ -209,7 +210,7 @@ class RunConfig(Table):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Reinforce | Teach]
 
-    name: str = Field("run", pattern=r"^[\w.-]+$", description="runs/<name> is the default output directory")
+    name: str = Field("run", pattern=r"^\w[\w.-]{0,99}$", description="runs/<name> is the default output directory")
     seed: int = Field(0, ge=0, description="the run's seed; world and base model are fixed")
     threads: int | None = Field(None, ge=1, description="CPU threads; all cores if not set")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one")
@@ -265,9 +266,10 @@ def load_config(
         if not equals:
             raise ValueError(f"--set {assignment}: expected KEY=VALUE, as in explore.steps=20")
         try:
-            value = tomllib.loads(f"v = {text}")["v"]
-        except tomllib.TOMLDecodeError:
-            value = text
+            told = tomllib.loads(f"v = {text}")
+        except (ValueError, RecursionError):
+            told = {}
+        value: Any = told["v"] if len(told) == 1 else text
         for part in reversed(key.split(".")):
             value = {part: value}
         _overlay(tree, value, f"--set {key}", origin)
@@ -285,6 +287,8 @@ def resolved(tree: Mapping[str, Any], where: str) -> RunConfig:
 def _overlay(
     tree: dict[str, Any], table: Mapping[str, Any], where: str, origin: dict[str, str], prefix: str = ""
 ) -> None:
+    if prefix.count(".") > MOST_TABLES:
+        raise ValueError(f"{where}: {prefix:.100}... is a table within more than {MOST_TABLES} others")
     for key, value in table.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
@@ -365,7 +369,7 @@ def _stage_flaw(name: str, tables: Mapping[str, Any], before: Collection[str]) -
     """What is wrong with a name among the stages, or nothing."""
     if name in before:
         return f"stages names {name} twice"
-    if name == "base" or name in RunConfig.model_fields or not re.fullmatch(r"[\w-]+", name):
+    if name == "base" or name in RunConfig.model_fields or not re.fullmatch(r"[\w-]{1,100}", name):
         return f"stages: a stage cannot be called {name!r}"
     if name not in tables:
         return f"stages names {name}, but there is no table [{name}]{nearest(name, tables)}"

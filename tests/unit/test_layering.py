@@ -15,7 +15,7 @@ BELOW_METHOD = {"sample", "run", "measure", "train", "report", *BELOW_SAMPLE}
 # part -> what it may import besides itself
 MAY_IMPORT = {
     "records": set(),
-    "mistakes": set(),
+    "mistakes": {"texts"},
     "thinking": set(),
     "files": {"texts"},
     "texts": set(),

@@ -12,7 +12,6 @@ OUT/results.json, report.md, report.html
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redone.cli.options import Configured, add_sets, frozen, positive
+from redone.files import read_object
 from redone.mistakes import address_flaw
 
 if TYPE_CHECKING:
@@ -335,7 +335,7 @@ def same_settings(
     before: dict[str, Any] = {**now, "questions": {}}
     if path.exists():
         try:
-            before = json.loads(path.read_text(encoding="utf-8"))
+            before = read_object(path)
         except ValueError:
             raise ValueError(f"{path} is damaged; give another --out") from None
     elif path.parent.exists() and (not path.parent.is_dir() or any(one.name != NAME for one in path.parent.iterdir())):
@@ -360,12 +360,10 @@ def write_results(options: Options, tasks: Mapping[str, Any] | None = None) -> N
     from redone.measure.taskset import TASKS
 
     path = options.out / "results.json"
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    before = read_object(path) if path.exists() else {}
     kept = {key: before[key] for key in ("split", "models") if key in before}
     files = sorted(options.out.glob("*/scores.json"), key=lambda file: (file.parent.name in SUITES, file.parent.name))
-    benchmarks = {
-        file.parent.name: json.loads(file.read_text(encoding="utf-8")) for file in files if file.parent.name != TASKS
-    }
-    made = json.loads((options.out / "settings.json").read_text(encoding="utf-8"))
+    benchmarks = {file.parent.name: read_object(file) for file in files if file.parent.name != TASKS}
+    made = read_object(options.out / "settings.json")
     results = {"model": options.model_folder, "made": made, "benchmarks": benchmarks, "paper": place(benchmarks)}
     write_json(path, {**results, **(tasks or kept)})

@@ -110,16 +110,14 @@ def check_targets(config: RunConfig, folder: Path, targets: Sequence[str]) -> No
     """Raises ValueError where no adapter can stand where the targets say in the configuration's model, which is built
     without weights."""
     import torch
-    from transformers import AutoConfig
 
     from redone.model import adapter
-    from redone.model.places import loading
+    from redone.model.places import config_of, loading
     from redone.model.policy import loader
 
     trust = config.model.trust_remote_code
-    with loading(config.model.path):
-        size = AutoConfig.from_pretrained(folder, trust_remote_code=trust)
-    with torch.device("meta"):
+    with loading(config.model.path), torch.device("meta"):
+        size = config_of(folder, trust)
         model = loader(size).from_config(size, trust_remote_code=trust)
     adapter.check(model, targets)
 
@@ -163,15 +161,13 @@ def reader_of(name: str, folder: Path, most: int, trust: bool = False) -> Reader
     """most: tokens of context that are asked for. trust: run code that the folder brings. Raises ValueError naming
     the model where its files are missing or broken, or where its chat template or end token is not what it can be asked
     or taught with."""
-    from transformers import AutoConfig
-
     from redone.data.encode import Encoder, read_tokenizer
-    from redone.model.places import loading
+    from redone.model.places import config_of, loading
     from redone.run.log import quiet_transformers
 
     quiet_transformers()
     with loading(name):
-        size = AutoConfig.from_pretrained(folder, trust_remote_code=trust).get_text_config()
+        size = config_of(folder, trust).get_text_config()
         read = read_tokenizer(folder, trust)
     own = getattr(size, "max_position_embeddings", None) or most
     return Reader(Encoder(*read, size.vocab_size), min(most, own), own)

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from redone.files import ends
+from redone.files import ends, read_object
 
 CACHE = "REDONE_MODELS"  # the environment variable that names the cache
 ORIGIN = "origin.json"
@@ -74,7 +74,7 @@ def note(folder: Path) -> str:
     """What a person should know of a converted model's weights, "" of any other folder."""
     if not (folder / ORIGIN).is_file():
         return ""
-    origin = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+    origin = read_object(folder / ORIGIN)
     kind = origin["stored"]
     bits = f": {kind[1]} bits a weight, not those that were trained" if kind.startswith(("Q", "IQ")) else ""
     return f"The weights come from {origin['file']}, which stores them as {kind}{bits}."

@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
-    AutoConfig,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
     GenerationConfig,
@@ -29,6 +28,7 @@ from transformers import (
 )
 
 from redone.model import adapter, attention, llama, precision, trial
+from redone.model.places import config_of
 from redone.model.recompute import Around, recomputing
 from redone.model.trees import PackedBatch, Tokens
 
@@ -93,7 +93,7 @@ class Policy:
         with random numbers, and say so in passing), or are no numbers."""
         packed: Any = {"quantization_config": precision.four_bit(), "device_map": device} if dtype == "4bit" else {}
         told: Any = {"trust_remote_code": trust, **packed}
-        loaded: Any = loader(AutoConfig.from_pretrained(path, trust_remote_code=trust)).from_pretrained(
+        loaded: Any = loader(config_of(path, trust)).from_pretrained(
             path, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **told
         )
         model, found = loaded

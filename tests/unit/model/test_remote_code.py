@@ -67,10 +67,20 @@ def entered(context):
     ],
 )
 def test_the_code_of_a_folder_is_not_run_though_somebody_types_y(own, reads):
-    said = r"own: it needs Python code .* set model\.trust_remote_code = true"
+    said = r"it needs Python code .* set model\.trust_remote_code = true"
     with pytest.raises(ValueError, match=said), loading("own"):
         reads(own)
     assert not (own.parent / "mark").exists()
+
+
+@pytest.mark.parametrize("key", ["_attn_implementation", "attn_implementation"])
+def test_a_kernel_of_the_hub_is_code_too(tmp_path, tiny_model, key):
+    shutil.copytree(tiny_model, tmp_path / "own")
+    written = json.loads((tmp_path / "own" / "config.json").read_text())
+    (tmp_path / "own" / "config.json").write_text(json.dumps({**written, key: "somebody/kernel"}))
+    for reads in (Policy.load, lambda folder: reader_for(load_config([]), "own", folder)):
+        with pytest.raises(ValueError, match=r"own.*names 'somebody/kernel', code on the hub"), loading("own"):
+            reads(tmp_path / "own")
 
 
 def test_it_is_run_where_the_configuration_says_so(own):
