@@ -369,7 +369,7 @@ def _stage_flaw(name: str, tables: Mapping[str, Any], before: Collection[str]) -
     """What is wrong with a name among the stages, or nothing."""
     if name in before:
         return f"stages names {name} twice"
-    if name == "base" or name in RunConfig.model_fields or not re.fullmatch(r"[\w-]{1,100}", name):
+    if name == "base" or name in RunConfig.model_fields or not re.fullmatch(r"\w[\w-]{0,99}", name):
         return f"stages: a stage cannot be called {name!r}"
     if name not in tables:
         return f"stages names {name}, but there is no table [{name}]{nearest(name, tables)}"

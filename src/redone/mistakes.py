@@ -29,7 +29,7 @@ def read_toml(path: Path, kind: str) -> dict[str, Any]:
         raise ValueError(f"{path}: not a TOML file: its lists or tables are too deep") from None
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{path}:{line}: not a TOML file: not UTF-8 ({error.reason})") from None
+        raise ValueError(f"{path}: not a TOML file: line {line} is not UTF-8 ({error.reason})") from None
     except ValueError as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from None
 
