@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from redone.mistakes import nearest, read_toml
+from redone.mistakes import address_flaw, nearest, read_toml
 from redone.settings import Reinforce, Table, Teach
 
 
@@ -26,6 +26,9 @@ class Model(Table):
         "frozen weights under [lora] may be `bfloat16`, or `4bit` (NF4; CUDA and bitsandbytes; untested)",
     )
     max_context: int = Field(1024, ge=16, description="longest prompt and answer together, tokens")
+    trust_remote_code: bool = Field(
+        False, description="run the Python code that the model's folder or hub repository brings; read it first"
+    )
 
 
 class Lora(Table):
@@ -98,7 +101,9 @@ class Judge(Table):
 
     base_url: str | None = Field(None, description="OpenAI-compatible endpoint, such as http://localhost:8000/v1")
     model: str = Field("", description="the model's name there")
-    key: str = Field("OPENAI_API_KEY", description="environment variable that holds the API key")
+    key: str = Field(
+        "OPENAI_API_KEY", pattern=r"^[A-Z_][A-Z0-9_]*$", description="environment variable that holds the API key"
+    )
     seconds: float = Field(60.0, gt=0, description="longest that one reply may take")
 
 
@@ -189,6 +194,7 @@ class Gate(Table):
     )
 
 
+MOST_TABLES = 20  # one within the other
 KINDS: Mapping[str, type[Reinforce] | type[Teach]] = {"reinforce": Reinforce, "teach": Teach}
 METHOD: Mapping[str, Any] = {  # RedOne 2.0, figure 2: what a configuration has that says nothing else
     "stages": ["explore", "target", "refine"],
@@ -204,7 +210,7 @@ class RunConfig(Table):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Reinforce | Teach]
 
-    name: str = Field("run", pattern=r"^[\w.-]+$", description="runs/<name> is the default output directory")
+    name: str = Field("run", pattern=r"^\w[\w.-]{0,99}$", description="runs/<name> is the default output directory")
     seed: int = Field(0, ge=0, description="the run's seed; world and base model are fixed")
     threads: int | None = Field(None, ge=1, description="CPU threads; all cores if not set")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one")
@@ -260,9 +266,10 @@ def load_config(
         if not equals:
             raise ValueError(f"--set {assignment}: expected KEY=VALUE, as in explore.steps=20")
         try:
-            value = tomllib.loads(f"v = {text}")["v"]
-        except tomllib.TOMLDecodeError:
-            value = text
+            told = tomllib.loads(f"v = {text}")
+        except (ValueError, RecursionError):
+            told = {}
+        value: Any = told["v"] if len(told) == 1 else text
         for part in reversed(key.split(".")):
             value = {part: value}
         _overlay(tree, value, f"--set {key}", origin)
@@ -280,6 +287,8 @@ def resolved(tree: Mapping[str, Any], where: str) -> RunConfig:
 def _overlay(
     tree: dict[str, Any], table: Mapping[str, Any], where: str, origin: dict[str, str], prefix: str = ""
 ) -> None:
+    if prefix.count(".") > MOST_TABLES:
+        raise ValueError(f"{where}: {prefix:.100}... is a table within more than {MOST_TABLES} others")
     for key, value in table.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
@@ -307,7 +316,9 @@ def _validate(tree: Mapping[str, Any], origin: Mapping[str, str]) -> RunConfig:
             key = ".".join([*([prefix] if prefix else []), *map(str, error["loc"])])
             if error["type"] == "extra_forbidden":
                 raise ValueError(f"{where(key)}: unknown key {key}{nearest(key, known_keys(tree))}") from None
-            raise ValueError(f"{where(key)}: {key} = {error['input']!r}: {error['msg']}") from None
+            if key == "judge.key":  # what stands there may be the key itself
+                raise ValueError(f"{where(key)}: {key} is no name of an environment variable, in capitals") from None
+            raise ValueError(f"{where(key)}: {key} = {error['input']!r:.200}: {error['msg']}") from None
 
     plain = {key: value for key, value in tree.items() if key in RunConfig.model_fields}
     config = checked(RunConfig, plain)
@@ -315,6 +326,8 @@ def _validate(tree: Mapping[str, Any], origin: Mapping[str, str]) -> RunConfig:
         raise ValueError(
             f"{where('gate.actions')}: interpolate is between weights that are all trained; leave it out, or [lora]"
         )
+    if config.judge.base_url is not None and (flaw := address_flaw(config.judge.base_url)):
+        raise ValueError(f"{where('judge.base_url')}: judge.base_url: {flaw}")
     others = {key: value for key, value in tree.items() if key not in plain}
     stages: dict[str, Any] = {}
     for name in config.stages:
@@ -356,7 +369,7 @@ def _stage_flaw(name: str, tables: Mapping[str, Any], before: Collection[str]) -
     """What is wrong with a name among the stages, or nothing."""
     if name in before:
         return f"stages names {name} twice"
-    if name == "base" or name in RunConfig.model_fields or not re.fullmatch(r"[\w-]+", name):
+    if name == "base" or name in RunConfig.model_fields or not re.fullmatch(r"\w[\w-]{0,99}", name):
         return f"stages: a stage cannot be called {name!r}"
     if name not in tables:
         return f"stages names {name}, but there is no table [{name}]{nearest(name, tables)}"

@@ -6,15 +6,21 @@ import json
 import os
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import IO, Any
 
+from redone.texts import HALF, visible, whole
+
 MAKE_ROOM = "make room, and give the same command again: what was saved before stays"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a quota, or what the shell lets a file grow to
 MOST_NESTED = 200  # levels of lists and objects
+MOST_LINE = 64 << 20  # bytes of a line of JSON Lines, unpacked
+MOST_FILE = 256 << 20  # bytes of a JSON file, unpacked
 _END = 1 << 20  # bytes
 _MARK = b"\xef\xbb\xbf"  # of UTF-8, which some editors write before all else
 _OTHERS = {  # how a file begins -> what it is
@@ -35,7 +41,6 @@ _FIRST_LINES = (  # what a first line that is no object looks like -> what the f
     (re.compile(r"[^{]*\t"), "a table with tabs, where JSON Lines are wanted: one object a line, its keys the columns"),
     (re.compile(r"[^{]*[,;]"), "a table, where JSON Lines are wanted: one object a line, its keys the columns"),
 )
-HALF = re.compile("[\ud800-\udfff]")  # of a surrogate pair: no text
 _MANY_DIGITS = re.compile(r"\d{4301,}")  # of a whole number: Python reads no more
 
 
@@ -91,8 +96,8 @@ def depth(value: Any) -> int:
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r:.80} stands twice in an object")
+        [twice] = islice((key for key, count in Counter(key for key, _ in pairs).items() if count > 1), 1)
+        raise ValueError(f"the key {twice!r:.80} stands twice in an object")
     return value
 
 
@@ -130,13 +135,24 @@ def read_json(path: Path) -> Any:
     """The value of a JSON file, gzip or not, by `loads`. Raises ValueError naming the file."""
     with _opened(path) as file:
         try:
-            return loads(_decoded(file.read().removeprefix(_MARK)))
+            data = file.read(MOST_FILE + 1)
+            if len(data) > MOST_FILE:
+                raise ValueError(f"more than {MOST_FILE >> 20} MiB")
+            return loads(_decoded(data.removeprefix(_MARK)))
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(f"{path}: the gzip file is damaged or cut off ({error})") from None
         except UnicodeDecodeError as error:
             raise ValueError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
         except ValueError as error:
             raise ValueError(f"{path}: not JSON ({error})") from None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The object of a JSON file, by `read_json`. Raises ValueError naming the file."""
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise ValueError(f"{path}: not a JSON object, but {type(value).__name__}")
+    return value
 
 
 def ends(path: Path) -> tuple[int, bytes]:
@@ -157,12 +173,14 @@ def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line, object) pairs of a JSON Lines file, by `loads`; empty lines are passed over.
 
     It may be gzip, whatever its name, its lines may end in any way, and begin with a byte-order mark. Raises ValueError
-    naming file and line where a line is not a JSON object.
+    naming file and line where a line is not a JSON object, or longer than MOST_LINE.
     """
     number = 0
     with _opened(path) as file:
         try:
-            for raw in file:
+            while raw := file.readline(MOST_LINE + 1):
+                if len(raw) > MOST_LINE:
+                    raise ValueError(f"{path}:{number + 1}: a line of more than {MOST_LINE >> 20} MiB")
                 for line in raw.rstrip(b"\r\n").split(b"\r"):
                     number += 1
                     if line := line.removeprefix(_MARK).strip():
@@ -194,15 +212,25 @@ def _decoded(data: bytes) -> str:
     return data.decode("utf-8")
 
 
+def dumps(value: Any, indent: int | None = None) -> str:
+    """The value as JSON that `loads` reads: halves of surrogate pairs are U+FFFD. Raises ValueError for NaN."""
+    return whole(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
+
+
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write JSON Lines, gzip if the path ends in .gz; equal rows, equal bytes. As `write_bytes`."""
-    data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    data = "".join(dumps(row) + "\n" for row in rows).encode()
     write_bytes(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON. As `write_bytes`."""
-    write_bytes(path, (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode())
+    write_bytes(path, (dumps(value, indent=1) + "\n").encode())
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write what people read: the text, made visible. As `write_bytes`."""
+    write_bytes(path, visible(text).encode())
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -1,22 +1,60 @@
 """What a person can get wrong in a file of settings or tasks: the file itself, and the names in it."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from redone.texts import visible
+
+MOST_TOML = 16 << 20  # bytes of a file of settings or tasks
 
 
 def read_toml(path: Path, kind: str) -> dict[str, Any]:
     """The tables of a TOML file. Raises ValueError naming the file; `kind` says what it would be, as in "pack"."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # with or without a byte-order mark
+        with path.open("rb") as file:
+            data = file.read(MOST_TOML + 1)
+        if len(data) > MOST_TOML:
+            raise ValueError(f"more than {MOST_TOML >> 20} MiB")
+        return tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))  # with or without a byte-order mark
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such {kind} file") from None
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise ValueError(f"{path}: not a TOML file: its lists or tables are too deep") from None
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{path}: not a TOML file: line {line} is not UTF-8 ({error.reason})") from None
+    except ValueError as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from None
+
+
+def name_flaw(name: str) -> str:
+    """Why this can be no name, which files and folders may bear; "" where it can."""
+    if not 0 < len(name) <= 100:
+        return "a name has 1 to 100 characters"
+    if visible(name) != name or re.search(r"[/\\\n\t]", name) or name[0] in ".-~" or name != name.strip():
+        return "a name has no slash, control character or space around it, and does not begin with a dot, ~ or -"
+    return ""
+
+
+def address_flaw(address: str) -> str:
+    """What is wrong with an endpoint's address, which files and messages name; "" where nothing is."""
+    try:
+        parts = urlsplit(address)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole:
+        return "it is no address such as http://localhost:8000/v1"
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        return "it holds a name, a password or a query, which files would keep; the key goes into its own variable"
+    return ""
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -9,15 +9,16 @@ ROOT = Path(__file__).parents[2] / "src" / "redone"
 FILES = sorted(ROOT.rglob("*.py"))
 
 PURE = {"algo", "facts", "rewards", "method.findings", "method.plan"}
-FLOOR = {"records", "files", "mistakes", "thinking"}
+FLOOR = {"records", "files", "mistakes", "thinking", "texts"}
 BELOW_SAMPLE = {"served", "sandbox", "rewards", "algo", "data", "model", "benchmark", *FLOOR}
 BELOW_METHOD = {"sample", "run", "measure", "train", "report", *BELOW_SAMPLE}
 # part -> what it may import besides itself
 MAY_IMPORT = {
     "records": set(),
-    "mistakes": set(),
+    "mistakes": {"texts"},
     "thinking": set(),
-    "files": set(),
+    "files": {"texts"},
+    "texts": set(),
     "packs": set(),
     "algo": set(),
     "settings": set(),

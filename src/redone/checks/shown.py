@@ -1,11 +1,11 @@
 """A task's first prompt as the model reads it, and behind it what it is taught (`redone check`)."""
 
-import unicodedata
 from dataclasses import dataclass
 
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.records import Record, Task
+from redone.texts import visible
 
 HEAD, TAIL = 200, 120  # characters that are shown of a long line
 SPARED = 40  # characters at least that are worth leaving out
@@ -23,8 +23,8 @@ class Shown:
 
     @property
     def text(self) -> str:
-        """All of it; what is taught stands in ⟦ ⟧, and signs that a terminal would obey are spelled out."""
-        return _spelled_out(f"{self.prompt}⟦{self.target}⟧")
+        """All of it, made visible; what is taught stands in ⟦ ⟧."""
+        return visible(f"{self.prompt}⟦{self.target}⟧")
 
     @property
     def line(self) -> str:
@@ -42,7 +42,3 @@ def shown(dataset: Dataset, task: Task, encoder: Encoder) -> Shown:
     record = (records["train"] or records["eval"])[0]
     prompt, target = encoder.prompt(record.messages, task.think), encoder.target(record, task)
     return Shown(record, encoder.with_special(prompt), encoder.with_special(target), (len(prompt), len(target)))
-
-
-def _spelled_out(text: str) -> str:
-    return "".join(sign if sign in "\n\t" or unicodedata.category(sign) != "Cc" else repr(sign)[1:-1] for sign in text)

@@ -6,12 +6,14 @@ Every command has a file of its own: what it takes (`add`, a frozen type of its 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 from redone.files import FULL, MAKE_ROOM
 from redone.model.heap import give_large_blocks_back
+from redone.texts import visible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Threads that wait by spinning slow everything tenfold as soon as another process wants a core.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     give_large_blocks_back()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # what a terminal's encoding lacks is spelled out
     options = parser().parse_args(arguments)
     try:
         code = options.command(options)
@@ -29,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141  # as a shell has it of a program that SIGPIPE ended
     except (ValueError, OSError) as mistake:
         full = isinstance(mistake, OSError) and mistake.errno in FULL
-        print(f"redone: {mistake}{f'; {MAKE_ROOM}' if full else ''}", file=sys.stderr)
+        print(f"redone: {visible(str(mistake))}{f'; {MAKE_ROOM}' if full else ''}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("redone: stopped; what was saved before stays", file=sys.stderr)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from redone.cli import estimate, prepare
 from redone.cli.options import Configured, add_configured, frozen, positive
+from redone.texts import visible
 
 if TYPE_CHECKING:
     from redone.checks.shown import Shown
@@ -134,12 +135,14 @@ def _print_misread(dataset: Dataset, score_all: ScoreAll, log: Log) -> None:
         return
     print(f"{len(found)} reference answers are right as they stand and wrong in another spelling; mend them:")
     print(
-        listed(
-            [
-                f"{one.record.source} ({one.record.id}): {one.record.answer!r:.200}, written {one.spelling!r:.200}, "
-                f"scores less than 1{one.note and ': '}{one.note}"
-                for one in found
-            ]
+        visible(
+            listed(
+                [
+                    f"{one.record.source} ({one.record.id}): {one.record.answer!r:.200}, "
+                    f"written {one.spelling!r:.200}, scores less than 1{one.note and ': '}{one.note}"
+                    for one in found
+                ]
+            )
         )
     )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from redone.cli.options import frozen
+from redone.texts import visible
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def command(namespace: argparse.Namespace) -> int:
     if options.json:
         write_json(options.json, found)
     for line in lines(found, options.flips):
-        print(line)
+        print(visible(line))
     return 0
 
 

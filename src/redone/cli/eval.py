@@ -12,7 +12,6 @@ OUT/results.json, report.md, report.html
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redone.cli.options import Configured, add_sets, frozen, positive
+from redone.files import read_object
+from redone.mistakes import address_flaw
 
 if TYPE_CHECKING:
     from redone.data.encode import Encoder
@@ -124,6 +125,8 @@ def refuse(options: Options) -> None:
     ):
         if given and not applies:
             raise ValueError(said)
+    if options.base_url is not None and (flaw := address_flaw(options.base_url)):
+        raise ValueError(f"--base-url: {flaw}")
 
 
 def on_benchmarks(options: Options, log: Log) -> int:
@@ -200,7 +203,8 @@ def of_tasks(options: Options, log: Log) -> int:
     items = {TASKS: fingerprint(subsets, dataset.tasks)}
     mark = same_settings(options, place, machine, lambda: mark_of(reader and reader.encoder), config.seed, items)
     seed = derive_seed(config.seed, split)
-    load = loader(options, place, machine, reader and reader.encoder, config.threads)
+    trust = config.model.trust_remote_code
+    load = loader(options, place, machine, reader and reader.encoder, config.threads, trust)
     with prepare.scoring(config, dataset.tasks, prepare.judge_of(config, options.out, log)) as score_all:
         table = measure_tasks(
             answerer(options, load, seed, config.eval.rows, log),
@@ -256,7 +260,12 @@ def settled(log: Log, device: str | None, dtype: str | None) -> Machine:
 
 
 def loader(
-    options: Options, place: Place | None, machine: Machine | None, encoder: Encoder | None, threads: int | None = None
+    options: Options,
+    place: Place | None,
+    machine: Machine | None,
+    encoder: Encoder | None,
+    threads: int | None = None,
+    trust: bool = False,
 ) -> Callable[[], Loaded]:
     """Loads the model, once."""
 
@@ -274,7 +283,7 @@ def loader(
         kept = "bfloat16" if machine.dtype == "mixed" else machine.dtype  # the same numbers; nothing is trained here
         quiet_transformers()
         with loading(options.model_folder):
-            return load(place, kept, machine.device), encoder
+            return load(place, kept, machine.device, trust), encoder
 
     return loaded
 
@@ -326,7 +335,7 @@ def same_settings(
     before: dict[str, Any] = {**now, "questions": {}}
     if path.exists():
         try:
-            before = json.loads(path.read_text(encoding="utf-8"))
+            before = read_object(path)
         except ValueError:
             raise ValueError(f"{path} is damaged; give another --out") from None
     elif path.parent.exists() and (not path.parent.is_dir() or any(one.name != NAME for one in path.parent.iterdir())):
@@ -351,12 +360,10 @@ def write_results(options: Options, tasks: Mapping[str, Any] | None = None) -> N
     from redone.measure.taskset import TASKS
 
     path = options.out / "results.json"
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    before = read_object(path) if path.exists() else {}
     kept = {key: before[key] for key in ("split", "models") if key in before}
     files = sorted(options.out.glob("*/scores.json"), key=lambda file: (file.parent.name in SUITES, file.parent.name))
-    benchmarks = {
-        file.parent.name: json.loads(file.read_text(encoding="utf-8")) for file in files if file.parent.name != TASKS
-    }
-    made = json.loads((options.out / "settings.json").read_text(encoding="utf-8"))
+    benchmarks = {file.parent.name: read_object(file) for file in files if file.parent.name != TASKS}
+    made = read_object(options.out / "settings.json")
     results = {"model": options.model_folder, "made": made, "benchmarks": benchmarks, "paper": place(benchmarks)}
     write_json(path, {**results, **(tasks or kept)})

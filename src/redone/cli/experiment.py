@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from redone.cli import prepare, run
 from redone.cli.begun import same_configuration
 from redone.cli.options import add_sets, frozen, positive
+from redone.texts import visible
 
 if TYPE_CHECKING:
     from redone.experiment.definition import Job, Plan
@@ -116,7 +117,7 @@ def _all(plan: Plan, out: Path, again: Sequence[str]) -> int:
                 log.line(f"Stopped {where}. Go on with: redone {' '.join(again[3:])}")
                 return log.code
     for line in write_table(plan, out, failed):
-        print(line)
+        print(visible(line))
     if failed:
         name, why = next(iter(failed.items()))
         raise ValueError(f"{len(failed)} of {len(plan.jobs)} runs failed ({', '.join(failed)}); {name}: {why}")

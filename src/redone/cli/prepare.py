@@ -59,7 +59,7 @@ def check(config: RunConfig, log: Log) -> Checked:
     check_numbers(config)
     base = model_path(config.model.path)
     if config.lora is not None:
-        check_targets(base, config.model.path, config.lora.targets)
+        check_targets(config, base, config.lora.targets)
     machine = settle(config.device, config.model.dtype)
     packs = read_packs(config)
     reader = reader_for(config, config.model.path, base)
@@ -106,20 +106,19 @@ def check_numbers(config: RunConfig) -> None:
         )
 
 
-def check_targets(folder: Path, name: str, targets: Sequence[str]) -> None:
-    """Raises ValueError where no adapter can stand where the targets say in the model of this name, which is built
+def check_targets(config: RunConfig, folder: Path, targets: Sequence[str]) -> None:
+    """Raises ValueError where no adapter can stand where the targets say in the configuration's model, which is built
     without weights."""
     import torch
-    from transformers import AutoConfig
 
     from redone.model import adapter
-    from redone.model.places import loading
+    from redone.model.places import config_of, loading
     from redone.model.policy import loader
 
-    with loading(name):
-        size = AutoConfig.from_pretrained(folder)
-    with torch.device("meta"):
-        model = loader(size).from_config(size)
+    trust = config.model.trust_remote_code
+    with loading(config.model.path), torch.device("meta"):
+        size = config_of(folder, trust)
+        model = loader(size).from_config(size, trust_remote_code=trust)
     adapter.check(model, targets)
 
 
@@ -150,7 +149,7 @@ class Reader(NamedTuple):
 def reader_for(config: RunConfig, name: str, folder: Path) -> Reader:
     """Raises ValueError where the configuration asks for more context than the model has, or `reader_of` does."""
     asked = config.model.max_context
-    reader = reader_of(name, folder, asked)
+    reader = reader_of(name, folder, asked, config.model.trust_remote_code)
     if asked > reader.own and "max_context" in config.model.model_fields_set:
         raise ValueError(
             f"model.max_context = {asked:,}, but {name} goes as far as {reader.own:,} tokens; set that, or less"
@@ -158,19 +157,18 @@ def reader_for(config: RunConfig, name: str, folder: Path) -> Reader:
     return reader
 
 
-def reader_of(name: str, folder: Path, most: int) -> Reader:
-    """most: tokens of context that are asked for. Raises ValueError naming the model where its files are missing or
-    broken, or where its chat template or end token is not what it can be asked or taught with."""
-    from transformers import AutoConfig
-
+def reader_of(name: str, folder: Path, most: int, trust: bool = False) -> Reader:
+    """most: tokens of context that are asked for. trust: run code that the folder brings. Raises ValueError naming
+    the model where its files are missing or broken, or where its chat template or end token is not what it can be asked
+    or taught with."""
     from redone.data.encode import Encoder, read_tokenizer
-    from redone.model.places import loading
+    from redone.model.places import config_of, loading
     from redone.run.log import quiet_transformers
 
     quiet_transformers()
     with loading(name):
-        size = AutoConfig.from_pretrained(folder).get_text_config()
-        read = read_tokenizer(folder)
+        size = config_of(folder, trust).get_text_config()
+        read = read_tokenizer(folder, trust)
     own = getattr(size, "max_position_embeddings", None) or most
     return Reader(Encoder(*read, size.vocab_size), min(most, own), own)
 
@@ -291,7 +289,7 @@ def prepare(config: RunConfig, out: Path, log: Log, checked: Checked | None = No
 
     device, dtype, _ = checked.machine
     with loading(config.model.path):
-        policy = Policy.load(checked.base, dtype, device, checked.max_context)
+        policy = Policy.load(checked.base, dtype, device, checked.max_context, config.model.trust_remote_code)
     log.line(policy.note or "Every prompt is computed once for all of its answers.")
     if origin := gguf.note(checked.base):
         log.line(origin)
@@ -372,6 +370,7 @@ def manifest(
         **machine,
         "parameters": policy.num_parameters,
         "model": policy.architecture,
+        "trust_remote_code": config.model.trust_remote_code,
         "origin": origin,
         "packed_engine": policy.packed,
         "engine_note": policy.note,

@@ -3,9 +3,14 @@
 import datetime
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from redone.texts import HALF
 from redone.thinking import CLOSE, OPEN, split_thinking
 
 if TYPE_CHECKING:
@@ -17,8 +22,11 @@ Messages = Sequence[Mapping[str, Any]]
 QUESTION, ANSWER, RATIONALE = "[question] is <b>1 < 2</b> & 'so' ?", "[answer]", "[rationale]"
 ASK = ({"role": "user", "content": QUESTION},)
 _REPLY = {"role": "assistant", "content": ANSWER, "reasoning_content": ""}
-_BREAKS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)  # what a template's own code may raise
+_BREAKS = (  # what a template's own code may raise
+    ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError
+)  # fmt: skip
 IN_WORDS = f"Think step by step between {OPEN} and {CLOSE}. After {CLOSE} write only the answer."
+MOST_STEPS = 1_000_000  # lines and calls in which a template writes a prompt
 TODAY = datetime.date(2026, 1, 1)  # what a template that prints today's date says on every day
 _NOW = re.compile(r"""strftime_now\(\s*(["'])(.*?)\1\s*\)""")
 _MEND = "mend chat_template.jinja in its folder, or remove it, so that prompts are plain text"
@@ -68,7 +76,8 @@ class Chat:
     @property
     def mark(self) -> str:
         """Eight digits that stand for the template, or PLAIN."""
-        return PLAIN if self.template is None else hashlib.sha256(self.template.encode()).hexdigest()[:8]
+        written = None if self.template is None else self.template.encode("utf-8", "surrogatepass")
+        return PLAIN if written is None else hashlib.sha256(written).hexdigest()[:8]
 
     @property
     def dated(self) -> bool:
@@ -132,7 +141,7 @@ class Chat:
         """What the template makes of the messages; with `ask`, up to where an answer begins."""
         if not self.there:
             return "\n".join(message["content"] for message in messages) + "\n"
-        return self._apply(messages, think, self.parts, ask, tokenize=False)
+        return self._apply(messages, think, self.parts, ask)
 
     def after_answer(self) -> str:
         """What the template writes after an answer, or, where that is nothing, before the next question."""
@@ -152,7 +161,7 @@ class Chat:
         flaws = []
         for parts in (False, True):
             try:
-                texts = [self._apply(ASK, think, parts, True, tokenize=False) for think in (False, True)]
+                texts = [self._apply(ASK, think, parts, True) for think in (False, True)]
                 shown = any("'type': 'text'" in text for text in texts)  # the list, as Python shows it
                 if all(QUESTION in text for text in texts) and not shown:
                     return parts
@@ -162,25 +171,65 @@ class Chat:
         given = dict.fromkeys(flaws)
         raise ValueError(f"{self.name}: its chat template {'; given as a list of parts, it '.join(given)}; {_MEND}")
 
-    def _apply(self, messages: Messages, think: bool, parts: bool, ask: bool, **how: Any) -> Any:
+    def _apply(self, messages: Messages, think: bool, parts: bool, ask: bool) -> str:
         from jinja2 import TemplateError
 
         given = [dict(message) for message in messages]
         if parts:
             given = [{**one, "content": [{"type": "text", "text": one["content"]}]} for one in given]
         try:
-            return self.tokenizer.apply_chat_template(
-                given,
-                chat_template=_NOW.sub(lambda now: repr(TODAY.strftime(now[2])), self.tokenizer.get_chat_template()),
-                add_generation_prompt=ask,
-                enable_thinking=think,
-                return_dict=False,
-                **how,
-            )
+            template = _timeless(self.tokenizer.get_chat_template())
+            with _bounded(MOST_STEPS):
+                text: str = self.tokenizer.apply_chat_template(
+                    given,
+                    chat_template=template,
+                    add_generation_prompt=ask,
+                    enable_thinking=think,
+                    return_dict=False,
+                    tokenize=False,
+                )
+            if HALF.search(text):
+                raise ValueError("the prompt holds half of a surrogate pair, which is no text")
+            return text
         except (TemplateError, *_BREAKS) as error:
             roles = list(dict.fromkeys(message.get("role", "unnamed") for message in messages))
             said = f"cannot write {' and '.join(roles)} messages: {type(error).__name__}: {error!s:.300}"
             raise ValueError(said + ("; say it in the user's message" if "system" in roles else "")) from None
+
+
+@lru_cache
+def _timeless(template: str) -> str:
+    """The template, which says TODAY on every day. Raises ValueError for powers, of which one can take for ever."""
+    from jinja2 import Environment
+
+    if any(kind == "operator" and sign == "**" for _, kind, sign in Environment().lex(template)):
+        raise ValueError("a template computes no powers")
+    return _NOW.sub(lambda now: repr(TODAY.strftime(now[2])), template)
+
+
+class Endless(RuntimeError):
+    """A template took more steps than any needs."""
+
+
+@contextmanager
+def _bounded(most: int) -> Iterator[None]:
+    """Raises Endless where what runs in here takes more lines and calls than `most`: in two loops of jinja's longest
+    range, one in the other, there are ten thousand millions."""
+    taken = 0
+
+    def count(frame: FrameType, event: str, value: Any) -> Any:
+        nonlocal taken
+        taken += 1
+        if taken > most:
+            raise Endless(f"more than {most:,} steps for one prompt")
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
 
 
 class Frame(NamedTuple):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redone.data.chat import ASK, IN_WORDS, QUESTION, TODAY, Chat, Messages, frame_of, in_words
 from redone.data.ends import ends_of
+from redone.files import read_object
 from redone.records import Prompt, Record, Task
 from redone.thinking import CLOSE, OPEN, split_thinking
 
@@ -64,9 +65,9 @@ class Encoder:
         self.own = re.compile(f"({'|'.join(map(re.escape, own))})")  # what a target has around rationale and answer
 
     @classmethod
-    def load(cls, path: str | Path, rows: int | None = None) -> "Encoder":
+    def load(cls, path: str | Path) -> "Encoder":
         """The tokenizer of a model folder or hub id, with every end token its generation config names."""
-        return cls(*read_tokenizer(path), rows)
+        return cls(*read_tokenizer(path))
 
     @property
     def chats(self) -> bool:
@@ -85,7 +86,7 @@ class Encoder:
         """Leave the tokenizer in a model's folder, whose generation config then names the end token that is taught."""
         self.tokenizer.save_pretrained(folder)
         path = folder / "generation_config.json"
-        settings = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        settings = read_object(path) if path.exists() else {}
         named = settings.get("eos_token_id")
         named = [] if named is None else [named] if isinstance(named, int) else named
         if self.end not in named:
@@ -255,20 +256,24 @@ class Encoder:
         return ids
 
 
-def read_tokenizer(path: str | Path) -> "tuple[PreTrainedTokenizerBase, list[int]]":
-    """The tokenizer of a model folder or hub id, and the end tokens that its generation config names."""
+def read_tokenizer(path: str | Path, trust: bool = False) -> "tuple[PreTrainedTokenizerBase, list[int]]":
+    """The tokenizer of a model folder or hub id, and the end tokens that its generation config names. trust: run code
+    that the folder brings."""
     from transformers import AutoTokenizer, GenerationConfig
 
-    tokenizer = AutoTokenizer.from_pretrained(path)
+    tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=trust)
     if tokenizer.chat_template is None:  # of a model that sees it may lie beside its processor
         tokenizer.chat_template = _of_processor(path)
     try:
         named = GenerationConfig.from_pretrained(path).eos_token_id
     except OSError:  # the folder has none
         named = None
-    return tokenizer, [named] if isinstance(named, int) else named or []
+    ends = [named] if isinstance(named, int) else named or []
+    if not isinstance(ends, list) or not all(type(end) is int and end >= 0 for end in ends):
+        raise ValueError(f"{path}: eos_token_id of generation_config.json is {named!r:.100}, not numbers of tokens")
+    return tokenizer, ends
 
 
 def _of_processor(path: str | Path) -> str | None:
     file = Path(path) / "chat_template.json"
-    return json.loads(file.read_text(encoding="utf-8")).get("chat_template") if file.is_file() else None
+    return read_object(file).get("chat_template") if file.is_file() else None

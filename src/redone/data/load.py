@@ -22,7 +22,7 @@ from redone.data.convert import FIELD, filled_at
 from redone.data.dedupe import normalised_prompt
 from redone.data.overlap import evaluated_keys, first_sharing, keys_of
 from redone.data.source import SPLITS, Source, make_source, rows_of, unlike
-from redone.mistakes import nearest, read_toml
+from redone.mistakes import name_flaw, nearest, read_toml
 from redone.records import GENERAL_GROUPS, Record, Split, Task
 
 NEEDED: tuple[Split, ...] = ("train", "probe", "eval")  # of a task that is trained
@@ -94,6 +94,9 @@ def read_pack(path: Path, root: Path | None = None) -> Pack:
     Raises ValueError naming file and task.
     """
     table = read_tasks(path)
+    called = table.get("name", path.stem)
+    if flaw := name_flaw(called) if isinstance(called, str) else "a name is a text":
+        raise ValueError(f"{path}: a pack cannot be called {called!r:.200}: {flaw}")
     base = root if root is not None else path.parent
     for key in table:
         if key not in ("name", "tasks"):
@@ -108,7 +111,7 @@ def read_pack(path: Path, root: Path | None = None) -> Pack:
         return rows_of(sources[task], split, base, task)
 
     splits = {name: source.splits for name, source in sources.items()}
-    return Pack(table.get("name", path.stem), tasks, rows, splits, {name: s.texts for name, s in sources.items()})
+    return Pack(called, tasks, rows, splits, {name: s.texts for name, s in sources.items()})
 
 
 def read_tasks(path: Path) -> dict[str, Any]:
@@ -117,6 +120,9 @@ def read_tasks(path: Path) -> dict[str, Any]:
     tasks = table.get("tasks")
     if not isinstance(tasks, dict) or not tasks or not all(isinstance(task, dict) for task in tasks.values()):
         raise ValueError(f"{path}: its tasks are to be tables, [tasks.NAME]")
+    if flawed := {name: flaw for name in tasks if (flaw := name_flaw(name))}:
+        name, flaw = next(iter(flawed.items()))
+        raise ValueError(f"{path}: a task cannot be called {name!r:.200}: {flaw}")
     return table
 
 

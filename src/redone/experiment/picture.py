@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from redone.experiment.records import LIKELIHOOD
+from redone.files import write_page
 from redone.report.drawing import FAINT, sheet, styled, to_svg
 from redone.report.plots import COLOURS, MARKERS
 from redone.run.stages import BASE
@@ -15,7 +16,7 @@ def draw(results: Mapping[str, Any], out: Path) -> None:
     about = f"Scores of the arms of {results['experiment']}, with 95 % intervals"
     with styled():
         figure = _figure(results)
-        (out / "table.svg").write_text(to_svg(figure, "table", about) + "\n", encoding="utf-8")
+        write_page(out / "table.svg", to_svg(figure, "table", about) + "\n")
         figure.savefig(out / "table.png", dpi=120, facecolor="white", metadata={"Software": None})
 
 

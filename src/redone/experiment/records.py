@@ -4,7 +4,6 @@ It holds a record's verdicts where scores come from them, not its texts, so that
 folder is too large: <arm>-<seed>.jsonl.gz, a first line about the run, then one for each task or subset.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 from redone.config import RunConfig, differing
 from redone.experiment.definition import Job, Plan
-from redone.files import read_jsonl, write_jsonl
+from redone.files import read_jsonl, read_object, write_jsonl
 from redone.measure.closed import LENIENT
 from redone.measure.compare import read_result
 from redone.measure.drift import Line
@@ -78,7 +77,7 @@ def path_of(job: Job, plan: Plan, out: Path) -> Path | None:
 
 def keep(lab: Lab, job: Job, plan: Plan, out: Path) -> None:
     """Write the file of a run that is done."""
-    manifest = json.loads((lab.out / "manifest.json").read_text(encoding="utf-8"))
+    manifest = read_object(lab.out / "manifest.json")
     made = {key: manifest[key] for key in ("versions", "device", "dtype", "parameters")}
     shapes, items = measured(lab)
     about = {
@@ -178,7 +177,7 @@ def cost_of(lab: Lab, stage: Stage) -> dict[str, float]:
     store = Store(folder)
     steps, seconds = store.metrics(), round(store.seconds, 1)
     if stage.kind == "teach":
-        made = json.loads((folder / "made.json").read_text(encoding="utf-8"))
+        made = read_object(folder / "made.json")
         records = sum(made.get(key, 0) for key in ("records", "earlier_turns", "soft_labels", "own_prompts"))
         tokens = sum(step["tokens"] for step in steps)
         return {"records": records, "updates": len(steps), "tokens": tokens, "sampled": 0, "seconds": seconds}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from redone.config import RunConfig
+from redone.files import read_object
 from redone.run.stages import BASE, depends_on
 
 Keys = Mapping[str, str]  # model of a run -> all that it depends on
@@ -53,7 +54,7 @@ def link_shared(run: Path, config: RunConfig, others: Mapping[Path, RunConfig]) 
 
 
 def _data(run: Path) -> object:
-    return json.loads((run / "manifest.json").read_text(encoding="utf-8"))["data"]
+    return read_object(run / "manifest.json")["data"]
 
 
 def _link_folder(source: Path, target: Path) -> None:

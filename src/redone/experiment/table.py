@@ -10,7 +10,7 @@ from redone.experiment.analysis import Bench, Tree, Value, answer, headline, mea
 from redone.experiment.definition import Experiment, Plan, Question
 from redone.experiment.picture import draw
 from redone.experiment.records import LIKELIHOOD, path_of, read_kept
-from redone.files import write_json
+from redone.files import write_json, write_page
 from redone.report.numbers import Change, Score
 from redone.run.stages import BASE
 
@@ -36,7 +36,7 @@ def write_table(plan: Plan, out: Path, failed: Mapping[str, str]) -> list[str]:
     draw(results, out)
     reports = {job.name: f"{job.name}/report.html" for job in plan.jobs if (out / job.name / "report.html").is_file()}
     lines = list(lines_of(results, plan, reports))
-    (out / "table.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_page(out / "table.md", "\n".join(lines) + "\n")
     return lines
 
 

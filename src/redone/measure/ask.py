@@ -11,7 +11,6 @@ bytes of one that was not. Of an endpoint every answer stands by itself and is k
 """
 
 import gzip
-import json
 import re
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
@@ -20,12 +19,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from redone.files import numbered_jsonl
+from redone.files import dumps, numbered_jsonl
 from redone.measure.missing import missing_of
 from redone.records import Prompt, Text
-from redone.rewards.extract import whole
 from redone.run.log import Interrupted, Log
 from redone.sample.protocol import Asks
+from redone.texts import whole
 from redone.thinking import CLOSE, OPEN, split_thinking
 
 Line = dict[str, Any]
@@ -92,7 +91,7 @@ def _complete(answerer: Answerer, prompts: Sequence[Prompt], path: Path, log: Lo
                 asks = answerer.make(number, [key for key, _ in there])
                 with closing(_each(asks, units[number])) as some:
                     for lines in some:
-                        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+                        file.writelines(dumps(line) + "\n" for line in lines)
                         file.flush()
                         mine += len(lines)
                         long += sum("cut" in line for line in lines)
@@ -177,15 +176,15 @@ def _compress(growing: Path, path: Path) -> None:
 
 def line_of(text: Text) -> Line:
     output = "" if text.missing else split_thinking(text.text)[1] or ""
-    line: Line = {"id": text.key, "sample": text.sample, "output": whole(output), "finished": text.finished}
+    line: Line = {"id": text.key, "sample": text.sample, "output": output, "finished": text.finished}
     if missing := text.missing or missing_of(output, text.finished):
         line["missing"] = missing
     if text.said:
-        line["said"] = whole(text.said)
+        line["said"] = text.said
     if output != text.text:
-        line["text"] = whole(text.text)
+        line["text"] = text.text
     if text.thinking:
-        line["thinking"] = whole(text.thinking)
+        line["thinking"] = text.thinking
     if text.logprobs:
         line["logprob"] = fmean(text.logprobs)
     if text.cut:

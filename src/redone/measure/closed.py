@@ -14,6 +14,7 @@ from redone.rewards import LONGEST, counted, extract, said
 from redone.rewards.exact import letter
 from redone.rewards.labels import Commonest, commonest
 from redone.rewards.named import AGREEMENT, Names, first_named, names_of
+from redone.texts import whole
 from redone.thinking import split_thinking
 
 LENIENT = "lenient"  # the reading
@@ -44,7 +45,7 @@ def closed_tasks(dataset: Dataset) -> dict[str, Closed]:
 def lenient(task: Task, closed: Closed, record: Record, text: str, strict: Verdict) -> Verdict:
     """The verdict on a text as the model wrote it. strict: the reward's, and where that is right, or there is no answer
     to read, the lenient one too."""
-    answer = split_thinking(extract.whole(text))[1]
+    answer = split_thinking(whole(text))[1]
     if strict.score == 1.0 or strict.missing or strict.reason == "error" or answer is None or len(answer) > LONGEST:
         return strict
     labels = closed(record)

@@ -4,7 +4,6 @@ Both answered the same records, so each draw of the bootstrap holds the same rec
 or hard cancels out, and the interval is narrower than that of two results that are compared by their own intervals.
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from redone.algo.statistics import percentile_interval
 from redone.benchmark.aggregate import Values
 from redone.benchmark.readings import AGGREGATES
+from redone.files import read_object
 from redone.measure.definitions import definition
 from redone.measure.items import Item, Items, read_items, samples_of
 from redone.measure.score import drawn, drawn_weights, exact, known
@@ -158,7 +158,7 @@ def read_result(path: Path) -> Result:
 def _json(path: Path) -> dict[str, Any]:
     """What the file says, nothing where there is none."""
     try:
-        about = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        about = read_object(path) if path.is_file() else {}
     except ValueError as error:
         raise ValueError(f"{path}: not JSON in UTF-8 ({error})") from None
     if not isinstance(about, dict):

@@ -1,7 +1,6 @@
 """A configuration's tasks as a set that is measured: each a subset with one reading, whose aggregate is its metric, and
 where it is closed with the lenient one beside it."""
 
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
@@ -12,7 +11,7 @@ from typing import Any
 
 from redone.algo.statistics import percentile_interval
 from redone.data.load import Dataset, drawn
-from redone.files import write_json, write_jsonl
+from redone.files import read_object, write_json, write_jsonl
 from redone.measure.ask import Answerer
 from redone.measure.closed import LENIENT, Closed, commonest_answers, lenient
 from redone.measure.items import Item, Items, item_line, read_items
@@ -230,7 +229,7 @@ def wrong_answers(found: Sequence[Judged]) -> dict[str, list[dict[str, Any]]]:
 
 def read_tasks(folder: Path) -> tuple[dict[str, Any], dict[str, list[Item]]]:
     """What `measure_tasks` left: a model's entry of results.json, and its items by task."""
-    table = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    table = read_object(folder / "scores.json")
     del table["shape"]
     items: dict[str, list[Item]] = {}
     for item in read_items(folder / "items.jsonl")[TASKS].values():

@@ -3,13 +3,12 @@
 Everything rests on the probe split, which is neither trained on nor reported.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from redone.config import Teach
 from redone.data.mix import derive_seed
-from redone.files import write_json
+from redone.files import read_object, write_json
 from redone.measure.judged import Judged, examples
 from redone.measure.taskset import some_of_each_task
 from redone.measure.trivial import Trivial, chance, trivial_verdicts
@@ -27,7 +26,7 @@ def diagnose(lab: Lab, stage: Stage) -> TargetPlan:
     """The findings of the model that the stage starts from, beside the base, and the plan that follows."""
     folder = lab.out / stage.name
     if (folder / "plan.json").exists():
-        return TargetPlan(**json.loads((folder / "plan.json").read_text(encoding="utf-8")))
+        return TargetPlan(**read_object(folder / "plan.json"))
     settings: Teach = stage.settings
     with lab.timed("diagnosis"):
         records = some_of_each_task(lab.dataset, "probe", lab.config.diagnose.records)

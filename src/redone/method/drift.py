@@ -1,13 +1,12 @@
 """How far the models of a run drift from its base (`measure.drift`)."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from redone.config import Held, RunConfig
 from redone.data.encode import Encoder, Passage
 from redone.data.load import Dataset
-from redone.files import read_jsonl, write_json, write_jsonl
+from redone.files import read_jsonl, read_object, write_json, write_jsonl
 from redone.measure.drift import (
     HeldOut,
     Line,
@@ -84,7 +83,7 @@ def measure_drift(lab: Lab, model: str) -> None:
 def drift_of(lab: Lab) -> dict[str, Any]:
     """Model to its scores."""
     found = {model: folder_of(lab, model) / "scores.json" for model in lab.models}
-    return {model: json.loads(path.read_text(encoding="utf-8")) for model, path in found.items()} if lab.drift else {}
+    return {model: read_object(path) for model, path in found.items()} if lab.drift else {}
 
 
 def risen(lab: Lab, before: str, after: str) -> dict[str, Any]:

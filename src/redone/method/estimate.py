@@ -59,7 +59,8 @@ def phases(
     lora = config.lora
     adapter = None if lora is None else {"rank": lora.rank, "alpha": lora.alpha, "targets": lora.targets}
     found = []
-    with imagined(folder, dtype, context, cuda, adapter, config.recompute) as model:
+    trust = config.model.trust_remote_code
+    with imagined(folder, dtype, context, cuda, adapter, config.recompute, trust) as model:
         held = model.held
 
         def answering(group: int, prompts: int) -> dict[str, int]:

@@ -1,14 +1,13 @@
 """A stage of reinforcement: DAPO over all tasks alike, so that the long tail stays visible; on hard prompts where the
 stage draws by difficulty, with as many rationales as it asks for."""
 
-import json
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from redone.config import Reinforce
 from redone.data.mix import Mix, Stratum, derive_seed, uniform
 from redone.data.turns import Difficulty, difficulty_of
-from redone.files import write_json
+from redone.files import read_object, write_json
 from redone.measure.closed import closed_tasks
 from redone.measure.trivial import chance, trivial_verdicts
 from redone.method.evaluate import sample
@@ -121,7 +120,7 @@ def difficulty(lab: Lab, stage: Stage) -> Difficulty:
                 for item in judged
             }
         write_json(path, rates)
-    rates = json.loads(path.read_text(encoding="utf-8"))
+    rates = read_object(path)
     first = [record for mine in records.values() for record in mine[: settings.difficulty_records]]
     trivial = trivial_verdicts(lab.dataset, first, lab.score_all)
     return difficulty_of(

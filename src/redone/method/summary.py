@@ -1,12 +1,11 @@
 """What came of a run: results.json, from the files of its evaluations alone."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
 from redone.config import Reinforce
-from redone.files import write_json
+from redone.files import read_json, read_object, write_json
 from redone.measure.compare import changes
 from redone.measure.items import Item, read_items
 from redone.measure.missing import summed
@@ -53,7 +52,7 @@ def benchmark_scores(lab: Lab, name: str) -> dict[str, Any]:
     """Model to its average on a benchmark, and what its answers were."""
     found = {}
     for model in lab.models:
-        scores = json.loads((lab.out / "eval" / model / name / "scores.json").read_text(encoding="utf-8"))
+        scores = read_object(lab.out / "eval" / model / name / "scores.json")
         entries = scores["subsets"].values()
         n = sum(entry["n"] for entry in entries)
         whole = {"score": scores["average"], "interval": scores.get("average_interval"), "n": n}
@@ -76,7 +75,7 @@ def mean_of_benchmarks(lab: Lab, model: str) -> dict[str, Any]:
 
 def seconds(lab: Lab) -> dict[str, float]:
     """Stage or phase to the seconds that it took."""
-    known = json.loads((lab.out / "timings.json").read_text(encoding="utf-8"))
+    known = read_object(lab.out / "timings.json")
     return {**{stage.name: Store(lab.out / stage.name).seconds for stage in lab.stages}, **known}
 
 
@@ -97,7 +96,7 @@ def notes(lab: Lab, made: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _of_teaching(lab: Lab, stage: Stage) -> Iterator[str]:
     folder = lab.out / stage.name
-    made = json.loads((folder / "made.json").read_text(encoding="utf-8"))
+    made = read_object(folder / "made.json")
     if made["kind"] != "gold":
         yield (
             f"{stage.name}: the embedded judge stood in for a judge model: it ranks candidates by verifiable reward, "
@@ -109,7 +108,7 @@ def _of_teaching(lab: Lab, stage: Stage) -> Iterator[str]:
     removed = sum(made["near_duplicates_removed"].values())
     yield f"{stage.name}: {removed} near-duplicates were left out of the targeted set."
     if (folder / "findings.json").exists():
-        findings = json.loads((folder / "findings.json").read_text(encoding="utf-8"))
+        findings = read_json(folder / "findings.json")
         if suspect := [finding["task"] for finding in findings if finding["kind"] == "reward suspect"]:
             yield f"The reward of {', '.join(suspect)} does not pass its own reference answers."
 

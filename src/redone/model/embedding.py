@@ -27,9 +27,10 @@ def cosines(model: str, texts: Sequence[str], references: Sequence[str]) -> list
 def _load(model: str) -> tuple[Any, Any] | None:
     from transformers import AutoModel, AutoTokenizer
 
+    how: Any = {"local_files_only": True, "trust_remote_code": False}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
-        return tokenizer, AutoModel.from_pretrained(model, local_files_only=True).eval()
+        tokenizer = AutoTokenizer.from_pretrained(model, **how)
+        return tokenizer, AutoModel.from_pretrained(model, **how).eval()
     except OSError:
         return None
 

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from redone.files import ends
+from redone.files import ends, read_object
 
 CACHE = "REDONE_MODELS"  # the environment variable that names the cache
 ORIGIN = "origin.json"
@@ -74,7 +74,7 @@ def note(folder: Path) -> str:
     """What a person should know of a converted model's weights, "" of any other folder."""
     if not (folder / ORIGIN).is_file():
         return ""
-    origin = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+    origin = read_object(folder / ORIGIN)
     kind = origin["stored"]
     bits = f": {kind[1]} bits a weight, not those that were trained" if kind.startswith(("Q", "IQ")) else ""
     return f"The weights come from {origin['file']}, which stores them as {kind}{bits}."
@@ -85,9 +85,9 @@ def _read(path: Path) -> tuple[Any, Any]:
 
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
-            path.parent, gguf_file=path.name, dtype="float32", output_loading_info=True
+            path.parent, gguf_file=path.name, dtype="float32", output_loading_info=True, trust_remote_code=False
         )
-        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+        tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name, trust_remote_code=False)
     except Exception as error:  # the reader's own, of any kind: tokenizers raises plain ones
         raise ValueError(f"{path}: transformers does not read this GGUF file ({error!s:.300})") from None
     model, found = loaded

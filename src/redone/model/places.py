@@ -57,22 +57,43 @@ def weights_of(place: Place) -> str:
 @contextmanager
 def loading(model: str) -> Iterator[None]:
     """Raises ValueError naming the model where its files are missing or broken."""
-    from safetensors import SafetensorError
-
     try:
         yield
-    except (OSError, ValueError, SafetensorError) as error:
-        raise ValueError(f"{model}: no model could be loaded: {str(error).strip().splitlines()[0]}") from None
+    except Exception as error:  # of any kind: what parsers and checks say of files that are not as they think
+        if "trust_remote_code" in str(error) and "model.trust_remote_code" not in str(error):
+            raise ValueError(
+                f"{model}: it needs Python code that its folder brings, and that is not run; take a model that "
+                "transformers knows, or read the code and set model.trust_remote_code = true"
+            ) from None
+        kind = "" if isinstance(error, (OSError, ValueError)) else f"{type(error).__name__}: "
+        raise ValueError(f"{model}: no model could be loaded: {kind}{' '.join(str(error).split()):.300}") from None
 
 
-def load(place: Place, dtype: str = "float32", device: str = "cpu") -> "Policy":
+def config_of(folder: str | Path, trust: bool = False) -> Any:
+    """transformers' configuration of a model. trust: run code that the folder brings, or names.
+
+    Raises ValueError where the folder names a kernel of the hub for its attention, which is code too.
+    """
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=trust)
+    named = [str(getattr(one, "_attn_implementation", "")) for one in (config, config.get_text_config())]
+    if kernels := [name for name in named if "/" in name and not trust]:
+        raise ValueError(
+            f"its config.json names {kernels[0]!r:.100}, code on the hub, for its attention; take _attn_implementation "
+            "out, or read the code and set model.trust_remote_code = true"
+        )
+    return config
+
+
+def load(place: Place, dtype: str = "float32", device: str = "cpu", trust: bool = False) -> "Policy":
     """The model as a policy. Raises ValueError where the checkpoint does not hold all trained weights of this model and
-    no others, and what `Policy.load` raises of a broken folder."""
+    no others, and what `Policy.load` raises of a broken folder. trust: run code that the folder brings."""
     import torch
 
     from redone.model.policy import Policy
 
-    policy = Policy.load(place.folder, dtype, device)
+    policy = Policy.load(place.folder, dtype, device, trust=trust)
     if place.checkpoint is not None:
         if place.adapter is not None:
             policy.attach(**place.adapter, seed=0, base=str(place.folder))

@@ -17,7 +17,6 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
-    AutoConfig,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
     GenerationConfig,
@@ -29,6 +28,7 @@ from transformers import (
 )
 
 from redone.model import adapter, attention, llama, precision, trial
+from redone.model.places import config_of
 from redone.model.recompute import Around, recomputing
 from redone.model.trees import PackedBatch, Tokens
 
@@ -79,16 +79,22 @@ class Policy:
 
     @classmethod
     def load(
-        cls, path: str | Path, dtype: str = "float32", device: str = "cpu", context: int | None = None
+        cls,
+        path: str | Path,
+        dtype: str = "float32",
+        device: str = "cpu",
+        context: int | None = None,
+        trust: bool = False,
     ) -> "Policy":
         """A model from a Hugging Face folder or hub id; its kind is tried in float32, whatever it computes in. One that
-        sees is loaded whole, asked with texts alone, and saved whole.
+        sees is loaded whole, asked with texts alone, and saved whole. trust: run code that the folder brings.
 
         Raises ValueError where its weights are not all of this model's and no others (transformers would fill the gaps
         with random numbers, and say so in passing), or are no numbers."""
         packed: Any = {"quantization_config": precision.four_bit(), "device_map": device} if dtype == "4bit" else {}
-        loaded: Any = loader(AutoConfig.from_pretrained(path)).from_pretrained(
-            path, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **packed
+        told: Any = {"trust_remote_code": trust, **packed}
+        loaded: Any = loader(config_of(path, trust)).from_pretrained(
+            path, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **told
         )
         model, found = loaded
         if wrong := _misfits(found, tied=model.all_tied_weights_keys):

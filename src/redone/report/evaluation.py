@@ -1,13 +1,12 @@
 """The report of `redone eval`: report.md and report.html, from the folder's results.json and tasks/examples.json."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from redone.data.chat import template_said
-from redone.files import read_json
+from redone.files import read_json, read_object
 from redone.measure.missing import many, said
 from redone.measure.taskset import TASKS
 from redone.report import evaluated
@@ -96,12 +95,10 @@ def short_name(model: str) -> str:
 def read_results(path: Path) -> dict[str, Any]:
     """{model, made, benchmarks}."""
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))
+        results = read_object(path)
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file; `redone eval` writes it") from None
-    except ValueError as error:
-        raise ValueError(f"{path}: not JSON in UTF-8 ({error})") from None
-    if not isinstance(results, dict) or not isinstance(results.get("benchmarks"), dict):
+    if not isinstance(results.get("benchmarks"), dict):
         raise ValueError(f"{path}: not the results of an evaluation: it has no benchmarks")
     return results
 

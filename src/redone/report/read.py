@@ -1,13 +1,12 @@
 """A run's folder as plain structures. Whatever has not been made yet is empty, and named in `missing`."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from redone.files import read_jsonl
+from redone.files import read_json, read_jsonl
 from redone.run.stages import BASE, Stage, stages_in
 
 METHODS = {"reinforce": "RL", "teach": "SFT"}  # kind of a stage -> what people call it
@@ -172,7 +171,7 @@ def _rows(path: Path, whole: bool) -> Iterator[dict[str, Any]]:
 def _json(path: Path, default: Any) -> Any:
     if not path.exists():
         return default
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not JSON ({error})") from None
+    value = read_json(path)
+    if type(value) is not type(default):
+        raise ValueError(f"{path}: not as a run leaves it: it holds no {type(default).__name__}")
+    return value

@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from redone.files import write_page
 from redone.report.numbers import count, num, signed
+from redone.texts import cut
 
+MOST_SHOWN = 10_000  # characters of a text
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -14,10 +17,8 @@ def write_pages(folder: Path, kind: str, facts: Mapping[str, Any], plots: Mappin
     """Write report.md and report.html into the folder, each whole or not at all, from the templates of that kind."""
     written = []
     for ending, values in (("md", facts), ("html", {**facts, "plots": plots})):
-        path, part = folder / f"report.{ending}", folder / f"report.{ending}.part"
-        part.write_text(render(f"{kind}.{ending}.jinja", values), encoding="utf-8")
-        part.replace(path)
-        written.append(path)
+        written.append(folder / f"report.{ending}")
+        write_page(written[-1], render(f"{kind}.{ending}.jinja", values))
     return written[0], written[1]
 
 
@@ -46,6 +47,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         "parts": parts,
         "shares": shares,
         "paragraphs": paragraphs,
+        "shown": shown,
     }
     return environment.get_template(template).render(values)
 
@@ -58,9 +60,14 @@ def short(value: float) -> str:
     return f"{value:.3g}"
 
 
+def shown(text: Any) -> str:
+    """The text, cut where it is longer than MOST_SHOWN."""
+    return cut(str(text), MOST_SHOWN)
+
+
 def clean(text: Any) -> str:
-    """Text that can stand in a line or a table cell of Markdown without becoming markup or a link."""
-    made = " ".join(str(text).split())
+    """Text, cut by `shown`, that can stand in a line or a table cell of Markdown without becoming markup or a link."""
+    made = shown(" ".join(str(text).split()))
     for mark, instead in (("\\", "\\\\"), ("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("](", "\\](")):
         made = made.replace(mark, instead)
     for mark in "|`*":

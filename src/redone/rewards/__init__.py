@@ -18,7 +18,7 @@ from redone.records import Record, Task, Verdict
 from redone.rewards.compose import flaw as composition_flaw
 from redone.rewards.compose import gate, product, weighted
 from redone.rewards.exact import exact
-from redone.rewards.extract import extracted, whole
+from redone.rewards.extract import extracted
 from redone.rewards.faithful import faithful
 from redone.rewards.ifeval import ifeval
 from redone.rewards.judged import graded, preferred
@@ -30,6 +30,7 @@ from redone.rewards.pattern import pattern
 from redone.rewards.program import asserts, calls, expression, program
 from redone.rewards.schema import json_schema, sections, tags
 from redone.rewards.similarity import rouge_1, rouge_2, rouge_l
+from redone.texts import whole
 from redone.thinking import split_thinking
 
 REWARDS: dict[str, Callable[..., Found]] = {

@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal
 
-from redone.files import HALF, depth, loads
+from redone.files import depth, loads
 
 MOST_NESTED = 50  # levels of JSON, or of tags
 CJK = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -33,11 +33,6 @@ _PERCENT = re.compile(r"\s*(?:per ?cent|pct)$")
 _MIXED = re.compile(r"([-+]?)([0-9]{1,30})\s+([0-9]{1,30}\s*/\s*[0-9]{1,30})")
 _LARGEST = (2**53 - 1) * 2**971  # the largest double
 _MAGNITUDES = {"dozen", "hundred", "thousand", "million", "billion", "trillion", "k", "bn", *"十百千万亿萬億"}
-
-
-def whole(text: str) -> str:
-    """The text with U+FFFD for halves of surrogate pairs, which are no text."""
-    return HALF.sub("\ufffd", text)
 
 
 def fold(text: str, case: bool = False, width: bool = False) -> str:

@@ -1,7 +1,6 @@
 """The lab: what every step of a run shares, and where its models are."""
 
 import gc
-import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from redone.config import RunConfig
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.data.mix import derive_seed
-from redone.files import MAKE_ROOM, write_json
+from redone.files import MAKE_ROOM, read_object, write_json
 from redone.model.heap import give_back
 from redone.model.learner import Learner
 from redone.model.policy import Policy
@@ -79,7 +78,8 @@ class Lab:
     def _whole(self, model: str) -> Policy:
         gc.collect()  # adapters and the models they stand in refer to each other, and would stay a while
         give_back()
-        policy = Policy.load(self.folder(model), self.dtype, self.device, self.max_context)
+        trust = self.config.model.trust_remote_code
+        policy = Policy.load(self.folder(model), self.dtype, self.device, self.max_context, trust)
         policy.recompute = self.config.recompute
         return policy
 
@@ -138,6 +138,6 @@ class Lab:
             yield
         finally:
             path = self.out / "timings.json"
-            known = json.loads(path.read_text()) if path.exists() else {}
+            known = read_object(path) if path.exists() else {}
             known[phase] = round(known.get(phase, 0.0) + time.monotonic() - began, 3)
             write_json(path, known)

@@ -12,6 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from redone.texts import visible
+
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _QUIET_SECONDS = 10.0  # between progress lines where there is no terminal
 
@@ -40,7 +42,7 @@ class Log:
 
     def line(self, text: str) -> None:
         try:
-            self.console.print(text, markup=False)
+            self.console.print(visible(text), markup=False)
         except OSError:  # the terminal is gone
             self.console.quiet = True
 

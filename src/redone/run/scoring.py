@@ -16,7 +16,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
@@ -29,6 +29,7 @@ from redone.sandbox.isolate import Limits, Unavailable
 from redone.sandbox.jobs import Job
 from redone.sandbox.pool import Outcome, Pool
 from redone.served.judge import Question, Reply
+from redone.texts import MOST_NOTED, cut, whole
 
 Score = Callable[[Task, Record, str, bool], Found]
 ScoreAll = Callable[[Sequence["Asked"]], list[list[Verdict]]]  # the verdicts on each record's answers, in order
@@ -133,7 +134,7 @@ def _take(answer: _Answer, came: Verdict | _Open) -> None:
     if isinstance(came, _Open):
         answer.open = came.questions
     else:
-        answer.verdict = came
+        answer.verdict = replace(came, note=cut(whole(came.note), MOST_NOTED))
 
 
 def _reached(

@@ -1,12 +1,12 @@
 """The stages of a run, from its configuration or its folder, and the models that they leave."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from redone.config import RunConfig
+from redone.files import read_object
 from redone.model.places import Place, model_path
 from redone.run.store import newest_whole
 
@@ -98,7 +98,7 @@ def _base(run: Path) -> str:
 def _config(run: Path) -> dict[str, Any]:
     path = run / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_object(path)
         config["model"]["path"], config["stages"]
         return config
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from redone.files import read_jsonl, to_disk, write_bytes, write_json
+from redone.files import dumps, read_jsonl, to_disk, write_bytes, write_json
 from redone.run.marks import marks
 
 _BLOCK = 1 << 20  # bytes
@@ -34,8 +34,8 @@ class Store:
 
     def append(self, metrics: Mapping[str, Any], rollouts: Iterable[Mapping[str, Any]] = ()) -> None:
         with self.growing[0].open("a", encoding="utf-8") as file:
-            file.write(json.dumps(metrics, allow_nan=False) + "\n")
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rollouts)
+            file.write(dumps(metrics) + "\n")
+        text = "".join(dumps(row) + "\n" for row in rollouts)
         if text:
             with self.growing[1].open("ab") as packed:  # gzip members follow one another
                 packed.write(gzip.compress(text.encode(), 6, mtime=0))

@@ -4,7 +4,6 @@ An outage is told of and waited for, and nothing that has arrived is lost by it.
 is left out from then on, said once, and kept.
 """
 
-import json
 import os
 import queue
 import random
@@ -12,14 +11,15 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from redone.files import write_json
+from redone.files import read_json, write_json
 from redone.records import Missing
+from redone.served.message import Message, read_message
 
 INSTALL = "pip install 'redone[judge]'"
 _TRIES = 5  # of a request, while nothing else gets through either, or while its replies are broken
@@ -28,6 +28,7 @@ _LOOK_SECONDS = 0.5
 _BUSY = (408, 409, 429)  # states of an endpoint, besides 500 and above, that pass
 _OF_ONE = (400, 403, 413, 422)  # with which an endpoint refuses one request: too long, against its policy
 _MOST_SAID = 500  # characters of an endpoint's words
+_SHORTEST_KEY = 8  # characters; what is shorter, as "none" and "EMPTY" for servers that want no key, is no secret
 
 # What some models do not take -> what they take instead, or None where it is left out.
 INSTEAD: Mapping[str, str | None] = {"max_tokens": "max_completion_tokens", "temperature": None, "seed": None}
@@ -84,6 +85,7 @@ class Line:
         kept: Path | None = None,
     ) -> None:
         self.service, self.name, self.say, self.wait, self.kept = service, name, say, wait, kept
+        self.secret = os.environ.get(service.key) or ""
         self.client = connect(service.base_url, service.key, service.seconds)
         self.lock = threading.Lock()
         self.closed = threading.Event()
@@ -130,11 +132,11 @@ class Line:
         finally:
             self.closed.set()
 
-    def complete(self, what: str = "", **request: Any) -> Any:
-        """The first choice of a chat completion by the service's model. what: is asked for, in messages.
+    def complete(self, what: str = "", **request: Any) -> Message:
+        """The message of a chat completion by the service's model. what: is asked for, in messages.
 
-        Raises Refused where the endpoint does not answer this request: it says so, or its replies stay broken;
-        ValueError where it refuses for another reason, and Down.
+        Wherever the endpoint repeats the API key, `***` stands. Raises Refused where the endpoint does not answer this
+        request: it says so, or its replies stay broken; ValueError where it refuses for another reason, and Down.
         """
         import openai
 
@@ -149,20 +151,20 @@ class Line:
                 if error.status_code not in _BUSY and error.status_code < 500:
                     if self._gives_way(told, f"{error} {error.body}"):
                         continue
-                    raise _refusal(where, error) from None
-                broken, trouble = 0, f"{where} does not answer ({error!s:.500})"
+                    raise self._refusal(where, error) from None
+                broken, trouble = 0, f"{where} does not answer ({self.hidden(error):.500})"
             except openai.APIConnectionError as error:
-                broken, trouble = 0, f"{where} does not answer ({error})"
+                broken, trouble = 0, f"{where} does not answer ({self.hidden(error):.500})"
             except (openai.APIError, ValueError) as error:
                 broken += 1
-                trouble = f"{where} replies with what is no chat completion ({error!s:.200})"
+                trouble = f"{where} replies with what is no chat completion ({self.hidden(error):.200})"
             else:
                 if (choice := _choice(reply)) is not None:
                     with self.lock:
                         self.arrived += 1
-                    return choice
+                    return self._message(choice)
                 broken += 1
-                trouble = f"{where} replies with what is no chat completion: {reply!r:.200}"
+                trouble = f"{where} replies with what is no chat completion: {self.hidden(repr(reply)):.200}"
             pause = next(pauses, None)
             if broken == _TRIES or (broken and pause is None):
                 raise Refused(trouble, "broken reply", trouble.removeprefix(f"{where} "))
@@ -170,6 +172,24 @@ class Line:
                 raise Down(trouble)
             self._tell(f"{trouble}; waiting, nothing is lost", broken > 0)
             time.sleep(pause)
+
+    def hidden(self, said: object) -> str:
+        """What the endpoint said, without the API key."""
+        return str(said).replace(self.secret, "***") if len(self.secret) >= _SHORTEST_KEY else str(said)
+
+    def _message(self, choice: Any) -> Message:
+        found = read_message(choice)
+        return replace(
+            found, text=self.hidden(found.text), thinking=self.hidden(found.thinking), said=self.hidden(found.said)
+        )
+
+    def _refusal(self, where: str, error: Any) -> ValueError:
+        said = f"{where} refuses: {self.hidden(error):.500}"
+        if error.status_code not in _OF_ONE:
+            return ValueError(said)
+        words = error.body.get("message") if isinstance(error.body, dict) else None
+        kind: Missing = "content filter" if error.code == "content_filter" else "refused by the endpoint"
+        return Refused(said, kind, self.hidden(words if isinstance(words, str) else error.body or error))
 
     def _told(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """The request as the model takes it."""
@@ -222,18 +242,11 @@ def _choice(reply: Any) -> Any:
     return first if readable and getattr(first, "finish_reason", None) != "error" else None
 
 
-def _refusal(where: str, error: Any) -> ValueError:
-    said = f"{where} refuses: {error!s:.500}"
-    if error.status_code not in _OF_ONE:
-        return ValueError(said)
-    words = error.body.get("message") if isinstance(error.body, dict) else None
-    kind: Missing = "content filter" if error.code == "content_filter" else "refused by the endpoint"
-    return Refused(said, kind, words if isinstance(words, str) else str(error.body or error))
-
-
 def _read(path: Path | None) -> dict[str, Any]:
     """What the file holds, nothing where there is none."""
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path and path.exists() else {}
+    found = read_json(path) if path and path.exists() else {}
+    if not isinstance(found, dict) or not isinstance(found.get("request", {}), dict):
+        raise ValueError(f"{path}: not what a model does not take of a request; remove it")
     return found
 
 

@@ -8,7 +8,6 @@ from redone.data.chat import in_words
 from redone.data.mix import derive_seed
 from redone.records import Prompt, Text
 from redone.served.client import Line, Refused, Service
-from redone.served.message import read_message
 
 _IN_A_ROW = 20  # prompts without a reply, before the first answer or with broken replies, that end the asking
 
@@ -70,7 +69,7 @@ class Endpoint:
         messages = in_words(prompt.messages) if self.words and prompt.think else prompt.messages
         seed = {"seed": derive_seed(self.seed, "answer", prompt.key, n) % 2**31} if several else {}
         try:
-            choice = line.complete(
+            found = line.complete(
                 f", asked for {prompt.key}{f', sample {n}' if several else ''},",
                 messages=[dict(message) for message in messages],
                 max_tokens=prompt.budget,
@@ -79,7 +78,6 @@ class Endpoint:
             )
         except Refused as refused:
             return Text(prompt.key, n, "", True, missing=refused.kind, said=refused.words), refused
-        found = read_message(choice)
         text = Text(
             prompt.key, n, found.text, found.finished, thinking=found.thinking, missing=found.missing, said=found.said
         )

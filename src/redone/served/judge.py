@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from redone.files import dumps, read_json
 from redone.served.client import Line, Service
-from redone.served.message import read_message
+from redone.texts import MOST_NOTED, cut
 
 MOST = 10  # points of a grade
 _ASKS = 3  # replies that may miss the structure
@@ -92,7 +93,7 @@ class Judge:
         found: dict[Question, Reply | ValueError] = {}
         for question in questions:
             if question not in found and (path := self._path(question)).exists():
-                found[question] = json.loads(path.read_text(encoding="utf-8"))
+                found[question] = _kept(path, _PROPERTIES[question.decides])
         missing = [question for question in dict.fromkeys(questions) if question not in found]
         if missing:
             line = Line(self.service, "the judge", self.say, wait=True, kept=self.cache / "settings.json")
@@ -109,20 +110,19 @@ class Judge:
         replies = []
         for attempt in range(_ASKS):
             try:
-                choice = line.complete(
+                message = line.complete(
                     messages=_messages(question),
                     temperature=0.0 if attempt == 0 else 1.0,
                     response_format={"type": "json_schema", "json_schema": form},
                 )
             except ValueError as error:
                 return error
-            message = read_message(choice)
             replies.append((message.missing and f"{message.missing} {message.said}") or message.text)
             if (found := _structured(message.text, _PROPERTIES[question.decides])) is not None:
                 path = self._path(question)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 part = path.with_suffix(f".{os.getpid()}")
-                part.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+                part.write_text(dumps(found), encoding="utf-8")
                 part.replace(path)
                 return found
         return ValueError(f"the judge did not reply as asked in {_ASKS} tries; last: {replies[-1]!r:.200}")
@@ -148,16 +148,28 @@ def _structured(reply: str, properties: Mapping[str, Any]) -> dict[str, Any] | N
         found = json.loads(reply[reply.index("{") : reply.rindex("}") + 1])
     except (ValueError, RecursionError):
         return None
+    return {**found, "why": cut(found["why"], MOST_NOTED)} if _fits(found, properties) else None
+
+
+def _kept(path: Path, properties: Mapping[str, Any]) -> Reply:
+    """The reply that a file keeps. Raises ValueError naming one that holds none."""
+    found = read_json(path)
+    if not _fits(found, properties):
+        raise ValueError(f"{path}: no reply of a judge; remove it, and the judge is asked again")
+    return found  # type: ignore[no-any-return]
+
+
+def _fits(found: Any, properties: Mapping[str, Any]) -> bool:
     if not isinstance(found, dict) or set(found) != set(properties):
-        return None
+        return False
     for name, wanted in properties.items():
         value = found[name]
         if "enum" in wanted and value not in wanted["enum"]:
-            return None
+            return False
         if wanted.get("type") == "string" and not isinstance(value, str):
-            return None
+            return False
         if wanted.get("type") == "integer" and not (
             type(value) is int and wanted["minimum"] <= value <= wanted["maximum"]
         ):
-            return None
-    return found
+            return False
+    return True

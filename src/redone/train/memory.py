@@ -19,6 +19,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from redone.model import trial
 from redone.model.adapter import attach
 from redone.model.attention import Prefill
+from redone.model.places import config_of, loading
 from redone.model.policy import Policy, loader
 from redone.model.trees import Tokens, pack, split_by_tokens
 from redone.sample.asking import kept
@@ -131,14 +132,13 @@ def imagined(
     cuda: bool = False,
     adapter: Adapter | None = None,
     again: bool = False,
+    trust: bool = False,
 ) -> Iterator[Imagined]:
     """Of a model's config.json alone: nothing is loaded, so that a model larger than the machine can be asked about.
-    cuda: as it runs there. again: with `model.recompute`."""
-    from transformers import AutoConfig
-
-    config = AutoConfig.from_pretrained(folder)
-    with torch.device("meta"):
-        model = loader(config).from_config(config, dtype=torch.float32)
+    cuda: as it runs there. again: with `model.recompute`. trust: run code that the folder brings."""
+    with loading(str(folder)), torch.device("meta"):
+        config = config_of(folder, trust)
+        model = loader(config).from_config(config, dtype=torch.float32, trust_remote_code=trust)
         if adapter is not None:
             attach(model, **adapter, seed=0, base="")
     with FakeTensorMode(allow_non_fake_inputs=True) as fake:

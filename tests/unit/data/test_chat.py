@@ -1,6 +1,7 @@
 """A question that the chat template does not write whole is refused; what ends an answer is what the template says."""
 
 import json
+import sys
 
 import pytest
 
@@ -29,6 +30,34 @@ def test_a_prompt_says_the_same_day_on_every_day_and_that_is_told(make_tokenizer
     assert [note for note in encoder.notes(False) if "prompts say 2026-01-01, whatever the day" in note]
     assert encoder.tokenizer.chat_template.startswith("{% macro")  # what is saved prints the day it is
     assert not any("whatever the day" in note for note in Encoder(make_tokenizer(template())).notes(True))
+
+
+LOOP = "{% for i in range(100000) %}"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (f"{LOOP}{LOOP}{{% endfor %}}{{% endfor %}}{{{{ m.content }}}}", "Endless: more than 1,000,000 steps"),
+        (f"{{{{ m.content }}}}{LOOP}{{{{ range(100000) | map('int') | join }}}}{{% endfor %}}", "more than 1,000,000"),
+        ("{{ m.content }}{{ 10 ** 10 ** 10 }}", "a template computes no powers"),
+        ("{{ m.content }}{{ '\\ud800' }}", "half of a surrogate pair"),
+        ("{{ m.content }}\ud800", "half of a surrogate pair"),
+        ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}{{ m.content }}", "RecursionError"),
+    ],
+)
+def test_a_template_that_runs_away_is_refused_and_named(make_tokenizer, said, told):
+    before = sys.gettrace()
+    assert told in refusal(Encoder, make_tokenizer(template(said)))
+    assert sys.gettrace() is before
+
+
+def test_a_template_that_runs_away_on_a_record_alone_is_refused_then(make_tokenizer):
+    endless = f"{{% if 'loop' in m.content %}}{LOOP}{LOOP}{{% endfor %}}{{% endfor %}}{{% endif %}}{{{{ m.content }}}}"
+    encoder = Encoder(make_tokenizer(template(endless)))
+    assert encoder.asked(user("tea **"), False).text == "<|user|>tea **<|assistant|>"
+    assert "more than 1,000,000 steps" in refusal(encoder.asked, user("loop"), False)
+    assert encoder.asked(user("tea") * 2_000, False).text.count("<|user|>") == 2_000
 
 
 def user(text):

@@ -7,6 +7,8 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.transforms import Bbox
 
+from redone.texts import visible
+
 VOID = {"meta", "br"}
 
 
@@ -18,11 +20,15 @@ class Page(HTMLParser):
         self.tags: set[str] = set()
         self.attributes: list[tuple[str, str]] = []
         self.open: list[str] = []
+        self.policy: str | None = None  # that stands before all that it holds
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
         self.tags.add(tag)
         self.attributes += [(name, value or "") for name, value in attrs]
+        given = dict(attrs)
+        if tag == "meta" and given.get("http-equiv") == "Content-Security-Policy" and "style" not in self.tags:
+            self.policy = given.get("content")
         if tag not in VOID:
             self.open.append(tag)
 
@@ -45,6 +51,8 @@ def check_page(text: str) -> None:
     ids = [value for name, value in page.attributes if name == "id"]
     assert {value for name, value in page.attributes if name.endswith("href")} <= {f"#{value}" for value in ids}
     assert len(ids) == len(set(ids))
+    assert visible(text) == text
+    assert page.policy == "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def unfenced(markdown: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from redone.files import write_json, write_jsonl
 
 SCRIPT = "<script>alert(1)</script>"  # what a model might write
-NASTY = f"{SCRIPT} a|b\nc ``` [x](y) *d* \\"
+NASTY = f"{SCRIPT} a|b\nc ``` [x](y) *d* \u202e\x1b[31m\\"
 
 
 def model(reply: float, slang: float, sums: float) -> dict[str, Any]:

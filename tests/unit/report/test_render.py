@@ -8,11 +8,13 @@ import pytest
 from pages import check_markdown, check_page
 from run_folders import METHOD, NASTY, changes, difference, write_run
 
+from redone.files import read_jsonl, write_json, write_jsonl
 from redone.measure.compare import MEAN
 from redone.report import write_report
 from redone.report.facts import collect
 from redone.report.read import read_run
-from redone.report.render import clean, fence, render, spark
+from redone.report.render import MOST_SHOWN, clean, fence, render, spark
+from redone.texts import visible
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +52,7 @@ def test_the_pages_are_whole_and_what_a_model_writes_stays_text(markdown: str, p
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     check_page(page)
     check_markdown(markdown, fewest=7)
+    assert "\\u202e" in visible(markdown) == markdown
 
 
 def test_a_run_that_was_measured_on_tune_says_before_all_else_that_it_has_no_results(tmp_path: Path):
@@ -93,6 +96,20 @@ def test_the_commonest_answer_stands_in_both_tables_and_says_no_markup(tmp_path:
     markdown, page = reports(write_run(tmp_path / "run"))
     assert f"| {clean(NASTY)}: 90 % (50 %) | 44.4 | 20.0 |" in markdown
     assert f'<td>{escape(NASTY)}: 90 % (50 %)</td><td class="n">44.4</td>' in page
+
+
+def test_a_text_of_megabytes_is_cut_in_both_reports(tmp_path: Path):
+    run = write_run(tmp_path / "run")
+    for path in (run / "target" / "findings.json", *run.glob("*/rollouts.jsonl.gz")):
+        rows = json.loads(path.read_text()) if path.suffix == ".json" else list(read_jsonl(path))
+        for row in rows:
+            row |= {key: "x" * 10**6 for key in ("prompt", "text", "note", "why") if key in row}
+            for example in row.get("examples", ()):
+                example |= dict.fromkeys(("prompt", "answer", "output"), "x" * 10**6)
+        (write_json if path.suffix == ".json" else write_jsonl)(path, rows)
+    for report in reports(run):
+        assert "x" * MOST_SHOWN + " [... 1,000,000 characters in all]" in report
+        assert "x" * (MOST_SHOWN + 1) not in report
 
 
 def test_cleaned_text_is_one_line_without_markup():

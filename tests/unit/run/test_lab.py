@@ -47,7 +47,7 @@ def test_a_model_is_loaded_from_its_own_folder_as_the_configuration_says(lab, mo
     monkeypatch.setattr(module.Policy, "load", lambda *given: loaded.append(given) or SimpleNamespace())
     assert all(lab.load(model).recompute == lab.config.recompute for model in lab.models)
     folders = [tmp_path / "base", *(tmp_path / "run" / name / "model" for name in ("explore", "target", "refine"))]
-    assert loaded == [(folder, "mixed", "cpu", 99) for folder in folders]
+    assert loaded == [(folder, "mixed", "cpu", 99, False) for folder in folders]
 
 
 def test_memory_is_given_back_before_a_model_is_loaded(lab, monkeypatch):
