@@ -7,7 +7,7 @@ what differs between them is a diff of two tables.
 
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal
@@ -322,12 +322,8 @@ def _validate(tree: Mapping[str, Any], origin: Mapping[str, str]) -> RunConfig:
 
     plain = {key: value for key, value in tree.items() if key in RunConfig.model_fields}
     config = checked(RunConfig, plain)
-    if config.gate is not None and config.lora is not None and "interpolate" in config.gate.actions:
-        raise ValueError(
-            f"{where('gate.actions')}: interpolate is between weights that are all trained; leave it out, or [lora]"
-        )
-    if config.judge.base_url is not None and (flaw := address_flaw(config.judge.base_url)):
-        raise ValueError(f"{where('judge.base_url')}: judge.base_url: {flaw}")
+    for key, flaw in _flaws(config):
+        raise ValueError(f"{where(key)}: {flaw}")
     others = {key: value for key, value in tree.items() if key not in plain}
     stages: dict[str, Any] = {}
     for name in config.stages:
@@ -363,6 +359,14 @@ def _validate(tree: Mapping[str, Any], origin: Mapping[str, str]) -> RunConfig:
         ):
             raise ValueError(f"{option}: {name} is not among the stages {', '.join(stages)}")
     return RunConfig.model_validate({**plain, **stages})
+
+
+def _flaws(config: RunConfig) -> Iterator[tuple[str, str]]:
+    """What is wrong with settings that are right one by one: each with its key."""
+    if config.gate is not None and config.lora is not None and "interpolate" in config.gate.actions:
+        yield "gate.actions", "interpolate is between weights that are all trained; leave it out, or [lora]"
+    if config.judge.base_url is not None and (flaw := address_flaw(config.judge.base_url)):
+        yield "judge.base_url", f"judge.base_url: {flaw}"
 
 
 def _stage_flaw(name: str, tables: Mapping[str, Any], before: Collection[str]) -> str:

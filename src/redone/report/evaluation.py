@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from redone.data.chat import template_said
-from redone.files import read_json, read_object
+from redone.files import read_json
 from redone.measure.missing import many, said
 from redone.measure.taskset import TASKS
 from redone.report import evaluated
@@ -95,10 +95,10 @@ def short_name(model: str) -> str:
 def read_results(path: Path) -> dict[str, Any]:
     """{model, made, benchmarks}."""
     try:
-        results = read_object(path)
+        results = read_json(path)
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file; `redone eval` writes it") from None
-    if not isinstance(results.get("benchmarks"), dict):
+    if not isinstance(results, dict) or not isinstance(results.get("benchmarks"), dict):
         raise ValueError(f"{path}: not the results of an evaluation: it has no benchmarks")
     return results
 

@@ -11,6 +11,7 @@ from run_folders import NASTY, changes, model
 
 from redone.report import evaluated
 from redone.report.evaluation import write_evaluation_report, write_reports_together
+from redone.texts import visible
 
 WRONG = {"prompt": NASTY, "answer": "yes", "output": NASTY, "score": 0.25, "reason": "wrong"}
 
@@ -57,7 +58,9 @@ def test_the_page_of_one_model_has_its_scores_beside_what_needs_no_model_and_its
     assert all(
         f'<td class="n">{x}</td>' in page[row : row + 400] for x in ("30.0 [20.0, 40.0]", "35.0", "44.4", "20.0")
     )
-    assert f'<td><pre>{NASTY}</pre></td><td>yes</td><td>{NASTY}</td><td class="n">0.25</td><td>wrong</td>' in page
+    nasty = visible(NASTY)
+    cells = f'<td><pre>{nasty}</pre></td><td class="t">yes</td><td class="t">{nasty}</td><td class="n">0.25</td>'
+    assert f"{cells}<td>wrong</td>" in page
     assert "These are no results" not in page
 
 
