@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from redone.files import read_object
 
 if TYPE_CHECKING:
     from redone.config import RunConfig
@@ -26,7 +27,7 @@ def same_configuration(out: Path, config: RunConfig) -> list[str]:
             raise ValueError(f"{out} exists and is not a run's folder; give another --out")
         return []
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = read_object(path)
     except ValueError:
         raise ValueError(f"{path} is damaged, so the run cannot be matched; give another --out") from None
     before = resolved(tree, str(path))
@@ -55,11 +56,9 @@ def begun_with(out: Path) -> dict[str, Any]:
     if not path.exists() or not (out / "config.json").exists():
         return {}
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ValueError(
-            f"{path}: cannot be read ({error}), so the run cannot be matched; give another --out"
-        ) from None
+        return read_object(path)
+    except ValueError as error:
+        raise ValueError(f"{error}, so the run cannot be matched; give another --out") from None
 
 
 def same_inputs(out: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,6 @@ from typing import Any, Literal
 from redone.config import RunConfig
 from redone.files import read_object
 from redone.model.places import Place, model_path
-from redone.run.store import newest_whole
 
 BASE = "base"  # the name of the model that a run begins with, among those of its stages
 Kind = Literal["reinforce", "teach"]
@@ -74,6 +73,8 @@ def model_place(name: str) -> Place:
 def _place(folder: Path) -> Place | None:
     if (folder / "DONE").is_file():
         return Place(model_path(str(folder / "model")))
+    from redone.run.store import newest_whole
+
     if (checkpoint := newest_whole(folder)) is None:
         return None
     lora = _config(folder.parent).get("lora")

@@ -71,7 +71,7 @@ class Store:
 
         say: told of newer checkpoints that are damaged. Raises ValueError where no checkpoint can be gone on from.
         """
-        flaws = []
+        flaws: list[str] = []
         for path in reversed(checkpoints(self.folder)):
             if not (flaw := damage(path)):
                 state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu", mmap=True)

@@ -98,5 +98,5 @@ def test_a_manifest_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     for text in ("", "[1", "3"):
         (tmp_path / "manifest.json").write_text(text)
-        with pytest.raises(ValueError, match=r"manifest\.json: cannot be read"):
+        with pytest.raises(ValueError, match=r"manifest\.json: not .*, so the run cannot be matched; give"):
             begun_with(tmp_path)
