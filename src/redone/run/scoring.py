@@ -3,7 +3,8 @@ reward's two halves: code runs in a sandbox, a judge is asked.
 
 A reward is called with text that a model wrote, and models find what its author did not think of. Every call has a
 bound on CPU time and memory; a call that breaks it, or the process, costs its own verdict and nothing else: the verdict
-is an "error", which is counted apart and is never a 0. A search that a reward gave away as one (rewards.outside.Search)
+is an "error", which is counted apart and is never a 0. What a process was at when it died is scored once more, alone:
+somebody else may have killed it. A search that a reward gave away as one (rewards.outside.Search)
 is replied with None instead, so that an answer on which a regex runs away has a verdict. A busy machine costs nothing:
 the time on the wall that an answer may take is WALL times its CPU time.
 """
@@ -58,7 +59,7 @@ class _Answer:
     finished: bool
     replies: dict[int, Any] = field(default_factory=dict)
     open: Mapping[int, Question] = field(default_factory=dict)  # requests that a judge has to reply to
-    lost: bool = False  # a process that scored it was killed by another
+    lost: bool = False  # a process that scored it died or did not answer, which may have been another's doing
     verdict: Verdict | None = None
 
 
@@ -220,11 +221,13 @@ class Scorer:
         return _verdicts(asked, self._reach, self.judge)
 
     def _reach(self, answers: Sequence[_Answer]) -> None:
-        waiting = deque(answers)
+        waiting, lost = deque(answers), deque[_Answer]()
         busy: dict[Connection, tuple[_Worker, _Answer]] = {}
         while waiting and len(self.idle) < self.count:
             self.idle.append(self._start())
-        while waiting or busy:
+        while waiting or lost or busy:
+            if lost and not (waiting or busy):
+                waiting.append(lost.popleft())  # alone, so that nothing else can be to blame
             while waiting and self.idle:
                 worker, answer = self.idle.pop(), waiting.popleft()
                 worker.ask(answer)
@@ -236,28 +239,25 @@ class Scorer:
                 came = worker.receive() if connection in ready else worker.late(now)
                 if came is None:
                     continue
-                if isinstance(came, _Broken):
-                    if self._again(answer, worker, came):
-                        waiting.appendleft(answer)
-                    worker.kill()
-                    self.workers.remove(worker)
-                    worker = self._start()
-                else:
+                if not isinstance(came, _Broken):
                     _take(answer, came)
+                else:
+                    if came.signal == signal.SIGPROF and worker.search is not None:
+                        answer.replies[worker.search] = None  # it took all the time: once more without it
+                        waiting.appendleft(answer)
+                    elif came.signal != signal.SIGPROF and not answer.lost:
+                        answer.lost = True
+                        lost.append(answer)
+                    else:
+                        answer.verdict = failed(came.note)
+                    worker = self._replaced(worker)
                 del busy[connection]
                 self.idle.append(worker)
 
-    def _again(self, answer: _Answer, worker: "_Worker", broken: _Broken) -> bool:
-        """Whether the answer is to be scored once more, by another process: without the search that took all its time,
-        or because someone else may have killed the process, which is believed once. Else the answer gets its verdict.
-        """
-        if broken.signal == signal.SIGPROF and worker.search is not None:
-            answer.replies[worker.search] = None
-        elif broken.signal in (signal.SIGKILL, signal.SIGTERM) and not answer.lost:
-            answer.lost = True
-        else:
-            answer.verdict = failed(broken.note)
-        return answer.verdict is None
+    def _replaced(self, worker: "_Worker") -> "_Worker":
+        worker.kill()
+        self.workers.remove(worker)
+        return self._start()
 
     def _start(self) -> "_Worker":
         worker = _Worker(*self.given)

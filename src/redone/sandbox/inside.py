@@ -22,8 +22,9 @@ import select
 import signal
 import socket
 import sys
+import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from redone.sandbox import kernel, roles, seccomp, values
@@ -36,6 +37,7 @@ itertools json lzma math operator queue random re statistics string struct textw
 unicodedata uuid zlib
 """.split()
 LONGEST_REQUEST = 4096
+TICK = 0.25  # seconds of one wait
 FIRST_SPARE, MOST_DESCRIPTORS = 32, 4096  # of descriptors: above those a role has, and above any the starter has
 WORK, HOST_WORK = "/sandbox", "/tmp"  # the private folder, and where it lies in a tree that is still the host's
 
@@ -167,7 +169,7 @@ def _keeper(request: Mapping[str, Any], descriptors: Sequence[int], setup: Mappi
 def _watch(status: socket.socket, role: int, wall: float) -> None:
     """Tell the host how the role ended; return when it has, when `wall` seconds have passed or the host has closed."""
     ended = os.pidfd_open(role)
-    ready, _, _ = select.select([status.fileno(), ended], [], [], wall)
+    ready = patient(wall, lambda seconds: select.select([status.fileno(), ended], [], [], seconds)[0])
     if ended in ready:
         _, code, usage = os.wait4(role, 0)
         exit_code = os.waitstatus_to_exitcode(code)
@@ -177,6 +179,17 @@ def _watch(status: socket.socket, role: int, wall: float) -> None:
     else:
         return
     status.send(json.dumps(report).encode())
+
+
+def patient(wall: float, wait: Callable[[float], list[int]], clock: Callable[[], float] = time.monotonic) -> list[int]:
+    """What `wait` gives in so many seconds; nothing where it gives none. A machine that had no time for us, or stood
+    still, had none for the program: of what a short wait took too long, only as much again counts."""
+    while wall > 0.0:
+        began = clock()
+        if ready := wait(min(wall, TICK)):
+            return ready
+        wall -= min(clock() - began, 2 * TICK)
+    return []
 
 
 def _run(

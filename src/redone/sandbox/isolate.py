@@ -21,7 +21,8 @@ from redone.sandbox import kernel, probe, values
 
 UNPRIVILEGED = 65532  # user and group id that root becomes: RLIMIT_NPROC does not bind root
 OTHERS = 8  # processes of the isolation itself that RLIMIT_NPROC counts beside the program's threads
-START_SECONDS = 20.0
+START_SECONDS = 60.0
+GRACE = 60.0  # seconds beyond its wall time after which a guard that has not answered is given up
 HELP = (
     "the sandbox needs Linux 5.14 or later on x86-64 or 64-bit ARM, and user namespaces: set "
     "kernel.unprivileged_userns_clone=1 (Debian), kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu) or "
@@ -42,7 +43,7 @@ class Broken(Exception):
 class Limits:
     """What one isolated process may take; a test has two of them."""
 
-    wall: float = 10.0  # seconds; what ends a program that sleeps
+    wall: float = 60.0  # seconds; what ends a program that sleeps. Those in which the machine stands still are none
     cpu: int = 10  # seconds, of all its threads together; what ends one that works, however busy the machine is
     memory: int = 512 * 2**20  # bytes of address space, the interpreter's 60 MB included
     threads: int = 16  # at the same time, give or take a few; there are no further processes
@@ -212,9 +213,7 @@ class Cell:
 
     def __init__(self, status: socket.socket, outputs: list[int], limits: Limits):
         self._status, self._outputs, self._limits = status, outputs, limits
-        self._deadline = (
-            time.monotonic() + limits.wall + 1
-        )  # process 1 inside keeps to the wall time; this is for its end
+        self._deadline = time.monotonic() + limits.wall + GRACE  # process 1 inside keeps to the wall time
 
     def wait(self, seconds: float | None = None) -> Ended | None:
         """How it ended, or None where that takes over `seconds`. Raises Broken where its guard does not answer."""

@@ -15,7 +15,7 @@ from redone.sandbox import roles, values
 from redone.sandbox.isolate import Broken, Cell, Ended, Limits, Starter, Unavailable
 from redone.sandbox.jobs import Asserts, Expression, Job, Pairs, Programs
 
-Kind = Literal["timeout", "memory", "output", "crash", "refused", "protocol", "test"]
+Kind = Literal["timeout", "memory", "output", "crash", "refused", "protocol", "test", "killed"]
 LONGEST_JOB = 8 * 2**20  # bytes of code, tests and inputs
 LAST_WORDS = 0.2  # seconds that the code has, once its tests are over, to print what it holds
 VERDICT_BYTES = 2048  # of one case; also what a test may print, once for each of its cases and some more
@@ -81,26 +81,31 @@ class Pool:
         """Run one job; limits.wall and limits.cpu bound it as a whole, give or take a second or two for what ends it.
 
         Errors: "timeout" (wall or CPU), "memory", "output" (more than its bound), "crash" (the code's process ended
-        before its time), "protocol" (it gave a value that cannot cross), "refused" (the job is too large, or its values
-        are not plain), "test" (the test's own side is broken). An exception of the code is no error but a failed case.
-        Raises Unavailable where isolation can no longer be had.
+        before its time), "protocol" (it gave a value that cannot cross, or at which the tests broke), "refused" (the
+        job is too large, or its values are not plain), "test" (the test's own side is broken, whatever the code gives).
+        An exception of the code is no error but a failed case. A job whose process somebody killed is run once more; if
+        it is killed again, that is "memory". Raises Unavailable where isolation can no longer be had.
         """
         limits = limits or self.limits
         began = time.monotonic()
         if flaw := _flaw(job):
             return Outcome((False,) * _cases(job), "refused", flaw)
-        starter = self._free.get()
+        starter, killed = self._free.get(), False
         try:
-            for _ in range(2):
+            for _ in range(3):
                 starter = starter or Starter(self._without)
                 try:
                     outcome = _run(starter, job, limits)
-                    return replace(outcome, seconds=time.monotonic() - began)
                 except Broken as error:
                     starter.close()
                     starter, reason = None, str(error)
                     if time.monotonic() - began > limits.wall:
                         return Outcome((False,) * _cases(job), "timeout", reason, seconds=time.monotonic() - began)
+                    continue
+                if outcome.error != "killed" or killed:
+                    kind: Kind | None = "memory" if outcome.error == "killed" else outcome.error
+                    return replace(outcome, error=kind, seconds=time.monotonic() - began)
+                killed, reason = True, outcome.note
             raise Unavailable(f"isolated processes cannot be started: {reason}")
         finally:
             self._free.put(starter)
@@ -243,18 +248,28 @@ def _fault(
         return "protocol", note
     if "MemoryError" in kinds:
         return "memory", note
-    if judged.timeout or judged.exit in (-signal.SIGXCPU, -signal.SIGKILL):
+    if judged.timeout or _spent(judged, limits):
         return "timeout", note or "the test's side ran out of time"
+    if judged.exit == -signal.SIGKILL:
+        return "killed", note
     if judged.exit and not broken:
-        return "memory" if judged.exit == roles.OUT_OF_MEMORY else "test", note or f"exit code {judged.exit}"
+        kind: Kind = "protocol" if ("called",) in found else "test"
+        return "memory" if judged.exit == roles.OUT_OF_MEMORY else kind, note or f"exit code {judged.exit}"
     return ("output", note) if failures and coder.full() else (None, note)
 
 
 def _error(ended: Ended, cell: Cell, limits: Limits) -> Kind | None:
-    if ended.timeout or ended.exit == -signal.SIGXCPU or (ended.exit == -signal.SIGKILL and ended.cpu >= limits.cpu):
+    if ended.timeout or _spent(ended, limits):
         return "timeout"
     if cell.full():
         return "output"
-    if ended.exit in (roles.OUT_OF_MEMORY, -signal.SIGKILL):
+    if ended.exit == roles.OUT_OF_MEMORY:
         return "memory"
+    if ended.exit == -signal.SIGKILL:  # of itself, of a machine out of memory, or of somebody else
+        return "killed"
     return "crash" if ended.exit < 0 else None
+
+
+def _spent(ended: Ended, limits: Limits) -> bool:
+    """Whether its CPU time is over."""
+    return ended.exit == -signal.SIGXCPU or (ended.exit == -signal.SIGKILL and ended.cpu >= limits.cpu)

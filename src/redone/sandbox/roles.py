@@ -182,6 +182,10 @@ class Verdicts:
     def case(self, passed: bool, kind: str = "", note: str = "") -> None:
         self.channel.send(("case", passed, kind, note[:LONGEST_NOTE]))
 
+    def called(self) -> None:
+        """From here on the test has to do with what the code gives."""
+        self.channel.send(("called",))
+
     def broken(self, side: str, kind: str, note: str) -> None:
         """Nothing can be tested, because of the "code" (it does not load) or of the "test"."""
         self.channel.send(("broken", side, kind, note[:LONGEST_NOTE]))
@@ -190,25 +194,30 @@ class Verdicts:
 class Code:
     """The other side, as the test sees it."""
 
-    def __init__(self, descriptor: int):
-        self.channel = Channel(descriptor)
+    def __init__(self, descriptor: int, found: Verdicts):
+        self.channel, self.found, self.called = Channel(descriptor), found, False
 
     def load(self) -> tuple[str, str] | None:
         """(type, message) of what the code raised when it was loaded."""
         reply = self._received()
-        return None if reply == ("ready",) else (str(reply[1]), str(reply[2]))
+        if reply[0] == "raised":
+            return reply[1], reply[2]
+        return None if reply == ("ready",) else ("an answer before any call", "")
 
     def call(self, name: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
         """What the function gives. Raises what it raised, Uncrossable for a value not plain, Gone when the code is."""
+        if not self.called:
+            self.called = True
+            self.found.called()
         try:
             self.channel.send(("call", name, arguments, dict(keywords)))
         except OSError:
             raise Gone("crash") from None
         reply = self._received()
         if reply[0] == "raised":
-            raise _exception(str(reply[1]), str(reply[2]))
+            raise _exception(reply[1], reply[2])
         if reply[0] == "cannot":
-            raise Uncrossable(str(reply[1]))
+            raise Uncrossable(reply[1])
         if reply[2] is not None:
             _overwrite(arguments, reply[2])
         return reply[1]
@@ -223,6 +232,8 @@ class Code:
         shape = {"ready": 1, "value": 3, "raised": 3, "cannot": 2}
         if not (type(reply) is tuple and reply and type(reply[0]) is str and shape.get(reply[0]) == len(reply)):
             raise Gone("protocol", "an answer that is none")
+        if reply[0] != "value" and not all(type(part) is str for part in reply):
+            raise Gone("protocol", "a reason that is no text")
         return reply
 
 
@@ -257,7 +268,8 @@ def _overwrite(old: Any, new: Any) -> None:
 
 def asserts(payload: Mapping[str, Any], channel: int, verdicts: int) -> int:
     """Run setup and tests, a case each, with the named functions as stand-ins for those of the code."""
-    code, found = Code(channel), Verdicts(verdicts)
+    found = Verdicts(verdicts)
+    code = Code(channel, found)
     space = _module("tests")
     stand_ins = {name: _stand_in(code, name) for name in payload["functions"]}
     try:
@@ -272,7 +284,11 @@ def asserts(payload: Mapping[str, Any], channel: int, verdicts: int) -> int:
         try:
             exec(setup, space)
         except Exception as error:
-            found.broken("test", type(error).__name__, _note(error))
+            if code.called:  # it may be what the code gave that the setup does not bear
+                for _ in tests:
+                    found.case(False, type(error).__name__, _note(error))
+            else:
+                found.broken("test", type(error).__name__, _note(error))
             return
         space.update(stand_ins)  # over a prompt's own stub
         for test in tests:
@@ -288,7 +304,8 @@ def asserts(payload: Mapping[str, Any], channel: int, verdicts: int) -> int:
 
 def pairs(payload: Mapping[str, Any], channel: int, verdicts: int) -> int:
     """Call `function` with each pair's arguments and compare with its value."""
-    code, found = Code(channel), Verdicts(verdicts)
+    found = Verdicts(verdicts)
+    code = Code(channel, found)
 
     def cases() -> None:
         for arguments, wanted in payload["pairs"]:
@@ -298,7 +315,7 @@ def pairs(payload: Mapping[str, Any], channel: int, verdicts: int) -> int:
                 found.case(False, type(error).__name__, _note(error))
                 continue
             passed = same(value, wanted)
-            found.case(passed, "", "" if passed else f"{value!r:.140} where {wanted!r:.140} is wanted")
+            found.case(passed, "", "" if passed else f"{_written(value)} where {_written(wanted)} is wanted")
 
     return _tested(code, found, cases)
 
@@ -313,6 +330,13 @@ def _tested(code: Code, found: Verdicts, cases: Callable[[], None]) -> int:
     except Gone as gone:
         found.broken("code", str(gone.args[0]), " ".join(map(str, gone.args[1:])))
     return 0
+
+
+def _written(value: Any) -> str:
+    try:
+        return f"{value!r:.140}"
+    except ValueError as error:  # a number of more digits than Python writes
+        return f"a value that cannot be written ({error})"
 
 
 def same(value: Any, wanted: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,12 @@ def misbehave(task, record, text, finished):
             mark.touch()
             os.kill(os.getpid(), signal.SIGTERM)
         return Verdict(1.0, "right")
+    if text.startswith("meet "):  # somebody who waits at the other end of a pipe, until there is none
+        pipe = Path(text.removeprefix("meet "))
+        if pipe.exists():
+            pipe.write_text("here")
+            time.sleep(600)
+        return Verdict(1.0, "right")
     if text == "search":
         return Pending((Search(len, ("tea",)), Search(spin, ())), lambda found: Verdict(1.0, "right", {}, str(found)))
     if text == "fork and hang":
@@ -91,7 +98,6 @@ def test_nothing_asked_is_nothing_found(scorer):
         ("die", "the scoring process died (SIGKILL)"),
         ("exit", "the scoring process died (exit code 3)"),
         ("raise", "RuntimeError: no such rule"),
-        ("fork and hang", "no verdict within 5 s"),
     ],
 )
 def test_what_breaks_a_bound_loses_its_own_verdict_and_nothing_else(scorer, text, note):
@@ -99,6 +105,37 @@ def test_what_breaks_a_bound_loses_its_own_verdict_and_nothing_else(scorer, text
     assert [verdict.reason for verdict in first] == ["right", "error", "wrong", "right"]
     assert first[1].note == note
     assert [verdict.reason for verdict in second] == ["right", "wrong"]
+
+
+def test_what_sleeps_for_ever_loses_its_verdict():
+    """It is tried twice: a machine that stands still looks like that too."""
+    with Scorer({"tea": TASK}, workers=1, seconds=0.1, memory=2048, score=misbehave) as scorer:
+        [[found]] = scorer([asked(0, "fork and hang")])
+    assert (found.reason, found.note) == ("error", "no verdict within 1 s")
+
+
+def test_killing_the_workers_in_the_middle_changes_no_verdict(scorer, tmp_path):
+    """Both are killed while each is at an answer; and while these are scored once more, alone, so is one that idles."""
+    texts = [f"meet {tmp_path / str(i)}" for i in range(2)] + ["tea", "milk", "", "tea", "raise", "milk"]
+    for text in texts[:2]:
+        os.mkfifo(text.removeprefix("meet "))
+
+    def kill():
+        for text in texts[:2]:
+            with open(text.removeprefix("meet ")) as met:
+                met.read()
+        for text in texts[:2]:
+            os.unlink(text.removeprefix("meet "))
+        for worker in list(scorer.workers):
+            os.kill(worker.process.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    [found] = scorer([asked(0, *texts)])
+    killer.join()
+    [undisturbed] = scorer([asked(0, *texts)])
+    assert found == undisturbed
+    assert [verdict.reason for verdict in found].count("error") == 1  # the one that raises
 
 
 def test_an_answer_that_waits_for_the_machine_has_its_verdict(scorer):
@@ -129,7 +166,7 @@ def test_a_regex_that_runs_away_is_no_way_out_for_a_policy():
     rules = [{"rule": "regex", "pattern": "(a+)+b"}]
     task = Task("tea", "sns", "dialogue", "?", "aab", "pattern", {"all": True})
     given = replace(record(0), fields={"rules": rules})
-    with Scorer({"tea": task}, workers=1, seconds=0.3, memory=2048) as scorer:
+    with Scorer({"tea": task}, workers=1, seconds=0.6, memory=2048) as scorer:
         [found] = scorer([Asked(given, [("aab", True), ("a" * 60, True), ("aab", True)])])
     assert [(verdict.score, verdict.reason) for verdict in found] == [(1.0, "right"), (0.0, "wrong"), (1.0, "right")]
     assert "may take too long" in found[1].note

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from redone.sandbox import isolate, probe
+from redone.sandbox.inside import patient
 from redone.sandbox.isolate import Limits, Starter, protections
 from redone.sandbox.jobs import Programs
 from redone.sandbox.pool import Pool
@@ -146,6 +147,39 @@ def test_no_process_outlives_its_run(source, pool_without):
     pool._free.put(starter)
     until(lambda: len(inside(starter)) == 2)
     assert len(inside(starter)) == 2  # the launcher and the starter
+
+
+@needs_root
+@pytest.mark.parametrize(("kills", "error"), [(1, None), (2, "memory")])
+def test_a_job_whose_process_somebody_killed_is_run_once_more(kills, error):
+    with Pool(1) as pool:
+        starter = pool._free.get()
+        pool._free.put(starter)
+        outcome = pool.submit(Programs("import time; time.sleep(0.5); print(1)", (("", "1"),)))
+        killed = set()
+        for _ in range(kills):
+            until(lambda: len(set(inside(starter)) - killed) == 4)
+            role = max(set(inside(starter)) - killed)
+            killed.add(role)
+            os.kill(role, 9)
+        assert (outcome.result().all_passed, outcome.result().error) == (error is None, error)
+
+
+def test_a_machine_that_stands_still_takes_none_of_a_programs_wall_time():
+    """A wait of a quarter of a second comes back after an hour; what it counts for is half a second."""
+    now, waits = [0.0], []
+
+    def wait(seconds, hours):
+        waits.append(seconds)
+        now[0] += 3600.0 * hours or seconds
+        return []
+
+    assert patient(2.0, lambda seconds: wait(seconds, 1), lambda: now[0]) == []
+    assert waits == [0.25] * 4
+    now, waits = [0.0], []
+    assert patient(0.6, lambda seconds: wait(seconds, 0), lambda: now[0]) == []
+    assert waits == pytest.approx([0.25, 0.25, 0.1])
+    assert patient(2.0, lambda seconds: [7], lambda: now[0]) == [7]
 
 
 def test_a_program_that_could_not_be_confined_does_not_run_and_is_no_wrong_answer(pool):

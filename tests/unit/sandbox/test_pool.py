@@ -5,9 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from published import humaneval, mbpp
 
+from redone.sandbox import values
 from redone.sandbox.isolate import Limits
 from redone.sandbox.jobs import Asserts, Expression, Pairs, Programs, called
 from redone.sandbox.pool import Pool
+
+
+def _message(value):
+    body = values.encode(value, 10_000)
+    return len(body).to_bytes(4, "little") + body
+
 
 ADD = "def add(a, b):\n    return a + b\n"
 
@@ -172,6 +179,24 @@ def test_a_broken_test_is_not_the_fault_of_the_code(pool):
     assert pool.run(Asserts(ADD, ("assert add(1, 2) == 3",), ("add",), "import nowhere")).error == "test"
     assert pool.run(Asserts(ADD, ("raise SystemExit",), ("add",))).error == "test"
     assert pool.run(Asserts(ADD, ("while True: pass",), ("add",)), Limits(wall=0.3)).error == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("job", "error"),
+    [
+        (Pairs("def f(): return 10**5000", "f", (((), 1),)), None),
+        (Expression("10**5000", (({}, 1),)), None),
+        (Asserts("def f(): return 10**5000", ("assert f() == 1, f()",), ("f",)), None),
+        (Asserts("def f(): raise OSError", ("assert f() == 1",), ("f",), "first = f()"), None),
+        (Asserts("def f(): return 0", ("if f() != 1: raise SystemExit",), ("f",)), "protocol"),
+        (Asserts("def f(): return 0", ("import os\nif f() != 1: os._exit(1)",), ("f",)), "protocol"),
+        (Pairs(f"import os\nos.write(3, {_message(('raised', 10**5000, 'x'))!r})", "f", (((), 1),)), "protocol"),
+    ],
+)
+def test_what_breaks_at_what_the_code_gives_is_the_fault_of_the_code(job, error, pool):
+    """And so a wrong answer; with the right value each passes."""
+    outcome = pool.run(job)
+    assert (outcome.all_passed, outcome.error) == (False, error)
 
 
 def test_cases_before_a_crash_count(pool):
