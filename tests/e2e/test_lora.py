@@ -56,6 +56,7 @@ def test_stopping_in_each_stage_changes_nothing_and_a_checkpoint_can_be_measured
             assert (whole / stage / file).read_bytes() == (broken / stage / file).read_bytes(), (stage, file)
 
 
+@pytest.mark.slow
 def test_an_adapter_may_begin_anew_in_every_stage(tmp_path: Path) -> None:
     with prepare(small_config(*SETS, "lora.each_stage=true"), tmp_path, Log()) as lab:
         assert go_on(lab)[0] is not None

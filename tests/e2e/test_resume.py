@@ -43,6 +43,7 @@ def test_soft_labels_by_distribution_are_computed_once_and_resumed_exactly(tmp_p
     assert weights(whole.out, "target") != (EMBEDDED / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_stopping_in_each_stage_changes_nothing(finished_run: Path, tmp_path: Path) -> None:
     whole, broken = finished_run, tmp_path / "broken"
     with prepare(small_config(), broken, Log()) as lab:
