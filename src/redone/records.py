@@ -142,8 +142,8 @@ class Verdict:
     said: str = ""  # the label that `exact` read in the answer; "" where it read none, or another reward decides
 
     def __post_init__(self) -> None:
-        if wrong := {name: n for name, n in {"score": self.score, **self.parts}.items() if not isfinite(n)}:
-            raise ValueError(f"a verdict of {wrong}, from which nothing can be learned")
+        if not isfinite(self.score):
+            raise ValueError(f"a verdict of {self.score}, from which nothing can be learned")
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def test_a_model_computes_in_the_numbers_that_are_asked_for_and_the_results_say_
 ):
     loaded = []
     real = Policy.load
-    monkeypatch.setattr(Policy, "load", lambda *given: loaded.append(given[1:3]) or real(*given))
+    monkeypatch.setattr(Policy, "load", lambda *given, **more: loaded.append(given[1:3]) or real(*given, **more))
     assert evaluate(data, tmp_path / "out", "--dtype", "mixed", "--device", "cpu") == 0
     assert loaded == [("bfloat16", "cpu")]  # the numbers of mixed, in less room
     for folder, dtype in ((made, "float32"), (tmp_path / "out", "mixed")):

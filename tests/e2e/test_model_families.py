@@ -83,7 +83,7 @@ def test_a_template_that_drops_the_question_is_a_sentence_in_every_command(tmp_p
         encoding="utf-8",
     )
     (tmp_path / "cups.jsonl").write_text('{"q": "2 cups ?", "a": "2"}\n', encoding="utf-8")
-    cups = ["--benchmark", str(tmp_path / "cups.toml"), "--data", str(tmp_path), "--out", str(tmp_path / "cups")]
+    cups = ["--benchmark", str(tmp_path / "cups.toml"), "--data", str(tmp_path), "--out", str(tmp_path / "out")]
     for command in (
         ["check", str(tiny_run), *sets],
         ["run", str(tiny_run), "--out", str(tmp_path / "out"), *sets],
@@ -112,7 +112,7 @@ def test_a_benchmarks_system_message_that_a_model_does_not_take_is_said_before_a
     said = ({"role": "system", "content": "be short"}, {"role": "user", "content": "2 cups ?"})
     monkeypatch.setattr("redone.measure.benchmarks.question", lambda s, r, *_: Prompt(r.id, said, 4))
     monkeypatch.setattr("redone.model.places.load", lambda *_: pytest.fail("the model was loaded"))
-    cups = ["--benchmark", str(tmp_path / "cups.toml"), "--data", str(tmp_path), "--out", str(tmp_path / "cups")]
+    cups = ["--benchmark", str(tmp_path / "cups.toml"), "--data", str(tmp_path), "--out", str(tmp_path / "out")]
     assert cli.main(["eval", str(base), *cups]) == 2
     assert "cups: 1 prompts cannot be asked" in (told := capsys.readouterr().err)
     assert "cups/0: cannot write system and user messages: TemplateError: System role not supported" in told

@@ -43,7 +43,7 @@ class Broken(Exception):
 class Limits:
     """What one isolated process may take; a test has two of them."""
 
-    wall: float = 60.0  # seconds; what ends a program that sleeps. Those in which the machine stands still are none
+    wall: float = 20.0  # seconds; what ends a program that sleeps. Those in which the machine stands still are none
     cpu: int = 10  # seconds, of all its threads together; what ends one that works, however busy the machine is
     memory: int = 512 * 2**20  # bytes of address space, the interpreter's 60 MB included
     threads: int = 16  # at the same time, give or take a few; there are no further processes

@@ -65,7 +65,8 @@ def test_an_update_is_that_of_smaller_passes(make_trainer, groups_of):
     assert torch.equal(weights, wanted)
     assert trainer.passes.tokens == 50
     assert [line.split()[7] for line in said] == ["100"]
-    moved(trainer, groups, each)
+    again = groups_of(trainer)
+    moved(trainer, again, torch.zeros(len(again), 4))
     assert small.failed == 1  # what was found out stays
 
 
