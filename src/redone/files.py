@@ -249,5 +249,8 @@ def to_disk(path: Path, whole: bool = False) -> None:
         handle = os.open(one, os.O_RDONLY)
         try:
             os.fsync(handle)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # as some file systems have it of folders
+                raise
         finally:
             os.close(handle)

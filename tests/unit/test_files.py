@@ -1,14 +1,17 @@
 """What is read of files and of answers, and what is said instead: cases by hand (tests/cases/data.toml)."""
 
+import errno
 import gzip
 import json
+import os
 import re
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from redone.files import loads, numbered_jsonl, read_json
+from redone.files import loads, numbered_jsonl, read_json, to_disk, write_json
 from redone.mistakes import read_toml
 from redone.records import Record
 from redone.rewards import REWARDS
@@ -108,3 +111,23 @@ def test_a_file_of_settings_is_read_or_named(data, said, tmp_path):
         return
     with pytest.raises(ValueError, match=rf"run\.toml: {said}"):
         read_toml(path, "pack")
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_then_its_name_is(tmp_path, monkeypatch):
+    done = []
+    replace = Path.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: done.append(Path(os.readlink(f"/proc/self/fd/{handle}")).name))
+    monkeypatch.setattr(Path, "replace", lambda path, other: done.append(f"-> {other.name}") or replace(path, other))
+    write_json(tmp_path / "new" / "a.json", {"a": 1})
+    assert done == ["a.json.part", "-> a.json", "new"]
+    assert read_json(tmp_path / "new" / "a.json") == {"a": 1}
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
+def test_a_file_system_that_syncs_no_folders_is_no_mistake(number, tmp_path, monkeypatch):
+    def refuse(handle):
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with nullcontext() if number == errno.EINVAL else pytest.raises(OSError, match="no"):
+        to_disk(tmp_path)
