@@ -31,6 +31,7 @@ test: $(DONE)
 
 test-all: $(DONE) test-lower
 	$(PYTEST)
+	OMP_NUM_THREADS=1 .venv/bin/python tests/kills.py --kills 200
 	.venv/bin/python tests/mutations/run.py --jobs 2
 
 # The fast tests with every dependency at the lowest version that pyproject.toml allows, in an environment of their own.
