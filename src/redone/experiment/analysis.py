@@ -54,7 +54,7 @@ class Value:
 
 def measures(shapes: Mapping[str, Shape]) -> dict[str, Tree]:
     """What can be asked about, by its name: averages of tasks and their groups, tasks, benchmarks' averages, and the
-    mean of those."""
+    mean of those. A group of the name of an average, as translation among the general ones, is only that."""
     found: dict[str, Tree] = {}
     averages: list[Tree] = []
     for name, shape in shapes.items():
@@ -65,7 +65,8 @@ def measures(shapes: Mapping[str, Shape]) -> dict[str, Tree]:
                 averages.append(tree)
                 continue
             found[average] = tree
-            found |= {column: [(name, subset) for subset in mine] for column, mine in columns.items()}
+            others = {column: mine for column, mine in columns.items() if column not in shape.averages}
+            found |= {column: [(name, subset) for subset in mine] for column, mine in others.items()}
         found |= {subset: (name, subset) for subset in shape.subsets if subset not in found}
     return found | ({BENCHMARKS: averages} if len(averages) > 1 else {})
 

@@ -133,3 +133,13 @@ def test_measures_are_averages_groups_tasks_and_benchmarks():
     assert found["quiz"] == [[("quiz", "s")]]
     assert found["benchmarks"] == [[[("quiz", "s")]], [[("other", "t")]]]
     assert sorted(found) == ["benchmarks", "one", "other", "quiz", "s", "sns", "t", "two"]
+
+
+def test_a_group_of_the_name_of_an_average_does_not_take_its_place():
+    """Among the general groups of the embedded world is one that is called translation."""
+    averages = {"translation": {"zh_en": ["zh_en"], "slang": ["slang"]}, "general": {"translation": ["general_en_zh"]}}
+    subsets = {name: SubsetShape(name, {"score": "mean"}) for name in ("zh_en", "slang", "general_en_zh")}
+    for order in (averages, dict(reversed(averages.items()))):
+        found = measures({"tasks": Shape("tasks", "Tasks", subsets, order)})
+        assert found["translation"] == [[("tasks", "zh_en")], [("tasks", "slang")]]
+        assert found["general"] == [[("tasks", "general_en_zh")]]
