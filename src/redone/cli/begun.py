@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redone.files import read_object
+from redone.run.lock import NAME
 
 if TYPE_CHECKING:
     from redone.config import RunConfig
 
-_BEFORE = (".lock", "manifest.json", "manifest.json.part", "config.json.part")  # there before a run has begun
+_BEFORE = (NAME, "manifest.json", "manifest.json.part", "config.json.part")  # there before a run has begun
 
 
 def same_configuration(out: Path, config: RunConfig) -> list[str]:

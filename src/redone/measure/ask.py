@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from redone.files import dumps, numbered_jsonl
+from redone.files import dumps, numbered_jsonl, write_bytes
 from redone.measure.missing import missing_of
 from redone.records import Prompt, Text
 from redone.run.log import Interrupted, Log
@@ -168,9 +168,7 @@ def _whole_units(
 
 def _compress(growing: Path, path: Path) -> None:
     """The lines, gzipped; the file appears whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(gzip.compress(growing.read_bytes(), mtime=0))
-    part.replace(path)
+    write_bytes(path, gzip.compress(growing.read_bytes(), mtime=0))
     growing.unlink()
 
 

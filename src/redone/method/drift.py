@@ -34,16 +34,12 @@ def held_out(config: RunConfig, dataset: Dataset, encoder: Encoder, context: int
         return None, []
     trained = trained_keys(dataset.split("train"))
     room = (asked.most, asked.tokens)
-
-    def at(one: Held) -> Templates:
-        return Templates(Path(config.data.root or "") / one.file, one.text, one.prompt, one.answer)
-
     read = {
-        name: held_texts(f"drift.texts.{name}", at(one), encoder, context, asked.most, trained)
+        name: held_texts(f"drift.texts.{name}", templates_of(config, one), encoder, context, asked.most, trained)
         for name, one in asked.texts.items()
     }
     if asked.prompts is not None:
-        prompts, notes = held_prompts(at(asked.prompts), encoder, context, *room, trained)
+        prompts, notes = held_prompts(templates_of(config, asked.prompts), encoder, context, *room, trained)
     else:
         first = some_of_each_task(dataset, config.eval.split, config.eval.records)
         general = [record for record in first if dataset.tasks[record.task].part == "general"]
@@ -52,6 +48,10 @@ def held_out(config: RunConfig, dataset: Dataset, encoder: Encoder, context: int
         raise ValueError("[drift] has nothing to measure on: there are no general tasks; give it texts, or prompts")
     texts = {name: passages for name, (passages, _) in read.items()}
     return HeldOut(texts, prompts, asked.tokens), [*(note for _, said in read.values() for note in said), *notes]
+
+
+def templates_of(config: RunConfig, one: Held) -> Templates:
+    return Templates(Path(config.data.root or "") / one.file, one.text, one.prompt, one.answer)
 
 
 def measure_drift(lab: Lab, model: str) -> None:

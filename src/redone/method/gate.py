@@ -19,17 +19,18 @@ from redone.config import Gate, RunConfig
 from redone.data.encode import Encoder, Passage
 from redone.data.load import Dataset
 from redone.files import read_jsonl, write_json, write_jsonl
-from redone.measure.drift import HeldOut, Line, Templates, held_texts, measure_texts, summed, trained_keys
+from redone.measure.drift import HeldOut, Line, held_texts, measure_texts, summed, trained_keys
 from redone.measure.gate import standing
 from redone.measure.items import Items
 from redone.measure.taskset import UNREHEARSED, some_of_each_task
+from redone.method.drift import templates_of
 from redone.method.evaluate import answerer
 from redone.method.interpolate import weights_of
 from redone.model.policy import Policy
 from redone.run.lab import Lab
 from redone.run.monitors import forgets, told
 from redone.run.stages import BASE, Stage
-from redone.run.store import Store, checkpoints
+from redone.run.store import Store, checkpoints, damage
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,7 +64,7 @@ def texts_of(
     trained = trained_keys(dataset.split("train"))
     texts, notes = dict[str, list[Passage]](), list[str]()
     for name, one in gate.texts.items():
-        at = Templates(Path(config.data.root or "") / one.file, one.text, one.prompt, one.answer)
+        at = templates_of(config, one)
         texts[name], said = held_texts(f"gate.texts.{name}", at, encoder, context, gate.most, trained, taken)
         notes += said
     held = [name for name, task in dataset.tasks.items() if task.part == "general" and not task.train]
@@ -105,12 +106,13 @@ def guard(lab: Lab, stage: Stage, policy: Policy) -> None:
 
 def _act(lab: Lab, stage: Stage, policy: Policy, gate: Gate, passes: Callable[[str], bool]) -> tuple[str, str]:
     """What the policy is left as, and "repeat" or "stop" where the stage does not end with it."""
-    made = weights_of(policy)
+    made: dict[str, Any] = {}
     for action in _left(gate.actions, len(rejected(lab, stage))):
         if action in ("warn", "stop"):
             return "as it was made", action if action == "stop" else ""
         if action == "repeat" and stage.kind == "teach":
             return "", action
+        made = made or weights_of(policy)
         for what, weights in _others(lab, stage, action, made):
             policy.load_weights(weights)
             if passes(what):
@@ -134,6 +136,9 @@ def _others(
 
     if action == "earlier":
         for path in reversed(checkpoints(lab.out / stage.name)[:-1]):
+            if flaw := damage(path):
+                lab.log.line(f"{flaw}; passed over")
+                continue
             yield path.stem, torch.load(path, weights_only=True, map_location="cpu", mmap=True)["model"]
     elif action == "interpolate":
         start = weights_of(lab.load(stage.start))

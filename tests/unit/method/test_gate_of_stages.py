@@ -70,6 +70,15 @@ def test_actions_follow_in_their_order_until_one_passes(lab_of, most, actions, a
     assert found["left"] == ("as it was made" if at == MADE else asked[-1])
 
 
+def test_an_earlier_checkpoint_that_is_damaged_is_passed_over(lab_of):
+    lab, labels = lab_of(3.5, 'gate.actions=["earlier"]')
+    with_checkpoints(lab)
+    (lab.out / "target" / "checkpoints" / "step-000010.pt").write_bytes(b"cut")
+    policy = Weights(*MADE)
+    guard(lab, stage_of(lab, "target"), policy)
+    assert (policy.at, labels) == (MADE, ["gate base", "gate target made"])
+
+
 def test_a_run_without_a_gate_looks_at_nothing(lab_of):
     lab, labels = lab_of(0.0)
     guard(lab, stage_of(lab, "target"), Weights(*MADE))
