@@ -8,7 +8,9 @@ import pytest
 from fakes import StoppingLog, go_on, small_config
 
 from redone.cli.prepare import prepare
-from redone.files import read_jsonl
+from redone.cli.run import branch_off
+from redone.files import read_jsonl, read_object
+from redone.method import pipeline
 from redone.method.pipeline import plan_of
 from redone.method.summary import notes
 from redone.method.teach import teach
@@ -62,3 +64,20 @@ def test_stopping_in_each_stage_changes_nothing(finished_run: Path, tmp_path: Pa
         assert one == other
     one, other = (json.loads((out / "results.json").read_text())["models"] for out in (whole, broken))
     assert one == other
+
+
+def test_a_run_that_begins_with_a_later_stage_has_what_the_other_made_before_it(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    with prepare(small_config("refine.steps=1", "refine.learning_rate=1e-3"), tmp_path, Log()) as lab:
+        branch_off(lab, finished_run / "refine")
+        results = pipeline.run(lab)
+    assert results["notes"][0] == (
+        f"What stands before refine was made by the run {finished_run}, with the same settings."
+    )
+    assert weights(tmp_path, "target") == weights(finished_run, "target")
+    assert weights(tmp_path, "refine") != weights(finished_run, "refine")
+    before = read_object(finished_run / "results.json")["models"]
+    assert {name: results["models"][name] for name in ("base", "explore", "target")} == {
+        name: before[name] for name in ("base", "explore", "target")
+    }

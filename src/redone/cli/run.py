@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redone.cli import prepare
-from redone.cli.begun import same_configuration
+from redone.cli.begun import same_configuration, same_inputs
 from redone.cli.options import Configured, add_configured, add_sets, frozen
 
 if TYPE_CHECKING:
+    from redone.config import RunConfig
     from redone.run.lab import Lab
 
 DEMO = Path(__file__).parents[1] / "world" / "demo.toml"
@@ -21,6 +22,7 @@ DEMO = Path(__file__).parents[1] / "world" / "demo.toml"
 @dataclass(frozen=True)
 class Options(Configured):
     out: Path | None = None  # runs/NAME if not given
+    from_stage: Path | None = None  # RUN/STAGE
 
 
 def add(commands: Any) -> None:
@@ -33,6 +35,12 @@ def add(commands: Any) -> None:
     run = commands.add_parser("run", help="every stage, measured, and a report; goes on where it was stopped")
     add_configured(run)
     run.add_argument("--out", type=Path, help="the run's folder (default: runs/NAME)")
+    run.add_argument(
+        "--from-stage",
+        type=Path,
+        metavar="RUN/STAGE",
+        help="begin with this stage: what stands before it is taken from another run, as that made it",
+    )
     run.set_defaults(command=command)
 
 
@@ -41,17 +49,45 @@ def command(namespace: argparse.Namespace) -> int:
     config = options.resolve()
     out = options.out or Path("runs") / config.name
     same_configuration(out, config)
+    if options.from_stage is not None:
+        check_branch(config, out, options.from_stage)
     from redone.run.lock import locked
     from redone.run.log import Log
 
     log = Log()
     with locked(out, log.line), prepare.prepare(config, out, log) as lab, log.interruptible():
+        if options.from_stage is not None:
+            branch_off(lab, options.from_stage)
         results = carried_out(lab)
     if results is None:
         return log.code
     print_results(results)
     print(f"\nReport: {out / 'report.html'}")
     return 0
+
+
+def check_branch(config: RunConfig, out: Path, place: Path) -> None:
+    """Raises ValueError where RUN/STAGE names no stage of a run, or none that the configuration has."""
+    from redone.mistakes import nearest
+
+    source, stage = place.parent, place.name
+    if not (source / "manifest.json").is_file():
+        raise ValueError(f"--from-stage {place}: {source} is no run's folder; give RUN/STAGE, such as runs/mine/target")
+    if stage not in config.stages:
+        raise ValueError(f"--from-stage {place}: the configuration has no stage {stage}{nearest(stage, config.stages)}")
+    if out.resolve() == source.resolve():
+        raise ValueError(f"--from-stage {place}: what goes on from there is a run of its own; give another --out")
+
+
+def branch_off(lab: Lab, place: Path) -> None:
+    """Take what stands before the stage from the other run. Raises ValueError where that read something else."""
+    from redone.files import read_object
+    from redone.run.branch import branch_of, take_over
+
+    source = place.parent
+    same_inputs(source, read_object(source / "manifest.json"), read_object(lab.out / "manifest.json"))
+    if taken := take_over(lab.out, lab.config, source, place.name):
+        lab.log.line(f"Taken over: {', '.join(taken)}. {branch_of(lab.out)}")
 
 
 def carried_out(lab: Lab) -> dict[str, Any] | None:

@@ -2,13 +2,12 @@
 (`run.stages.depends_on`) is linked from the first run that made it into the others."""
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from redone.config import RunConfig
 from redone.files import read_object
+from redone.run.branch import link, made
 from redone.run.stages import BASE, depends_on
 
 Keys = Mapping[str, str]  # model of a run -> all that it depends on
@@ -16,11 +15,6 @@ Keys = Mapping[str, str]  # model of a run -> all that it depends on
 
 def keys_of(config: RunConfig) -> dict[str, str]:
     return {model: json.dumps([model, depends_on(config, model)]) for model in (BASE, *config.stages)}
-
-
-def made(run: Path, model: str) -> bool:
-    """Whether a run has the model, and it is measured."""
-    return (run / "eval" / model / "DONE").exists() and (model == BASE or (run / model / "DONE").exists())
 
 
 def ready(run: str, unfinished: Sequence[str], keys: Mapping[str, Keys], out: Path) -> bool:
@@ -46,28 +40,10 @@ def link_shared(run: Path, config: RunConfig, others: Mapping[Path, RunConfig]) 
             raise ValueError(
                 f"{run} and {source} read other data, so that they cannot share {model}; give another --out"
             )
-        if model != BASE:
-            _link_folder(source / model, run / model)
-        _link_folder(source / "eval" / model, run / "eval" / model)
+        link(source, run, model)
         linked.append(model)
     return linked
 
 
 def _data(run: Path) -> object:
     return read_object(run / "manifest.json")["data"]
-
-
-def _link_folder(source: Path, target: Path) -> None:
-    """The folder appears whole or not at all."""
-    part = target.with_name(f"{target.name}.part")
-    for old in (part, target):
-        shutil.rmtree(old, ignore_errors=True)
-    shutil.copytree(source, part, copy_function=_link)
-    part.replace(target)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # a file system that has no links, or none from one to another
-        shutil.copy2(source, target)

@@ -14,6 +14,7 @@ from redone.measure.taskset import TASKS, read_tasks
 from redone.method.drift import drift_of
 from redone.method.evaluate import forgotten
 from redone.method.gate import notes_of
+from redone.run.branch import branch_of
 from redone.run.lab import Lab
 from redone.run.monitors import raised, told
 from redone.run.stages import BASE, Stage
@@ -91,7 +92,8 @@ def notes(lab: Lab, made: Sequence[Mapping[str, Any]]) -> list[str]:
         for sentence in told(forgotten(lab, stage, by_pair[stage.start, stage.name]))
     ]
     guarded = [note for stage in lab.stages for note in notes_of(lab, stage)]
-    return [*taught, *reinforced, *lost, *guarded]
+    branch = branch_of(lab.out)
+    return [*([branch] if branch else []), *taught, *reinforced, *lost, *guarded]
 
 
 def _of_teaching(lab: Lab, stage: Stage) -> Iterator[str]:

@@ -109,7 +109,8 @@ def _stopped(name: str, step: int, failure: FloatingPointError, store: Store, go
     kept = f"The last checkpoint, of step {good}, is good" if good else "There is no checkpoint before it"
     return (
         f"{name} stopped at step {step}: {failure}. Nothing of this step was saved. {kept}. What the step was made of "
-        f"is in {path}: look for a text or a score that does not belong; if there is none, lower {name}.learning_rate"
+        f"is in {path}: look for a text or a score that does not belong; if there is none, lower {name}.learning_rate: "
+        f"with another --out and --from-stage {store.folder} what stands before {name} is taken over"
     )
 
 
