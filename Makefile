@@ -6,7 +6,7 @@ DONE := .venv/.setup-done
 # The harness that the tests compare with, and NLTK's data, without the forty packages that both would bring.
 PARITY := lm-eval==0.4.13 immutabledict==4.3.1 llama-index-core==0.14.25
 
-.PHONY: setup demo test test-all test-lower check smollm2
+.PHONY: setup demo test test-all test-lower coverage check smollm2
 
 setup: $(DONE)
 
@@ -33,6 +33,18 @@ test-all: $(DONE) test-lower
 	$(PYTEST)
 	OMP_NUM_THREADS=1 .venv/bin/python tests/kills.py --kills 200
 	.venv/bin/python tests/mutations/run.py --jobs 2
+	$(MAKE) coverage
+	OMP_NUM_THREADS=1 .venv/bin/python tests/mutations/drawn.py --number 300 --jobs 2
+
+# Branches of four packages that their own tests execute, and which test each, for tests/mutations/drawn.py.
+COVERED := algo rewards method data
+coverage: $(DONE)
+	rm -rf build/coverage && mkdir -p build/coverage
+	OMP_NUM_THREADS=1 PYTHONPATH=tests/mutations .venv/bin/coverage run -m pytest -p seen -n 0 -m "not slow" \
+		$(addprefix tests/unit/,$(COVERED)) tests/e2e/test_pipeline.py
+	.venv/bin/coverage report --show-missing --skip-covered
+	.venv/bin/coverage json -q -o build/coverage/report.json
+	.venv/bin/python tests/covered.py build/coverage/report.json $(COVERED)
 
 # The fast tests with every dependency at the lowest version that pyproject.toml allows, in an environment of their own.
 test-lower: .venv-lower/.setup-done

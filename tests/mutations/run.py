@@ -7,6 +7,7 @@ or breaks more than it means to (the tests could not be run, or did not end).
 
 import argparse
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -30,6 +31,8 @@ class Mutation:
     old: str  # stands there exactly once
     new: str
     tests: tuple[str, ...]  # below tests/unit; those that mirror the file's folder if the list names none
+    order: tuple[str, ...] = ()  # node ids: only these of them, in this order; all of them if there is none
+    processor: int = -1  # seconds, after which it dies; without a limit if negative
 
     @classmethod
     def read(cls, row: dict[str, Any]) -> "Mutation":
@@ -56,18 +59,25 @@ def flaw(mutation: Mutation, root: Path = ROOT) -> str:
 
 
 class _First:
-    """A plugin of pytest that keeps the name of the first test that failed."""
+    """A plugin of pytest that runs the tests in the given order and keeps the name of the first that failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, order: Sequence[str]) -> None:
+        self.order = {name: place for place, name in enumerate(order)}
         self.failed = ""
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        if self.order:
+            chosen = [item for item in items if item.nodeid in self.order]
+            items[:] = sorted(chosen, key=lambda item: self.order[item.nodeid])
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed and not self.failed:
             self.failed = report.nodeid
 
 
-def _test(src: Path, root: Path, tests: Sequence[str], said: Path) -> None:
+def _test(src: Path, root: Path, mutation: Mutation, said: Path) -> None:
     """In a process of its own: the tests against this copy of src. Ends with pytest's code; `said` gets its output."""
+    resource.setrlimit(resource.RLIMIT_CPU, (mutation.processor, resource.RLIM_INFINITY))
     with said.open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
@@ -80,10 +90,10 @@ def _test(src: Path, root: Path, tests: Sequence[str], said: Path) -> None:
 
     assert redone.__file__ is not None
     assert redone.__file__.startswith(str(src)), redone.__file__
-    first = _First()
+    first = _First(mutation.order)
     options = ["-x", "-q", "-p", "no:cacheprovider", "--basetemp", str(src.parent / "tmp")]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # plugins that were imported before the fork
-    code = pytest.main([*options, *(f"tests/unit/{name}" for name in tests)], plugins=[first])
+    code = pytest.main([*options, *(f"tests/unit/{name}" for name in mutation.tests)], plugins=[first])
     said.with_suffix(".failed").write_text(first.failed, encoding="utf-8")
     sys.stdout.flush()
     os._exit(code)
@@ -95,6 +105,7 @@ class Outcome:
     code: int | None  # pytest's; None where it did not end
     failed: str  # the first test that failed
     said: str
+    seconds: float
 
     @property
     def killed(self) -> bool:
@@ -121,12 +132,13 @@ def try_all(mutations: Sequence[Mutation], jobs: int, root: Path = ROOT) -> Iter
                 place = Path(tempfile.mkdtemp(dir=folder))
                 path = shutil.copytree(root / "src", place / "src") / "redone" / mutation.file
                 path.write_text(path.read_text(encoding="utf-8").replace(mutation.old, mutation.new), encoding="utf-8")
-                process = context.Process(target=_test, args=(place / "src", root, mutation.tests, place / "said.txt"))
+                process = context.Process(target=_test, args=(place / "src", root, mutation, place / "said.txt"))
                 process.start()
-                busy[process.sentinel] = (process, mutation, place, time.monotonic() + SECONDS)
-            wait(list(busy), max(0.0, min(end for *_, end in busy.values()) - time.monotonic()))
-            for sentinel, (process, mutation, place, end) in list(busy.items()):
-                if process.is_alive() and time.monotonic() < end:
+                busy[process.sentinel] = (process, mutation, place, time.monotonic())
+            first = min(began for *_, began in busy.values())
+            wait(list(busy), max(0.0, first + SECONDS - time.monotonic()))
+            for sentinel, (process, mutation, place, began) in list(busy.items()):
+                if process.is_alive() and time.monotonic() < began + SECONDS:
                     continue
                 code = None if process.is_alive() else process.exitcode
                 process.kill()
@@ -138,6 +150,7 @@ def try_all(mutations: Sequence[Mutation], jobs: int, root: Path = ROOT) -> Iter
                     code,
                     failed.read_text(encoding="utf-8") if failed.exists() else "",
                     (place / "said.txt").read_text(encoding="utf-8"),
+                    time.monotonic() - began,
                 )
                 shutil.rmtree(place)
 
