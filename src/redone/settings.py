@@ -24,6 +24,11 @@ class Reinforce(Table):
         description="most groups generated for one that is trained on: in a step, and of a task before it rests, which "
         "leaves its share to the others",
     )
+    idle_steps: int = Field(
+        5,
+        ge=1,
+        description="steps in a row without a group to train on after which the stage ends; what it learnt stays",
+    )
     balanced: bool = Field(True, description="the labels of a closed task are drawn equally often")
     in_flight: int = Field(64, ge=1, description="most prompts generated at once")
     temperature: float = Field(1.0, gt=0, description="sampling temperature")

@@ -9,7 +9,7 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from redone.files import FULL, MAKE_ROOM
 from redone.model.heap import give_large_blocks_back
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     give_large_blocks_back()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # what a terminal's encoding lacks is spelled out
-    options = parser().parse_args(arguments)
+    options = parsed(sys.argv[1:] if arguments is None else arguments)
     try:
         code = options.command(options)
         sys.stdout.flush()
@@ -40,14 +40,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def parser() -> argparse.ArgumentParser:
+def parsed(given: Sequence[str]) -> argparse.Namespace:
+    """The options of a command line; exits with a usage and what was likely meant where it has a mistake."""
+    from redone.mistakes import nearest
+
+    top, commands = parser()
+    if given and not given[0].startswith("-") and given[0] not in commands:
+        top.error(f"there is no command {given[0]}{nearest(given[0], commands)}")
+    options, rest = top.parse_known_args(given)
+    if rest:
+        command = commands[given[0]]
+        command.error(f"there is no {rest[0]}{nearest(rest[0], command._option_string_actions)}")
+    return options
+
+
+def parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """The command line's, and that of each command by its name."""
+    from importlib.metadata import version
+
     from redone.cli import check, compare, estimate, eval, experiment, report, run, score
 
     top = argparse.ArgumentParser(
         prog="redone",
         description="Make a language model good at your domain without getting worse at everything else.",
     )
+    top.add_argument("--version", action="version", version=f"redone {version('redone')}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     for one in (run, experiment, check, estimate, eval, score, compare, report):
         one.add(commands)
-    return top
+    return top, commands.choices

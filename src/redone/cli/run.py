@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,7 @@ def command(namespace: argparse.Namespace) -> int:
     if results is None:
         return log.code
     print_results(results)
-    print(f"\nReport: {out / 'report.html'}")
+    print("\n" + "\n".join(ending(results, out)))
     return 0
 
 
@@ -129,6 +130,9 @@ def print_results(results: dict[str, Any]) -> None:
     last = list(results["models"].values())[-1]["averages"]
     kinds = [kind for kind in KINDS if kind != UNREHEARSED or last.get(kind) is not None]
     print(f"\n{'':<10}" + "".join(f"{kind:>24}" for kind in kinds))
+    bare = list(results["models"].values())[-1].get("baselines", {})
+    earned = ("-" if bare.get(kind) is None else f"{bare[kind]:.1f}" for kind in kinds)
+    print(f"{'no model':<10}" + "".join(f"{cell:>24}" for cell in earned))
     for model, table in results["models"].items():
         cells = []
         for kind in kinds:
@@ -151,3 +155,50 @@ def print_results(results: dict[str, Any]) -> None:
     marks = {table["chat_template"] for table in results["models"].values() if "chat_template" in table}
     for mark in sorted(marks):
         print(f"Prompts: {template_said(mark)}")
+
+
+def ending(results: Mapping[str, Any], out: Path) -> list[str]:
+    """What comes of the run in one sentence, where its model is, how it is served and measured further, the report."""
+    base, *_, last = results["models"]
+    model = out / last / "model"
+    lines = [verdict(results, base, last)]
+    if model.is_dir():
+        lines += [
+            f"Model:    {model}",
+            f"Serve it: vllm serve {model}",
+            f"Measure:  redone eval {out / last} --benchmark general --data DATA --out {out.name}-general",
+        ]
+    return [*lines, f"Report:   {out / 'report.html'}"]
+
+
+def verdict(results: Mapping[str, Any], base: str, last: str) -> str:
+    """How the last model stands to the base, by the paired changes that are clear."""
+    from redone.measure.taskset import UNREHEARSED
+    from redone.report.numbers import read_change
+    from redone.report.scores import AVERAGES
+
+    [made] = [one for one in results["changes"] if (one["before"], one["after"]) == (base, last)]
+    found = {kind: read_change(made["averages"].get(kind)) for kind in AVERAGES}
+    known = {kind: change for kind, change in found.items() if change}
+    numbers = ", ".join(f"{AVERAGES[kind]} {change}" for kind, change in known.items())
+    general = [change for kind, change in known.items() if kind in ("general", UNREHEARSED)]
+    domain = [change for kind, change in known.items() if kind not in ("general", UNREHEARSED)]
+    fell = [AVERAGES[kind] for kind, change in known.items() if change.verdict == "fell" and change in general]
+    clear = {change.verdict for change in domain}
+    better = (
+        "better at the domain in part, and worse in part"
+        if {"rose", "fell"} <= clear
+        else "clearly better at the domain"
+        if "rose" in clear
+        else "clearly worse at the domain"
+        if "fell" in clear
+        else "not clearly better at the domain"
+    )
+    kept = (
+        f"clearly worse at {' and '.join(fell)}"
+        if fell
+        else "nothing general fell clearly"
+        if general
+        else "what it lost in general was not measured"
+    )
+    return f"{last} against {base}: {better}; {kept}. {numbers}."

@@ -15,6 +15,7 @@ from redone.measure.trivial import Trivial, chance, trivial_verdicts
 from redone.method.evaluate import sample
 from redone.method.findings import find
 from redone.method.plan import make_plan
+from redone.method.story import diagnosed
 from redone.records import Finding, Record, TargetPlan
 from redone.rewards import JUDGED, uses
 from redone.run.lab import Lab
@@ -46,8 +47,12 @@ def diagnose(lab: Lab, stage: Stage) -> TargetPlan:
             rehearsal=settings.rehearsal,
             general_share=settings.general_share,
         )
-    write_json(folder / "findings.json", [asdict(finding) for finding in findings])
-    write_json(folder / "plan.json", asdict(plan))
+    found, planned = [asdict(finding) for finding in findings], asdict(plan)
+    write_json(folder / "findings.json", found)
+    write_json(folder / "plan.json", planned)
+    lab.log.line(f"{stage.start} on the probe split:")
+    for line in diagnosed(found, planned, stage.name):
+        lab.log.line(line)
     return plan
 
 

@@ -15,12 +15,13 @@ from redone.measure.judged import Judged, judged
 from redone.measure.ngrams import Unaided, unaided
 from redone.measure.taskset import TASKS, UNREHEARSED, measure_tasks, some_of_each_task
 from redone.method.drift import measure_drift, risen
+from redone.method.story import unsolved
 from redone.model.policy import Policy
 from redone.records import Record
 from redone.run.lab import Lab
 from redone.run.marks import marks
 from redone.run.monitors import Alarm, forgets, told
-from redone.run.stages import Stage
+from redone.run.stages import BASE, Stage
 
 
 def evaluate(lab: Lab, model: str, earned: Callable[[], Unaided]) -> None:
@@ -45,6 +46,8 @@ def evaluate(lab: Lab, model: str, earned: Callable[[], Unaided]) -> None:
                 label=purpose,
             )
         for line in alarms(table["tasks"], purpose):
+            lab.log.line(line)
+        for line in unsolved(table, lab.dataset.tasks, lab.stages) if model == BASE else ():
             lab.log.line(line)
     asking = lab.config.eval
     for one in lab.benchmarks:

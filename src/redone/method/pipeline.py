@@ -16,6 +16,7 @@ from redone.method.evaluate import earned_without_a_model, evaluate
 from redone.method.gate import Repeat, as_repeated, reject
 from redone.method.plan import even_plan
 from redone.method.reinforce import reinforce
+from redone.method.story import heading, what_is_read
 from redone.method.summary import summarise
 from redone.method.teach import teach
 from redone.records import TargetPlan
@@ -29,10 +30,12 @@ from redone.run.store import Store
 def run(lab: Lab) -> dict[str, Any]:
     """The whole method; the contents of results.json."""
     lab.look_back()
+    lab.log.line(what_is_read(lab.config, lab.dataset))
     earned = earned_without_a_model(lab)
     evaluate(lab, BASE, earned)
-    for stage in lab.stages:
+    for number, stage in enumerate(lab.stages, 1):
         if not Store(lab.out / stage.name).done:
+            lab.log.line(heading(stage, number, len(lab.stages)))
             make(lab, stage)
         evaluate(lab, stage.name, earned)
     results = summarise(lab)

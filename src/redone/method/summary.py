@@ -16,7 +16,7 @@ from redone.method.evaluate import forgotten
 from redone.method.gate import notes_of
 from redone.run.branch import branch_of
 from redone.run.lab import Lab
-from redone.run.monitors import raised, told
+from redone.run.monitors import nothing_left, raised, told
 from redone.run.stages import BASE, Stage
 from redone.run.store import Store
 
@@ -131,6 +131,8 @@ def _of_reinforcing(lab: Lab, stage: Stage) -> Iterator[str]:
         )
     if starved := sum(step["starved"] for step in steps):
         yield f"{stage.name}: {starved} of {len(steps)} steps found fewer informative groups than asked for."
+    if len(steps) < settings.steps and (why := nothing_left(settings.idle_steps, steps)):
+        yield f"{stage.name} ended after step {len(steps)} of {settings.steps}: {why}."
     yield from _alarms(lab, stage)
 
 

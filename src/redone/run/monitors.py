@@ -35,6 +35,7 @@ SPIKES = 3  # steps
 BEFORE = 100  # steps that are looked back on
 WORSE = 2.0  # times the lowest loss, and
 RISE = 0.5  # nats above it
+FEW = 0.05  # of the answers, or all but so many: why a stage has nothing left to reinforce
 
 _LOOK = {
     "wrong": "They are read and wrong. See that `redone check` lets its reference answers pass, a code task's in the "
@@ -95,6 +96,23 @@ def watch(lines: Sequence[Line]) -> Callable[[Line], list[str]]:
         return told(new)
 
     return say
+
+
+def nothing_left(most: int, lines: Sequence[Line]) -> str:
+    """Why a stage that reinforces ends early: its last `most` steps had no group to train on. "" where it goes on."""
+    last = lines[-most:]
+    if len(last) < most or any(line["groups"] for line in last):
+        return ""
+    known = [line["pass_rate"] for line in last if line["pass_rate"] is not None]
+    passing = fmean(known or [0.0])
+    if passing < FEW:
+        then = "hardly any answer passes: fine-tune first, or begin with easier tasks"
+    elif passing > 1 - FEW:
+        then = "nearly all answers pass: it needs harder prompts"
+    else:
+        then = "the answers to each prompt score alike: sample more of them (group), or hotter (temperature)"
+    steps = "its last step" if most == 1 else f"its last {most} steps"
+    return f"in {steps} no prompt had answers that differ in score, so that there was nothing to reinforce; {then}"
 
 
 def _reinforces(lines: Sequence[Line]) -> bool:

@@ -29,6 +29,7 @@ from redone.model.trees import pack, split_by_tokens
 from redone.records import Group, Record, Rollout, Task, Verdict, group_from_json, group_to_json
 from redone.rewards.labels import Commonest
 from redone.run.log import Log
+from redone.run.monitors import nothing_left
 from redone.run.scoring import GONE, Asked, ScoreAll, refuse_errors
 from redone.run.store import Store
 from redone.sample.asking import cache_room, kept
@@ -102,6 +103,7 @@ def train(trainer: Trainer, store: Store, log: Log) -> float:
         take=take,
         state=state,
         restore=restore,
+        ends=partial(nothing_left, settings.idle_steps),
     )
 
 

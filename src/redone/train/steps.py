@@ -52,9 +52,11 @@ def run_steps(
     take: Callable[[int], Taken],  # from the number of steps before it
     state: Callable[[], Mapping[str, Any]] = dict,  # what a checkpoint holds besides weights and optimiser
     restore: Callable[[Mapping[str, Any]], None] = lambda state: None,
+    ends: Callable[[Sequence[Mapping[str, Any]]], str] = lambda lines: "",
     say_every: int = 1,
 ) -> float:
-    """Take the steps, from the store's checkpoint on if there is one; the seconds they took in all.
+    """Take the steps, from the store's checkpoint on if there is one; the seconds they took in all. ends: why the stage
+    should end early, by the lines of metrics so far; "" where it should not.
 
     Raises Interrupted after ctrl-C, with a checkpoint of the last whole step saved; and FloatingPointError where loss,
     gradient, weights or metrics are not finite, with the batch written down and nothing of the step saved.
@@ -69,8 +71,9 @@ def run_steps(
         restore(saved)
         del saved
         log.line(f"{name}: going on after step {step}")
-    clock, say = Clock(steps), watch(store.metrics())
-    while step < steps:
+    lines: list[Mapping[str, Any]] = [*store.metrics()]
+    clock, say = Clock(steps), watch(lines)
+    while step < steps and not ends(lines):
         began = time.monotonic()
         try:
             taken = take(step)
@@ -83,15 +86,18 @@ def run_steps(
         alarms = say(taken.metrics)
         for sentence in alarms:
             log.line(f"{name}, {sentence}")
-        store.append({**taken.metrics, "alarms": alarms, "seconds": seconds}, taken.rows)
+        lines.append({**taken.metrics, "alarms": alarms, "seconds": seconds})
+        store.append(lines[-1], taken.rows)
         left = clock.left(step, seconds)
         if step % say_every == 0 or step == steps:
             log.line(f"{name} {step:>4}/{steps}  {taken.said}  {seconds:.1f} s  left {left}")
-        if step % save_every == 0 or step == steps or log.stop:
+        if step % save_every == 0 or step == steps or log.stop or ends(lines):
             store.save(step, {**learner.state(), **state(), "seconds": spent})
             good = step
         if log.stop and step < steps:
             raise Interrupted(f"after step {step} of {steps} of {name}")
+    if why := ends(lines):
+        log.line(f"{name} ends after step {step} of {steps}: {why}")
     return spent
 
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from redone.run.monitors import NEVER, alarms, forgets, raised, swings, told, watch
+from redone.run.monitors import NEVER, alarms, forgets, nothing_left, raised, swings, told, watch
 
 
 def line(step, reward, error=0.02, groups=10, **tasks):
@@ -239,3 +239,20 @@ def test_what_falls_wholly_beyond_the_bound_is_forgotten(kind):
     unclear = {"rise": 0.05, "rise_interval": [0.029, 0.07]}
     unknown = {"difference": None, "interval": None}
     assert list(forgets(kind, {"general": near, "none": unknown}, {"news": unclear})) == []
+
+
+@pytest.mark.parametrize(
+    ("rates", "then"),
+    [
+        ([0.0, 0.01, None], "hardly any answer passes: fine-tune first"),
+        ([1.0, 0.99, 1.0], "nearly all answers pass: it needs harder prompts"),
+        ([0.5, 0.5, 0.5], "score alike: sample more of them"),
+        ([None, None, None], "hardly any answer passes"),
+    ],
+)
+def test_a_stage_with_nothing_left_to_reinforce_says_what_to_do(rates, then):
+    idle = [{"groups": 0, "pass_rate": rate} for rate in rates]
+    assert then in nothing_left(3, [{"groups": 4, "pass_rate": 0.5}, *idle])
+    assert nothing_left(4, [{"groups": 4, "pass_rate": 0.5}, *idle]) == ""
+    assert nothing_left(4, idle) == ""
+    assert nothing_left(3, [*idle[:2], {"groups": 1, "pass_rate": 0.5}]) == ""

@@ -324,6 +324,32 @@ def test_a_stage_that_is_stopped_between_checkpoints_saves_one_and_takes_no_step
     assert [version for _, version in second.sampler.loaded] == [3]
 
 
+def test_a_stage_that_finds_nothing_to_train_on_ends_and_stays_ended(make, tmp_path):
+    """After two idle steps in a row, with a checkpoint; what it learnt before stays, going on takes no step more."""
+
+    def right_at_first(asked):
+        return [[Verdict(0.0, "wrong")] * 4 for _ in asked] if Store(tmp_path).metrics() else by_number(asked)
+
+    def trained(trainer):
+        log = StoppingLog()
+        rl.train(trainer, Store(tmp_path), log)
+        return Store(tmp_path).metrics(), log.lines
+
+    settings = {"prompts": 2, "updates": 1, "steps": 9, "idle_steps": 2, "save_every": 100, "warmup": 0}
+    trainer, again = (make(score_all=right_at_first, **settings) for _ in range(2))
+    before = {name: value.clone() for name, value in weights(trainer).items()}
+    lines, said = trained(trainer)
+    idle = [not line["groups"] for line in lines]
+    assert not idle[0]
+    assert idle[-2:] == [True, True]
+    assert [True, True] not in [idle[i : i + 2] for i in range(len(idle) - 2)]
+    assert any(not torch.equal(value, before[name]) for name, value in weights(trainer).items())
+    why = "in its last 2 steps no prompt had answers that differ in score"
+    assert said[-1].startswith(f"explore ends after step {len(lines)} of 9: {why}")
+    assert trained(again)[0] == lines
+    assert all(torch.equal(value, weights(again)[name]) for name, value in weights(trainer).items())
+
+
 EXAMPLES = [sft.Example((3, 4, 5), (6, 7)), sft.Example((8, 9), (10, 11, 12)), sft.Example((1, 2, 3, 4), (5,))]
 
 
