@@ -2,7 +2,6 @@
 the folder of a run that came to its end."""
 
 import fcntl
-import importlib.util
 import json
 import os
 from collections.abc import Callable
@@ -100,21 +99,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def make_tokenizer() -> Callable[..., Any]:
-    """A function that makes a byte-level tokenizer, one token a byte, with the given chat template."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
+    """A function that makes a byte-level tokenizer, with the embedded base model's chat template or the given one."""
+    from tiny import bytes_tokenizer
 
     def make(template: str | None = CHAT_TEMPLATE, end: str = "<|end|>", special: tuple[str, ...] = ()) -> Any:
-        letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-        tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        tokenizer.decoder = decoders.ByteLevel()
-        tokenizer.add_special_tokens(["<|pad|>", end, "<|user|>", "<|assistant|>", *special])
-        tags = [tag for tag in ("<think>", "</think>") if tag not in special]
-        tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in tags])
-        fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=end, pad_token="<|pad|>")
-        fast.chat_template = template
-        return fast
+        return bytes_tokenizer(template, end, special)
 
     return make
 
@@ -202,16 +191,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def punkt() -> bool:
-    """Whether NLTK finds its data punkt_tab; the package llama-index-core has a copy."""
-    if importlib.util.find_spec("nltk") is None:
-        return False
-    import nltk
+    """Whether NLTK finds its data punkt_tab."""
+    from verdicts import punkt
 
-    copies = importlib.util.find_spec("llama_index")
-    for folder in copies.submodule_search_locations or () if copies else ():
-        nltk.data.path.append(str(Path(folder) / "core" / "_static" / "nltk_cache"))
-    try:
-        nltk.data.find("tokenizers/punkt_tab/english/")
-    except LookupError:
-        return False
-    return True
+    return punkt()

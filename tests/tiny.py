@@ -1,9 +1,10 @@
-"""Models of several architectures, small enough to compare gradients of, and trees to compare them on."""
+"""Models of several architectures, small enough to compare gradients of, trees to compare them on, and a tokenizer."""
 
 from typing import Any
 
 import torch
 import transformers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 VOCABULARY = 40
 _SIZE = {
@@ -72,3 +73,17 @@ def gradient(model: Any, loss: Any) -> Any:
 def relative(found: Any, expected: Any) -> float:
     """The norm of the difference over the norm of what was expected."""
     return float((found - expected).detach().norm() / expected.detach().norm())
+
+
+def bytes_tokenizer(template: str | None, end: str = "<|end|>", special: tuple[str, ...] = ()) -> Any:
+    """A byte-level tokenizer, one token a byte, with the given chat template."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["<|pad|>", end, "<|user|>", "<|assistant|>", *special])
+    tags = [tag for tag in ("<think>", "</think>") if tag not in special]
+    tokenizer.add_tokens([AddedToken(tag, normalized=False) for tag in tags])
+    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=end, pad_token="<|pad|>")
+    fast.chat_template = template
+    return fast
