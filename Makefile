@@ -32,6 +32,7 @@ test: $(DONE)
 test-all: $(DONE) test-lower
 	$(PYTEST)
 	OMP_NUM_THREADS=1 .venv/bin/python tests/kills.py --kills 200
+	OMP_NUM_THREADS=1 .venv/bin/python tests/fuzz.py --inputs 10000
 	.venv/bin/python tests/mutations/run.py --jobs 2
 	$(MAKE) coverage
 	OMP_NUM_THREADS=1 .venv/bin/python tests/mutations/drawn.py --number 300 --jobs 2

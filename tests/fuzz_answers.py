@@ -1,4 +1,4 @@
-"""Fuzz targets that a model, a judge or an endpoint feeds: every reward and reading, replies, templates, the sandbox."""
+"""Fuzz targets that models, judges and endpoints feed: every reward and reading, replies, templates, the sandbox."""
 
 import json
 import re
@@ -45,48 +45,94 @@ class Case:
 
 CANDIDATES = {"candidates": ["tea", "a cup of milk", "B. water", "juice"]}
 RULES = [
-    {"rule": "words", "min": 1, "max": 9}, {"rule": "chars", "max": 200}, {"rule": "sentences", "min": 1},
-    {"rule": "contains", "text": "tea"}, {"rule": "excludes", "text": "milk"}, {"rule": "starts", "text": "T"},
-    {"rule": "ends", "text": "."}, {"rule": "bullets", "count": 2}, {"rule": "json_keys", "keys": ["a"]},
-    {"rule": "repeat", "text": "tea", "count": 3}, {"rule": "upper"}, {"rule": "regex", "pattern": r"(\w+\s?)+\."},
-]  # fmt: skip
+    {"rule": "words", "min": 1, "max": 9},
+    {"rule": "chars", "max": 200},
+    {"rule": "sentences", "min": 1},
+    {"rule": "contains", "text": "tea"},
+    {"rule": "excludes", "text": "milk"},
+    {"rule": "starts", "text": "T"},
+    {"rule": "ends", "text": "."},
+    {"rule": "bullets", "count": 2},
+    {"rule": "json_keys", "keys": ["a"]},
+    {"rule": "repeat", "text": "tea", "count": 3},
+    {"rule": "upper"},
+    {"rule": "regex", "pattern": r"(\w+\s?)+\."},
+]
 SCHEMA = {
-    "type": "object", "required": ["a"], "additionalProperties": False,
-    "properties": {"a": {"type": "integer"}, "b": {"type": "array", "uniqueItems": True, "items": {"type": "string"}},
-                   "c": {"multipleOf": 0.1}, "d": {"enum": [1, "x", None]}},
-}  # fmt: skip
+    "type": "object",
+    "required": ["a"],
+    "additionalProperties": False,
+    "properties": {
+        "a": {"type": "integer"},
+        "b": {"type": "array", "uniqueItems": True, "items": {"type": "string"}},
+        "c": {"multipleOf": 0.1},
+        "d": {"enum": [1, "x", None]},
+    },
+}
 INSTRUCTIONS = {
-    "keywords:existence": {"keywords": ["tea"]}, "keywords:frequency": {"keyword": "tea", "relation": "at least", "frequency": 2},
+    "keywords:existence": {"keywords": ["tea"]},
+    "keywords:frequency": {"keyword": "tea", "relation": "at least", "frequency": 2},
     "keywords:forbidden_words": {"forbidden_words": ["milk"]},
     "keywords:letter_frequency": {"letter": "e", "let_relation": "at least", "let_frequency": 3},
-    "language:response_language": {"language": "en"}, "length_constraints:number_sentences": {"relation": "less than", "num_sentences": 4},
-    "length_constraints:number_paragraphs": {"num_paragraphs": 2}, "length_constraints:number_words": {"relation": "at least", "num_words": 3},
+    "language:response_language": {"language": "en"},
+    "length_constraints:number_sentences": {"relation": "less than", "num_sentences": 4},
+    "length_constraints:number_paragraphs": {"num_paragraphs": 2},
+    "length_constraints:number_words": {"relation": "at least", "num_words": 3},
     "length_constraints:nth_paragraph_first_word": {"num_paragraphs": 2, "nth_paragraph": 1, "first_word": "tea"},
-    "detectable_content:number_placeholders": {"num_placeholders": 1}, "detectable_content:postscript": {"postscript_marker": "P.S."},
-    "detectable_format:number_bullet_lists": {"num_bullets": 2}, "detectable_format:constrained_response": {},
+    "detectable_content:number_placeholders": {"num_placeholders": 1},
+    "detectable_content:postscript": {"postscript_marker": "P.S."},
+    "detectable_format:number_bullet_lists": {"num_bullets": 2},
+    "detectable_format:constrained_response": {},
     "detectable_format:number_highlighted_sections": {"num_highlights": 1},
-    "detectable_format:multiple_sections": {"section_spliter": "Part", "num_sections": 2}, "detectable_format:json_format": {},
-    "detectable_format:title": {}, "combination:two_responses": {}, "combination:repeat_prompt": {"prompt_to_repeat": "Say tea"},
-    "startend:end_checker": {"end_phrase": "tea."}, "startend:quotation": {}, "change_case:capital_word_frequency":
-    {"capital_relation": "at least", "capital_frequency": 1}, "change_case:english_capital": {}, "change_case:english_lowercase": {},
+    "detectable_format:multiple_sections": {"section_spliter": "Part", "num_sections": 2},
+    "detectable_format:json_format": {},
+    "detectable_format:title": {},
+    "combination:two_responses": {},
+    "combination:repeat_prompt": {"prompt_to_repeat": "Say tea"},
+    "startend:end_checker": {"end_phrase": "tea."},
+    "startend:quotation": {},
+    "change_case:capital_word_frequency": {"capital_relation": "at least", "capital_frequency": 1},
+    "change_case:english_capital": {},
+    "change_case:english_lowercase": {},
     "punctuation:no_comma": {},
-}  # fmt: skip
+}
 FUNCTION = "def f(x):\n    return x + 1"
 CALLS = {"function": "f", "cases": [{"args": [1], "value": 2}, {"args": [-1], "value": 0}]}
 PRINTS = {"cases": [{"input": "1\n", "output": "2\n"}, {"input": "5", "output": "6"}]}
 TESTS = {"tests": ["assert f(1) == 2", "assert f(0) == 1"], "functions": ["f"]}
 PROGRAM = "n = int(input())\nprint(n + 1)"
 VALUES = {"cases": [{"vars": {"x": 1}, "value": 2}, {"vars": {"x": "a"}, "value": "aa"}]}
-BLOCKS = ("```python\n{}\n```", "Here:\n\n```\n{}\n```\nIt adds.", "> ```py\n> {}\n> ```", "1. ~~~\n   {}\n   ~~~", ">>> {}")
+BLOCKS = (
+    "```python\n{}\n```",
+    "Here:\n\n```\n{}\n```\nIt adds.",
+    "> ```py\n> {}\n> ```",
+    "1. ~~~\n   {}\n   ~~~",
+    ">>> {}",
+)
 POST = {
-    "text": "Ben and Chloe paid 1,200 yuan (20% off) for 3 nights at the Grand Hotel on May 3, not May 4. 九份 was 15°C.",
-    "facts": ["3 nights|three nights"], "names": ["Ben"],
-}  # fmt: skip
-KEPT = "For three nights at the Grand Hotel on 3 May, not 4 May, Ben and Chloe paid 1200 yuan, 20 % off; 九份 had 15 °C."
+    "text": "Ben and Chloe paid 1,200 yuan (20% off) for 3 nights at the Grand Hotel on May 3, not May 4. 九份: 15°C.",
+    "facts": ["3 nights|three nights"],
+    "names": ["Ben"],
+}
+KEPT = "For three nights at the Grand Hotel on 3 May, not 4 May, Ben and Chloe paid 1200 yuan, 20 % off; 九份 15 °C."
 LATEX = (
-    r"\frac{3}{4}", "0.75", "(1, 2]", r"\{1, 2, \sqrt{3}\}", r"x^2 + 2x + 1", r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}",
-    "x = 5", r"50\%", r"3 + 4i", r"10 \text{ million}", r"x \le 3", r"\pi/2", "word", r"\binom{5}{2}", "12 metres", "5!",
-)  # fmt: skip
+    r"\frac{3}{4}",
+    "0.75",
+    "(1, 2]",
+    r"\{1, 2, \sqrt{3}\}",
+    r"x^2 + 2x + 1",
+    r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}",
+    "x = 5",
+    r"50\%",
+    r"3 + 4i",
+    r"10 \text{ million}",
+    r"x \le 3",
+    r"\pi/2",
+    "word",
+    r"\binom{5}{2}",
+    "12 metres",
+    "5!",
+)
 BOXED = (r"So \boxed{{{}}}.", "#### {}", "The answer is {}.", "**Answer:** ${}$", "答案是{}", r"\[ {} \]")
 RESULT = '<Result>[{"Option": "tea = hot", "Reason": "r"}, {"Option": "牛奶", "Reason": "s"}]</Result>'
 CONTEST = {"public_test_cases": json.dumps([{"input": "1", "output": "2", "testtype": "stdin"}]), "metadata": "{}"}
@@ -101,46 +147,75 @@ def same(answer: str) -> Case:
 
 CASES: Mapping[str, Sequence[Case]] = {  # reward or reading -> its records
     "exact": [
-        Case("tea"), Case("Milk.", options={"case": True, "width": True, "punctuation": False}), Case("yes", options={"kind": "yes or no"}),
-        Case("2级", options={"kind": "level"}), Case("B. a cup of milk", CANDIDATES, {"kind": "choice"}),
+        Case("tea"),
+        Case("Milk.", options={"case": True, "width": True, "punctuation": False}),
+        Case("yes", options={"kind": "yes or no"}),
+        Case("2级", options={"kind": "level"}),
+        Case("B. a cup of milk", CANDIDATES, {"kind": "choice"}),
         Case("$1,234.50", options={"kind": "number"}, others=("1 1/2", "50 %", "-3/4", "5 million", "10²")),
-        Case("a, b, c", options={"kind": "set"}, others=("a、b，c",)), Case("a;b", options={"kind": "list", "separator": ";"}),
+        Case("a, b, c", options={"kind": "set"}, others=("a、b，c",)),
+        Case("a;b", options={"kind": "list", "separator": ";"}),
     ],
     "set_f1": [Case("a, b, c"), Case("none"), Case("x: 1 ; y: 2", options={"separator": " ; "})],
     "chrf": [Case("Der Tee ist heiß."), Case("热茶", options={"word_order": 2, "at_most": 3.0})],
-    "bleu": [Case("Der Tee ist heiß."), *(Case("お茶は 뜨거운 热茶 hot", options={"tokenize": t}) for t in ("zh", "char", "ja-mecab", "ko-mecab"))],
+    "bleu": [
+        Case("Der Tee ist heiß."),
+        *(Case("お茶は 뜨거운 热茶 hot", options={"tokenize": t}) for t in ("zh", "char", "ja-mecab", "ko-mecab")),
+    ],
     "anls": [Case("1999"), Case("Tea", options={"case": True, "at_most": 2.0})],
     "token_f1": [Case("the hot tea 热茶")],
     "rouge_1": [Case("the hot tea 热茶")],
     "rouge_2": [Case("the hot tea 热茶", options={"at_most": 4.0})],
     "rouge_l": [Case("the hot tea 热茶")],
     "expression": [Case("x * 2 if x != 'a' else 'aa'", VALUES, others=("[x for x in ()]", "x +", "lambda: (yield)"))],
-    "program": [Case(PROGRAM, PRINTS), Case(PROGRAM, PRINTS, {"fraction": True}, ("import sys\nprint(sys.stdin.read())",))],
-    "calls": [Case(FUNCTION, CALLS), Case(FUNCTION, CALLS, {"fraction": True}, ("f = lambda x: x", "class f:\n    pass"))],
+    "program": [
+        Case(PROGRAM, PRINTS),
+        Case(PROGRAM, PRINTS, {"fraction": True}, ("import sys\nprint(sys.stdin.read())",)),
+    ],
+    "calls": [
+        Case(FUNCTION, CALLS),
+        Case(FUNCTION, CALLS, {"fraction": True}, ("f = lambda x: x", "class f:\n    pass")),
+    ],
     "asserts": [Case(FUNCTION, TESTS), Case(FUNCTION, {**TESTS, "setup": "import math"}, {"fraction": True})],
     "pattern": [Case("Tea. Tea!\n- hot\n- tea.", {"rules": RULES[i : i + 4]}) for i in (0, 4, 8)]
     + [Case("tea", {"rules": RULES}, {"all": True}, ("TEA", '{"a": 1}', "tea tea tea"))],
     "ifeval": [
-        Case("Tea, tea.\n\n***\n\n* hot *tea*\n* [milk]\nPart 1\nPart 2\n<<T>>\nP.S. TEA tea.", {"instruction_id_list": [n], "kwargs": [k]},
-             {"loose": i % 2 == 0, "all": i % 3 == 0}, ('"Say tea"', "My answer is yes.", "```json\n{}\n```", "a******b"))
+        Case(
+            "Tea, tea.\n\n***\n\n* hot *tea*\n* [milk]\nPart 1\nPart 2\n<<T>>\nP.S. TEA tea.",
+            {"instruction_id_list": [n], "kwargs": [k]},
+            {"loose": i % 2 == 0, "all": i % 3 == 0},
+            ('"Say tea"', "My answer is yes.", "```json\n{}\n```", "a******b"),
+        )
         for i, (n, k) in enumerate(INSTRUCTIONS.items())
         if punkt() or "nltk" not in NEEDS.get(n, (None, ""))[1]
     ],
     "faithful": [Case(KEPT, POST), Case(KEPT, POST, {"require": "given", "names": "Grand Hotel", "all": True})],
     "mathematics": [Case(text, others=tuple(box.format(text) for box in BOXED)) for text in LATEX],
-    "json_schema": [Case('{"a": 1, "b": ["x", "y"], "c": 0.3}', {"schema": SCHEMA}),
-                    Case('"aab"', {"schema": {"type": "string", "pattern": "^(a|b)+$"}}, others=('"' + "a" * 40 + 'c"',))],
-    "tags": [Case("<title>Tea</title><body><point>hot</point></body>", {"tags": "<title></title><body><point></point></body>"})],
+    "json_schema": [
+        Case('{"a": 1, "b": ["x", "y"], "c": 0.3}', {"schema": SCHEMA}),
+        Case('"aab"', {"schema": {"type": "string", "pattern": "^(a|b)+$"}}, others=('"' + "a" * 40 + 'c"',)),
+    ],
+    "tags": [
+        Case(
+            "<title>Tea</title><body><point>hot</point></body>", {"tags": "<title></title><body><point></point></body>"}
+        )
+    ],
     "sections": [Case("# Tea\nhot\n## Milk\ncold", {"sections": ["# Tea", "## Milk"]})],
     "judge": [Case("tea", options={"rubric": "Is it tea?"})],
     "judge_pair": [Case("tea", options={"rubric": "Is it tea?"})],
     "product": [Case("tea", CANDIDATES, {"of": OF})],
     "weighted": [Case("tea", CANDIDATES, {"of": OF, "weights": [1, 3]})],
-    "gate": [Case('{"a": 1}', {"schema": SCHEMA}, {"of": [{"reward": "json_schema"}, {"reward": "token_f1"}], "at": 0.5})],
-    "exact_match": [Case("12", options={"ignore": [",", r"\$", r"\.$"], "ignore_case": True, "ignore_punctuation": True})],
+    "gate": [
+        Case('{"a": 1}', {"schema": SCHEMA}, {"of": [{"reward": "json_schema"}, {"reward": "token_f1"}], "at": 0.5})
+    ],
+    "exact_match": [
+        Case("12", options={"ignore": [",", r"\$", r"\.$"], "ignore_case": True, "ignore_punctuation": True})
+    ],
     "completed": [Case("    return x + 1", {**TESTS, "prompt": "def f(x):\n"}, others=(FUNCTION,))],
-    "translation": [Case("Der Tee ist heiß.", options={"language": "de", "score": ["nltk_bleu", "bleu", "chrf", "chrf++"]}),
-                    Case("热茶 tea", {"refs": ["热茶", "茶"], "to": "zh"}, {"language": "{to}", "references": "refs"})],
+    "translation": [
+        Case("Der Tee ist heiß.", options={"language": "de", "score": ["nltk_bleu", "bleu", "chrf", "chrf++"]}),
+        Case("热茶 tea", {"refs": ["热茶", "茶"], "to": "zh"}, {"language": "{to}", "references": "refs"}),
+    ],
     "slang": [Case("x", {"slang_trans": "hot tea", "slang_candidates": ["tea!", "?!"]}, others=("so hot tea",))],
     "choice": [Case("C", others=("The answer is (C).", "答案：Ｃ", r"\boxed{\text{C}}", "选C"))],
     "contest": [Case(PROGRAM, CONTEST), Case("class Solution:\n    def f(self, x):\n        return x + 1", METHOD)],
@@ -160,7 +235,7 @@ CASES: Mapping[str, Sequence[Case]] = {  # reward or reading -> its records
     "sns_clean_passages": [Case("['tea is hot', '茶']", {"answer": ["tea is hot", "茶"]})],
     "sns_clean_options": [same(RESULT)],
     "sns_clean_query": [same("hot tea")],
-}  # fmt: skip
+}
 assert CASES.keys() == READINGS.keys()
 
 
@@ -178,7 +253,7 @@ def is_verdict(verdict: Verdict, nan: bool = False) -> str:
     assert isinstance(verdict, Verdict)
     assert 0.0 <= verdict.score <= 1.0
     assert verdict.reason in get_args(Reason)
-    assert all(type(value) is float and (nan or isfinite(value)) for value in verdict.parts.values()), verdict.parts
+    assert all(type(value) in (int, float) and (nan or isfinite(value)) for value in verdict.parts.values()), verdict.parts
     line = dumps({**asdict(verdict), "parts": parts_line(verdict)})
     assert isinstance(loads(line), dict)
     return line
@@ -222,7 +297,9 @@ def verdict_of(found: Found, replies: Mapping[str, Any]) -> Verdict:
 
 def found_for(name: str, case: Case, text: str, finished: bool = True) -> Found:
     """The reward's answer to a text as training asks for it, or the reading's."""
-    record = Record(NAME, "t", ({"role": "user", "content": "tea?"},), case.answer, "eval", "rows.jsonl:1", fields=case.fields)
+    record = Record(
+        NAME, "t", ({"role": "user", "content": "tea?"},), case.answer, "eval", "rows.jsonl:1", fields=case.fields
+    )
     if name not in REWARDS:
         return READINGS[name](record, text, **case.options)
     task = Task("t", "sns", "dialogue", "tea?", "{a}", name, options=case.options)
@@ -232,7 +309,9 @@ def found_for(name: str, case: Case, text: str, finished: bool = True) -> Found:
 
 def check_reward(name: str, drawn: tuple[Case, str, bool, Mapping[str, Any]]) -> None:
     case, text, finished, replies = drawn
-    lines = [is_verdict(verdict_of(found_for(name, case, text, finished), replies), name not in REWARDS) for _ in range(2)]
+    lines = [
+        is_verdict(verdict_of(found_for(name, case, text, finished), replies), name not in REWARDS) for _ in range(2)
+    ]
     if not any(mark in case.options.get("pattern", "") for mark in "+*"):
         assert lines[0] == lines[1], "two verdicts on one answer"
 
@@ -257,7 +336,9 @@ def check_record(name: str, drawn: tuple[Case, Any, Any, Any, str, Mapping[str, 
 def recorded(name: str) -> Target:
     """Edited references, fields and options: a verdict, or a sentence with the record or the task."""
     each = [
-        st.tuples(st.just(c), changed(c.answer, 1), changed(dict(c.fields)), changed(dict(c.options), 1), answers(c), REPLIES)
+        st.tuples(
+            st.just(c), changed(c.answer, 1), changed(dict(c.fields)), changed(dict(c.options), 1), answers(c), REPLIES
+        )
         for c in CASES[name]
     ]
     return Target(st.one_of(each), partial(check_record, name))
@@ -271,7 +352,11 @@ def check_sandbox(name: str, drawn: tuple[Case, str]) -> None:
 
 
 def sandboxed(name: str) -> Target:
-    return Target(st.one_of([st.tuples(st.just(case), answers(case)) for case in CASES[name]]), partial(check_sandbox, name), share=TENTH)
+    return Target(
+        st.one_of([st.tuples(st.just(case), answers(case)) for case in CASES[name]]),
+        partial(check_sandbox, name),
+        share=TENTH,
+    )
 
 
 def check_reply(drawn: tuple[str, str]) -> None:
@@ -290,9 +375,16 @@ def as_object(value: Any) -> Any:
 
 
 MESSAGE = {
-    "content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "output_text", "output_text": "tea"}, "x"],
-    "reasoning_content": "hm", "refusal": "no", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}], "reasoning": None,
-}  # fmt: skip
+    "content": [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+        {"type": "output_text", "output_text": "tea"},
+        "x",
+    ],
+    "reasoning_content": "hm",
+    "refusal": "no",
+    "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}],
+    "reasoning": None,
+}
 
 
 def check_message(drawn: tuple[Any, Any]) -> None:
@@ -302,7 +394,9 @@ def check_message(drawn: tuple[Any, Any]) -> None:
     if not isinstance(message, dict):
         return
     content = message.pop("content", None)
-    told = SimpleNamespace(content=content, **{name: as_object(one) for name, one in message.items() if name.isidentifier()})
+    told = SimpleNamespace(
+        content=content, **{name: as_object(one) for name, one in message.items() if name.isidentifier()}
+    )
     choice = _choice(SimpleNamespace(choices=[SimpleNamespace(message=told, finish_reason=ending)]))
     if choice is not None:
         found = read_message(choice)
@@ -329,7 +423,12 @@ def check_named(drawn: tuple[list[str], bool, str]) -> None:
     assert named is None or named in {*names.words.values(), *names.letters.values()}
 
 
-CROSSED = [[1, -(2**70), 1.5, 2j, "tea\ud800", b"x", None, True], {"a": (1, {2}), 3: frozenset((4,))}, [[[[]]]], 10**4000]
+CROSSED = [
+    [1, -(2**70), 1.5, 2j, "tea\ud800", b"x", None, True],
+    {"a": (1, {2}), 3: frozenset((4,))},
+    [[[[]]]],
+    10**4000,
+]
 
 
 def check_crossed(data: bytes) -> None:
@@ -349,22 +448,46 @@ def tokenizer() -> Any:
     return bytes_tokenizer(None)
 
 
+ROLES = "{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+PARTS = (
+    "{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endif %}"
+)
+LAST = "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 TEMPLATES = (
-    "{% for m in messages %}<|user|>{{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}",
-    "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}{% endif %}[INST] {{ m['content'] | trim }} [/INST]"
-    "{{ strftime_now('%d') }}{% endfor %}",
-    "{% for m in messages %}{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}{{ p.text }}{% endfor %}{% endif %}"
-    "{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{% endfor %}",
-    "{% macro a(x) %}{{ x }}{% endmacro %}{%- set ns = namespace(n=0) %}{% for m in messages %}{{ a(m.content) }}{% set ns.n = ns.n + 1 %}"
-    "{% endfor %}{{ range(3) | list | tojson }}",
-)  # fmt: skip
+    "{% for m in messages %}<|user|>{{ m.content }}<|end|>{% endfor %}" + LAST,
+    "{% for m in messages %}" + ROLES + "[INST] {{ m['content'] | trim }} [/INST]{{ strftime_now('%d') }}{% endfor %}",
+    "{% for m in messages %}" + PARTS + "{{ m.reasoning_content }}</think>{% endfor %}",
+    "{% macro a(x) %}{{ x }}{% endmacro %}{%- set ns = namespace(n=0) %}{% for m in messages %}{{ a(m.content) }}"
+    "{% set ns.n = ns.n + 1 %}{% endfor %}{{ range(3) | list | tojson }}",
+)
 HOSTILE = (
-    "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}", "{{ 9 ** 9 ** 9 }}", "{{ 'a' * 10**10 }}",
-    "{{ ''.__class__.__mro__ }}", "{{ self }}", "{{ messages | pprint }}", "{% include 'x' %}", "{% import 'os' as o %}", "{{ x.y.z }}",
-    "{{ lipsum(n=500) }}", "{{ cycler }}", "{{ joiner.__init__.__globals__ }}", "{{ 'x' | center(10**9) }}", "{{ '%1000000000d' | format(1) }}",
-    "{{ range(10**9) | list }}", "{% raw %}", "{{", "{#", "{% generation %}", "{{ strftime_now('%') }}", "{{ strftime_now(1) }}", "{{ 1/0 }}",
-    "{{ [1] | groupby(0) }}", "{{ messages.append(1) }}", "{{ ((((1)))) }}", "{{ '\\ud800' }}",
-)  # fmt: skip
+    "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+    "{{ 9 ** 9 ** 9 }}",
+    "{{ 'a' * 10**10 }}",
+    "{{ ''.__class__.__mro__ }}",
+    "{{ self }}",
+    "{{ messages | pprint }}",
+    "{% include 'x' %}",
+    "{% import 'os' as o %}",
+    "{{ x.y.z }}",
+    "{{ lipsum(n=500) }}",
+    "{{ cycler }}",
+    "{{ joiner.__init__.__globals__ }}",
+    "{{ 'x' | center(10**9) }}",
+    "{{ '%1000000000d' | format(1) }}",
+    "{{ range(10**9) | list }}",
+    "{% raw %}",
+    "{{",
+    "{#",
+    "{% generation %}",
+    "{{ strftime_now('%') }}",
+    "{{ strftime_now(1) }}",
+    "{{ 1/0 }}",
+    "{{ [1] | groupby(0) }}",
+    "{{ messages.append(1) }}",
+    "{{ ((((1)))) }}",
+    "{{ '\\ud800' }}",
+)
 
 
 @st.composite
@@ -403,7 +526,10 @@ TARGETS: Mapping[str, Target] = {
         check_reply,
     ),
     "reply of an endpoint": Target(
-        st.tuples(changed(MESSAGE), st.one_of(st.sampled_from(("stop", "length", "tool_calls", "content_filter", None)), values())),
+        st.tuples(
+            changed(MESSAGE),
+            st.one_of(st.sampled_from(("stop", "length", "tool_calls", "content_filter", None)), values()),
+        ),
         check_message,
     ),
     "text": Target(edited(("<think>hot</think>tea", "tea\u202e", "a</think>b</think>")), check_text),
@@ -417,4 +543,4 @@ TARGETS: Mapping[str, Target] = {
     ),
     "what leaves the sandbox": Target(edited_bytes([plain.encode(one, 1 << 20) for one in CROSSED]), check_crossed),
     "chat template": Target(st.tuples(templates(), st.one_of(texts(), st.just("a <|end|> b"))), check_template),
-}  # fmt: skip
+}

@@ -1,11 +1,9 @@
-"""Fuzz targets that files feed: settings, packs, rows, conversations, predictions, and what runs and evaluations left."""
+"""Fuzz targets that files feed: settings, packs, rows, conversations, predictions, what runs and evaluations left."""
 
 import atexit
 import gzip
 import json
-import re
 import shutil
-import struct
 import tempfile
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from fuzz import Refused, Target, sentence
+from fuzz import TENTH, Refused, Target, sentence
 from fuzz_inputs import as_json, as_toml, changed, edited, edited_bytes, texts
 from hypothesis import strategies as st
 
@@ -29,7 +27,7 @@ from redone.measure.definitions import definition, read_benchmark, read_records
 from redone.measure.items import read_items
 from redone.measure.predictions import read_predictions
 from redone.records import Record
-from redone.report.read import read_run
+from redone.report.read import as_left, read_run
 from redone.rewards import validate_options
 from redone.run.marks import gone
 from redone.run.stages import model_place, stages_in
@@ -65,11 +63,23 @@ def in_toml(bases: Sequence[dict[str, Any]]) -> st.SearchStrategy[bytes]:
 
 # Settings
 
-GATE = {"gate": {"records": 8, "texts": {"a": {"file": "a.jsonl", "text": "{a}"}}, "actions": ["earlier", "repeat"]},
-        "drift": {"texts": {"b": {"file": "b.jsonl", "prompt": "{a}", "answer": "{b}"}}, "most": 5}}  # fmt: skip
-OTHERS = {"lora": {"rank": 8, "targets": ["q_proj"]}, "judge": {"base_url": "http://localhost:1/v1", "model": "m"},
-          "stages": ["one", "two"], "one": {"kind": "teach", "choose": "all"}, "two": {"kind": "reinforce", "start": "one"}}  # fmt: skip
-SETTINGS = [*(toml(path) for path in sorted((ROOT / "configs").glob("*.toml"))), toml(HOME / "world" / "demo.toml"), GATE, OTHERS]
+GATE = {
+    "gate": {"records": 8, "texts": {"a": {"file": "a.jsonl", "text": "{a}"}}, "actions": ["earlier", "repeat"]},
+    "drift": {"texts": {"b": {"file": "b.jsonl", "prompt": "{a}", "answer": "{b}"}}, "most": 5},
+}
+OTHERS = {
+    "lora": {"rank": 8, "targets": ["q_proj"]},
+    "judge": {"base_url": "http://localhost:1/v1", "model": "m"},
+    "stages": ["one", "two"],
+    "one": {"kind": "teach", "choose": "all"},
+    "two": {"kind": "reinforce", "start": "one"},
+}
+SETTINGS = [
+    *(toml(path) for path in sorted((ROOT / "configs").glob("*.toml"))),
+    toml(HOME / "world" / "demo.toml"),
+    GATE,
+    OTHERS,
+]
 
 
 def same_again(config: Any) -> None:
@@ -97,7 +107,7 @@ EXPERIMENTS = [{**toml(path), "config": "demo"} for path in sorted((ROOT / "conf
 
 def check_experiment(data: bytes) -> None:
     path = written(folder("experiment") / "experiment.toml", data)
-    with sentence(str(path), "configuration"):
+    with sentence(str(path.parent), "configuration"):  # it names further files
         plan = read_plan(path, HOME / "world" / "demo.toml", seeds=1)
     assert all(job.config.seed == job.seed for job in plan.jobs)
 
@@ -105,43 +115,127 @@ def check_experiment(data: bytes) -> None:
 # Packs and rows
 
 ROW = {
-    "q": "Is tea hot?", "a": "yes", "n": 3, "x": 1.5, "no": None, "list": ["tea", "milk"], "tags": ["B-x", "I-x", "O"],
-    "tokens": ["hot", "tea", "."], "candidates": ["yes", "no"], "place": 1, "in": {"side": [{"text": "deep"}]}, "which": "q",
-    "facts": ["3"], "more": ["yes!", 2], "group": "g", "yes": True,
-    "chat": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Tea?"},
-             {"role": "assistant", "content": "<think>hm</think>Yes.", "tool_calls": None}, {"role": "user", "content": [
-                 {"type": "text", "text": "Milk?"}]}, {"role": "assistant", "content": "No.", "reasoning_content": "hm"}],
+    "q": "Is tea hot?",
+    "a": "yes",
+    "n": 3,
+    "x": 1.5,
+    "no": None,
+    "list": ["tea", "milk"],
+    "tags": ["B-x", "I-x", "O"],
+    "tokens": ["hot", "tea", "."],
+    "candidates": ["yes", "no"],
+    "place": 1,
+    "in": {"side": [{"text": "deep"}]},
+    "which": "q",
+    "facts": ["3"],
+    "more": ["yes!", 2],
+    "group": "g",
+    "yes": True,
+    "chat": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Tea?"},
+        {"role": "assistant", "content": "<think>hm</think>Yes.", "tool_calls": None},
+        {"role": "user", "content": [{"type": "text", "text": "Milk?"}]},
+        {"role": "assistant", "content": "No.", "reasoning_content": "hm"},
+    ],
     "shared": [{"from": "human", "value": "Tea?"}, {"from": "gpt", "value": "Yes."}],
-}  # fmt: skip
+}
 RULES: dict[str, Any] = {
-    "c1": {"join": "list"}, "c2": {"lines": "list"}, "a": [{"map": {"yes": "Yes"}}, {"same": "a"}], "c4": {"bio": ["tokens", "tags"]},
-    "c5": {"fill": "{q} {n}"}, "c6": {"fills": ["{q}", "{a}"]}, "c7": {"options": "list"}, "c8": {"letter": "place"},
-    "c9": {"split": ["q", " "]}, "c10": {"at": ["in", "side", 0, "text"]}, "c11": {"pick": "which"}, "c12": {"text": "no"},
-    "c13": {"named": {"of": "n", "names": {"3": "three"}}}, "c14": {"sub": ["q", "t(e)a", "\\1"]}, "c15": {"cut": ["q", 4]},
-    "c16": {"shuffled": ["q", "a"]}, "c17": {"place": ["list", "which2"]}, "which2": {"same": "c10"}, "c18": {"equal": ["q", "a"]},
+    "c1": {"join": "list"},
+    "c2": {"lines": "list"},
+    "a": [{"map": {"yes": "Yes"}}, {"same": "a"}],
+    "c4": {"bio": ["tokens", "tags"]},
+    "c5": {"fill": "{q} {n}"},
+    "c6": {"fills": ["{q}", "{a}"]},
+    "c7": {"options": "list"},
+    "c8": {"letter": "place"},
+    "c9": {"split": ["q", " "]},
+    "c10": {"at": ["in", "side", 0, "text"]},
+    "c11": {"pick": "which"},
+    "c12": {"text": "no"},
+    "c13": {"named": {"of": "n", "names": {"3": "three"}}},
+    "c14": {"sub": ["q", "t(e)a", "\\1"]},
+    "c15": {"cut": ["q", 4]},
+    "c16": {"shuffled": ["q", "a"]},
+    "c17": {"place": ["list", "which2"]},
+    "which2": {"same": "c10"},
+    "c18": {"equal": ["q", "a"]},
     "c19": {"json": "in"},
-}  # fmt: skip
-FILES = {"train": "rows.jsonl", "probe": {"file": "rows.jsonl", "only": {"a": ["yes", "no"]}}, "eval": [{"file": "rows.jsonl", "convert": {"d": {"json": "in"}}}]}  # fmt: skip
+}
+FILES = {
+    "train": "rows.jsonl",
+    "probe": {"file": "rows.jsonl", "only": {"a": ["yes", "no"]}},
+    "eval": [{"file": "rows.jsonl", "convert": {"d": {"json": "in"}}}],
+}
 COMMON = {"part": "sns", "family": "dialogue", "files": FILES}
 PACK: dict[str, Any] = {
     "name": "mine",
     "tasks": {
-        "closed": {**COMMON, "prompt": "{q}", "answer": "{a}", "reward": "exact", "options": {"kind": "choice"}, "metric": "macro_f1",
-                   "classes": ["yes"], "candidates": "candidates", "accepted": "more", "cluster": "group", "source": "q"},
-        "made": {**COMMON, "prompt": "{c5} {c1}", "answer": "{c9}", "convert": {**RULES, "c9": [{"split": ["q", " "]}, {"join": "c9"}]},
-                 "reward": "set_f1", "extract": [{"first": "a(b)?", "missing": "?"}, {"before": ["x", "y"]}, {"after": ":"}],
-                 "only": {"q": {"most": 90}, "n": 3}, "texts": ["q"], "metric": "micro_f1", "pass_at": 0.5, "system": "Say {n}"},
-        "sums": {**COMMON, "part": "general", "family": "mathematics", "prompt": "{n}", "answer": "{n}", "reward": "mathematics",
-                 "think": True, "rationale": "{x}", "budget": 40, "train": False, "on_bad_gold": "drop"},
+        "closed": {
+            **COMMON,
+            "prompt": "{q}",
+            "answer": "{a}",
+            "reward": "exact",
+            "options": {"kind": "choice"},
+            "metric": "macro_f1",
+            "classes": ["yes"],
+            "candidates": "candidates",
+            "accepted": "more",
+            "cluster": "group",
+            "source": "q",
+        },
+        "made": {
+            **COMMON,
+            "prompt": "{c5} {c1}",
+            "answer": "{c9}",
+            "convert": {**RULES, "c9": [{"split": ["q", " "]}, {"join": "c9"}]},
+            "reward": "set_f1",
+            "extract": [{"first": "a(b)?", "missing": "?"}, {"before": ["x", "y"]}, {"after": ":"}],
+            "only": {"q": {"most": 90}, "n": 3},
+            "texts": ["q"],
+            "metric": "micro_f1",
+            "pass_at": 0.5,
+            "system": "Say {n}",
+        },
+        "sums": {
+            **COMMON,
+            "part": "general",
+            "family": "mathematics",
+            "prompt": "{n}",
+            "answer": "{n}",
+            "reward": "mathematics",
+            "think": True,
+            "rationale": "{x}",
+            "budget": 40,
+            "train": False,
+            "on_bad_gold": "drop",
+        },
         "talk": {**COMMON, "messages": "chat", "reward": "judge", "options": {"rubric": "Good?"}},
-        "both": {**COMMON, "messages": "shared", "reward": "weighted",
-                 "options": {"of": [{"reward": "chrf"}, {"reward": "pattern"}], "weights": [1, 2.5]}},
-        "hub": {**COMMON, "prompt": "{q}", "answer": "{a}", "reward": "program",
-                "hub": {"path": "o/n", "splits": {"train": "train"}, "convert": {"a": {"same": "q"}}, "named": ["n"]}},
+        "both": {
+            **COMMON,
+            "messages": "shared",
+            "reward": "weighted",
+            "options": {"of": [{"reward": "chrf"}, {"reward": "pattern"}], "weights": [1, 2.5]},
+        },
+        "hub": {
+            **COMMON,
+            "prompt": "{q}",
+            "answer": "{a}",
+            "reward": "program",
+            "hub": {"path": "o/n", "splits": {"train": "train"}, "convert": {"a": {"same": "q"}}, "named": ["n"]},
+        },
     },
-}  # fmt: skip
-ROWS = [{**ROW, "q": f"Is tea {i}?", "n": 3, "chat": [{"role": "user", "content": f"Tea {i}?"}, ROW["chat"][-1]],
-         "shared": [{"from": "human", "value": f"{i}"}, ROW["shared"][-1]]} for i in range(4)]  # fmt: skip
+}
+ROWS = [
+    {
+        **ROW,
+        "q": f"Is tea {i}?",
+        "n": 3,
+        "chat": [{"role": "user", "content": f"Tea {i}?"}, ROW["chat"][-1]],
+        "shared": [{"from": "human", "value": f"{i}"}, ROW["shared"][-1]],
+    }
+    for i in range(4)
+]
 
 
 def jsonl(rows: Sequence[Any]) -> bytes:
@@ -165,7 +259,9 @@ def check_pack(drawn: tuple[bytes, bool]) -> None:
 
 
 TASKS = {
-    name: make_task(name, {k: v for k, v in table.items() if k not in ("files", "hub", "convert", "only", "texts")}, "pack.toml")
+    name: make_task(
+        name, {k: v for k, v in table.items() if k not in ("files", "hub", "convert", "only", "texts")}, "pack.toml"
+    )
     for name, table in PACK["tasks"].items()
 }
 
@@ -181,7 +277,9 @@ def check_row(drawn: tuple[str, Any]) -> None:
     with sentence("rows.jsonl:7"):
         made = converted(row, RULES, "rows.jsonl:7: task t") if name == "made" else row
         record = make_record(TASKS[name], "train", 0, "rows.jsonl:7", made)
-    assert all(isinstance(text, str) for text in (record.answer, record.prompt_text, record.gold_text, *record.accepted))
+    assert all(
+        isinstance(text, str) for text in (record.answer, record.prompt_text, record.gold_text, *record.accepted)
+    )
 
 
 def check_rule(drawn: tuple[Any, Any]) -> None:
@@ -203,8 +301,19 @@ def check_turns(drawn: tuple[Any, bool]) -> None:
 
 
 LINES = jsonl([ROW, ROW])
-TABLES = (LINES, gzip.compress(LINES, mtime=0), b"\xef\xbb\xbf" + LINES, LINES.replace(b"\n", b"\r\n"), b"q,a\r\n1,2\r\n",
-          b"q\ta\n1\t2\n", as_json([ROW]), LINES.decode().encode("utf-16"), b"PK\x03\x04", b"<html>", b'{"a":1}\r{"b":2}')  # fmt: skip
+TABLES = (
+    LINES,
+    gzip.compress(LINES, mtime=0),
+    b"\xef\xbb\xbf" + LINES,
+    LINES.replace(b"\n", b"\r\n"),
+    b"q,a\r\n1,2\r\n",
+    b"q\ta\n1\t2\n",
+    as_json([ROW]),
+    LINES.decode().encode("utf-16"),
+    b"PK\x03\x04",
+    b"<html>",
+    b'{"a":1}\r{"b":2}',
+)
 
 
 def check_bytes(data: bytes) -> None:
@@ -220,7 +329,9 @@ def check_bytes(data: bytes) -> None:
 
 # Benchmarks and what was measured
 
-BENCHMARKS = [toml(HOME / "packs" / "benchmarks" / f"{name}.toml") for name in ("sns-transbench", "gsm8k", "mmlu", "wmt22", "bbh")]
+BENCHMARKS = [
+    toml(HOME / "packs" / "benchmarks" / f"{name}.toml") for name in ("sns-transbench", "gsm8k", "mmlu", "wmt22", "bbh")
+]
 ITEMS = [{"question": f"What is {i}?", "answer": f"so\n#### {i}", "text": "tea"} for i in range(3)]
 
 
@@ -253,13 +364,37 @@ def check_predictions(drawn: tuple[bytes, bool]) -> None:
 
 
 def verdict(score: float) -> dict[str, Any]:
-    return {"score": score, "reason": "right" if score else "wrong", "note": "n", "parts": {"hits": score, "none": None}}
+    return {
+        "score": score,
+        "reason": "right" if score else "wrong",
+        "note": "n",
+        "parts": {"hits": score, "none": None},
+    }
 
 
-MEASURED = [{"benchmark": "tasks", "subset": "tea", "id": f"tea/eval/{i}", "group": "g", "score": i % 2, "reason": "wrong",
-             "readings": {"reward": [verdict(i % 2)], "lenient": "reward"}} for i in range(3)]  # fmt: skip
-SHAPE = {"chat_template": "none", "shape": {"name": "tasks", "title": "Tasks", "averages": {"sns": {"tea": ["tea"]}}, "subsets": {
-    "tea": {"name": "tea", "readings": {"reward": "mean"}, "group": "group", "over": "items", "classes": []}}}}  # fmt: skip
+MEASURED = [
+    {
+        "benchmark": "tasks",
+        "subset": "tea",
+        "id": f"tea/eval/{i}",
+        "group": "g",
+        "score": i % 2,
+        "reason": "wrong",
+        "readings": {"reward": [verdict(i % 2)], "lenient": "reward"},
+    }
+    for i in range(3)
+]
+SHAPE = {
+    "chat_template": "none",
+    "shape": {
+        "name": "tasks",
+        "title": "Tasks",
+        "averages": {"sns": {"tea": ["tea"]}},
+        "subsets": {
+            "tea": {"name": "tea", "readings": {"reward": "mean"}, "group": "group", "over": "items", "classes": []}
+        },
+    },
+}
 ABOUT = {"model": "m", "made": {"samples": 1}}
 
 
@@ -293,7 +428,9 @@ def in_json(value: Any) -> st.SearchStrategy[bytes]:
     """Of a file: a changed value, or edited bytes; of a list the lines of JSON Lines."""
     whole = as_json(value) if isinstance(value, dict) else jsonl(value)
     return st.one_of(
-        changed(value).map(lambda one: jsonl(one) if isinstance(value, list) and isinstance(one, list) else as_json(one)),
+        changed(value).map(
+            lambda one: jsonl(one) if isinstance(value, list) and isinstance(one, list) else as_json(one)
+        ),
         edited_bytes([whole]),
     )
 
@@ -333,9 +470,17 @@ def check_run(read: Callable[[Path], None], drawn: tuple[str, bytes]) -> None:
 
 
 def report_of_run(run: Path) -> None:
-    from redone.report import pages_of
+    """Without its plots, which take seconds."""
+    from redone.report.facts import collect
+    from redone.report.render import render
 
-    assert all(page.strip() for page in pages_of(run))
+    with as_left(run):
+        facts = collect(read_run(run))
+        pages = [render(f"report.{kind}.jinja", {**facts, "plots": {}}) for kind in ("md", "html")]
+    assert all(page.strip() for page in pages)
+
+
+RESUMED = ("config.json", "manifest.json", "explore/DONE", "target/DONE")
 
 
 def resume(run: Path) -> None:
@@ -348,25 +493,38 @@ def resume(run: Path) -> None:
     same_configuration(run, load_config([]))
 
 
-EVALUATED: dict[str, Any] = {}
-
-
 TARGETS: Mapping[str, Target] = {
     "settings": Target(in_toml(SETTINGS), check_settings),
-    "--set": Target(st.tuples(st.one_of(st.sampled_from(known_keys()), texts()), st.one_of(texts(), edited(("0.5", "[1]", "nan", "'a'")))), check_set),
+    "--set": Target(
+        st.tuples(
+            st.one_of(st.sampled_from(known_keys()), texts()), st.one_of(texts(), edited(("0.5", "[1]", "nan", "'a'")))
+        ),
+        check_set,
+    ),
     "experiment": Target(in_toml(EXPERIMENTS), check_experiment),
-    "pack": Target(st.tuples(in_toml([PACK, {"tasks": {"closed": PACK["tasks"]["closed"]}}]), st.booleans()), check_pack),
+    "pack": Target(
+        st.tuples(in_toml([PACK, {"tasks": {"closed": PACK["tasks"]["closed"]}}]), st.booleans()), check_pack
+    ),
     "row": Target(st.one_of([st.tuples(st.just(name), changed(ROW)) for name in TASKS]), check_row),
-    "rule of convert": Target(st.one_of([st.tuples(changed({name: RULES[name]}), changed(ROW, 1)) for name in RULES]), check_rule),
-    "conversation": Target(st.tuples(st.one_of(changed(ROW["chat"]), changed(ROW["shared"])), st.booleans()), check_turns),
+    "rule of convert": Target(
+        st.one_of([st.tuples(changed({name: RULES[name]}), changed(ROW, 1)) for name in RULES]), check_rule
+    ),
+    "conversation": Target(
+        st.tuples(st.one_of(changed(ROW["chat"]), changed(ROW["shared"])), st.booleans()), check_turns
+    ),
     "JSON Lines and JSON": Target(edited_bytes(TABLES), check_bytes),
     "benchmark": Target(in_toml(BENCHMARKS), check_benchmark),
     "items of a benchmark": Target(in_json(ITEMS), check_items_of_benchmark),
     "predictions": Target(st.tuples(in_json(PREDICTIONS), st.booleans()), check_predictions),
     "items": Target(in_json(MEASURED), check_items),
-    "two evaluations": Target(st.one_of(
-        st.tuples(in_json(MEASURED), st.just(as_json(SHAPE)), st.just(as_json(ABOUT))),
-        st.tuples(st.just(jsonl(MEASURED)), in_json(SHAPE), st.just(as_json(ABOUT))),
-        st.tuples(st.just(jsonl(MEASURED)), st.just(as_json(SHAPE)), in_json(ABOUT)),
-    ), check_compared),
-}  # fmt: skip
+    "two evaluations": Target(
+        st.one_of(
+            st.tuples(in_json(MEASURED), st.just(as_json(SHAPE)), st.just(as_json(ABOUT))),
+            st.tuples(st.just(jsonl(MEASURED)), in_json(SHAPE), st.just(as_json(ABOUT))),
+            st.tuples(st.just(jsonl(MEASURED)), st.just(as_json(SHAPE)), in_json(ABOUT)),
+        ),
+        check_compared,
+    ),
+    "report of a run": Target(in_a_run(), partial(check_run, report_of_run), share=TENTH),
+    "run to go on with": Target(in_a_run(lambda name: name in RESUMED), partial(check_run, resume)),
+}

@@ -8,15 +8,17 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 BAIT = (
-    "", " ", "\0", "\ud800", "\udc00x", "\u202e", "\ufeff", "\x1b[31m", "\r", "\n\n", "\u2028", "a" * 5_000, "a" * 30_000,
-    "9" * 5_000, "-", "1e999", "1e-999", "-0", "0" * 400 + "1", "NaN", "Infinity", "½", "²", "٣", "𝟙", "ﷺ" * 50,
-    "e\u0301" * 3_000, "\u0301" * 3_000, "好" * 500, "[" * 10_000, "(" * 5_000, "{" * 300, "{" * 10 + "}" * 10,
-    '{"a":' * 10_000, '{"a": 1, "a": 2}', "[1, 2", "]", "}", '"', "'", "\\", "\\\\", "\\ud800", "```", "````", "~~~", "```python\n",
-    "<think>", "</think>", "<a>", "</a>", "<a>" * 200, "<", "&", "\\boxed{", "\\boxed{}", "\\frac{1}{0}", "\\frac", "^", "^^",
-    "\\sqrt[", "!" * 50, "2^{9^{9^9}}", "10**10**10", "\\begin{pmatrix}", "$", "$$", "%", "%s", "{0}", "{x}", "{{", "\\1", "(?P<a>", "(a+)+$",
-    ".*" * 50, "null", "true", "None", "yes", "A", "(A)", "A.", ",", ";", " ; ", ":", "|", "#", "# ", "####", "* ", "---", "***",
-    "1/0", "1/3", "inf", "-inf", "nan", "0x10", "1_000", "()", "lambda: 0", "import os", "print(", "def f(", "f(" * 200, "a." * 3_000,
-    "-" * 5_000 + "1", "[" * 100 + "]" * 100, "not " * 5_000, "http://[", "../..", "/dev/null", "x.jsonl",
+    "", " ", "\0", "\ud800", "\udc00x", "\u202e", "\ufeff", "\x1b[31m", "\r", "\n\n", "\u2028", "a" * 5_000,
+    "a" * 30_000, "9" * 5_000, "-", "1e999", "1e-999", "-0", "0" * 400 + "1", "NaN", "Infinity", "½", "²", "٣", "𝟙",
+    "ﷺ" * 50, "e\u0301" * 3_000, "\u0301" * 3_000, "好" * 500, "[" * 10_000, "(" * 5_000, "{" * 300,
+    "{" * 10 + "}" * 10, '{"a":' * 10_000, '{"a": 1, "a": 2}', "[1, 2", "]", "}", '"', "'", "\\", "\\\\", "\\ud800",
+    "```", "````", "~~~", "```python\n", "<think>", "</think>", "<a>", "</a>", "<a>" * 200, "<", "&", "\\boxed{",
+    "\\boxed{}", "\\frac{1}{0}", "\\frac", "^", "^^", "\\sqrt[", "!" * 50, "2^{9^{9^9}}", "10**10**10",
+    "\\begin{pmatrix}", "$", "$$", "%", "%s", "{0}", "{x}", "{{", "\\1", "(?P<a>", "(a+)+$", ".*" * 50, "null",
+    "true", "None", "yes", "A", "(A)", "A.", ",", ";", " ; ", ":", "|", "#", "# ", "####", "* ", "---", "***", "1/0",
+    "1/3", "inf", "-inf", "nan", "0x10", "1_000", "()", "lambda: 0", "import os", "print(", "def f(", "f(" * 200,
+    "a." * 3_000, "-" * 5_000 + "1", "[" * 100 + "]" * 100, "not " * 5_000, "http://[", "../..", "/dev/null",
+    "x.jsonl",
 )  # fmt: skip
 NUMBERS = (
     0, 1, -1, 2, 3, 7, 2**31, 2**63, 2**64, -(2**63), 10**30, 10**400, 0.0, -0.0, 0.5, 1.0, 1.5, -1.0, 1e-320, 1e308,
@@ -37,7 +39,9 @@ def values() -> SearchStrategy[Any]:
     """Texts, numbers, nothing, and a list or table of them; some of them nest deep."""
     plain = st.one_of(st.none(), st.sampled_from(NUMBERS), texts())
     few = st.one_of(st.lists(plain, max_size=3), st.dictionaries(texts(), plain, max_size=3))
-    return st.one_of(plain, plain, few, st.lists(few, max_size=2), st.sampled_from((nested(30), nested(150), nested(400))))
+    return st.one_of(
+        plain, plain, few, st.lists(few, max_size=2), st.sampled_from((nested(30), nested(150), nested(400)))
+    )
 
 
 def nested(levels: int) -> Any:
@@ -125,6 +129,10 @@ def _inline(value: Any) -> str:
         return "[" + ", ".join(map(_inline, value)) + "]"
     if isinstance(value, str):
         return _key(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**300:
+    if isinstance(value, int) and abs(value) > 10**300:
         return "9" * 5_000
-    return {None: "nan", True: "true", False: "false"}.get(value, repr(value)) if isinstance(value, bool | None) else repr(value)
+    return (
+        {None: "nan", True: "true", False: "false"}.get(value, repr(value))
+        if isinstance(value, bool | None)
+        else repr(value)
+    )

@@ -332,7 +332,7 @@ def _validate(tree: Mapping[str, Any], origin: Mapping[str, str]) -> RunConfig:
         table = others.pop(name)
         if not isinstance(table, Mapping):
             raise ValueError(f"{where(name)}: {name} = {table!r}: it is a table, [{name}]")
-        kind = KINDS.get(table.get("kind", ""))
+        kind = _kind_of(table)
         if kind is None:
             given = repr(table["kind"]) if "kind" in table else "not set"
             raise ValueError(f"{where(name)}: {name}.kind is {given}; it is one of {', '.join(KINDS)}")
@@ -380,11 +380,16 @@ def _stage_flaw(name: str, tables: Mapping[str, Any], before: Collection[str]) -
     return ""
 
 
+def _kind_of(table: Mapping[str, Any]) -> type[Reinforce] | type[Teach] | None:
+    named = table.get("kind")
+    return KINDS.get(named) if isinstance(named, str) else None
+
+
 def known_keys(tree: Mapping[str, Any] = METHOD) -> list[str]:
     """Every key of a configuration with the stages of `tree`."""
     keys = _keys(RunConfig)
     for name, table in tree.items():
-        if isinstance(table, Mapping) and (kind := KINDS.get(table.get("kind", ""))):
+        if isinstance(table, Mapping) and (kind := _kind_of(table)):
             keys += [name, *_keys(kind, f"{name}.")]
     return keys
 

@@ -225,3 +225,71 @@ def test_a_model_folder_with_a_broken_piece_is_named(tmp_path, tiny_model, name,
 
     with pytest.raises(ValueError, match=r"m: no model could be loaded: \S"):
         read_whole()
+
+
+@pytest.mark.parametrize("kind", ["[]", "{}", "1"])
+def test_a_stage_whose_kind_is_no_text_is_refused(kind):
+    with pytest.raises(ValueError, match=r"--set one\.kind: one\.kind is "):
+        load_config([], ["stages=['one']", f"one.kind={kind}"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "title = nan", "readings = 'x'", "subsets = 'x'", "every = [1]", "columns = {a = 1}",
+        "subsets.a.readings = 'x'",
+        "subsets.a.shots = 'x'", "subsets.a.shots = {count = 1}", "subsets.a.name = 'x'", "subsets.a.choices = 1",
+    ],
+)  # fmt: skip
+def test_a_benchmark_with_values_of_another_type_is_named(tmp_path, line):
+    from redone.measure.definitions import read_benchmark
+
+    path = tmp_path / "mine.toml"
+    lines = ["subsets.a.prompt = 'p'", "readings.r.reward = 'exact'"]
+    path.write_text("\n".join(lines))
+    assert read_benchmark(path).subsets.keys() == {"a"}
+    path.write_text("\n".join([*(one for one in lines if one[:4] != line[:4] or "subsets.a" in line), line]))
+    with pytest.raises(ValueError, match=r"mine\.toml: "):
+        read_benchmark(path)
+
+
+def test_evaluations_whose_tables_are_damaged_are_named(tmp_path):
+    from redone.measure.compare import compare
+
+    verdict = {"score": 1.0, "reason": "right", "note": "", "parts": {}}
+    item = {"benchmark": "tasks", "subset": "a", "id": "a/eval/0", "readings": {"reward": [verdict]}}
+    subset = {"name": "a", "readings": {"reward": "mean"}}
+    shape = {"name": "tasks", "title": "Tasks", "averages": {}, "subsets": {"a": subset}}
+    for side in "ab":
+        write_jsonl(tmp_path / side / "tasks" / "items.jsonl", [item])
+        write_json(tmp_path / side / "tasks" / "scores.json", {"shape": shape, "chat_template": ["x"]})
+        write_json(tmp_path / side / "results.json", {"made": {}})
+    compare(tmp_path / "a", tmp_path / "b")
+    write_json(tmp_path / "a" / "tasks" / "scores.json", {})
+    assert "tasks" in compare(tmp_path / "a", tmp_path / "b")["benchmarks"]  # b's says enough
+    write_json(tmp_path / "a" / "results.json", {"made": "x"})
+    with pytest.raises(ValueError, match=r"results\.json: "):
+        compare(tmp_path / "a", tmp_path / "b")
+    write_json(tmp_path / "a" / "results.json", {})
+    for side in "ab":
+        write_jsonl(tmp_path / side / "tasks" / "items.jsonl", [{**item, "benchmark": "other"}])
+    with pytest.raises(ValueError, match=f"^{tmp_path}.*no benchmark other"):
+        compare(tmp_path / "a", tmp_path / "b")
+
+
+def test_reports_of_files_that_are_none_of_ours_name_the_folder(tmp_path):
+    from redone.report import write_report
+    from redone.report.evaluation import write_evaluation_report
+
+    write_json(tmp_path / "results.json", {"model": "m", "benchmarks": {"a": {}}})
+    with pytest.raises(ValueError, match=f"^{tmp_path}: its files are not as redone leaves them"):
+        write_evaluation_report(tmp_path)
+    write_json(tmp_path / "config.json", {"model": {"path": "base"}, "stages": []})
+    write_json(tmp_path / "results.json", {"models": {"base": {}}})
+    with pytest.raises(ValueError, match=f"^{tmp_path}: its files are not as redone leaves them"):
+        write_report(tmp_path)
+
+
+def test_a_mistake_that_repeats_a_long_text_is_cut(tmp_path, capsys):
+    assert cli.main(["report", "x" * 200_000]) == 2
+    assert len(capsys.readouterr().err) < 11_000

@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 
 from redone.files import FULL, MAKE_ROOM
 from redone.model.heap import give_large_blocks_back
-from redone.texts import visible
+from redone.texts import cut, visible
+
+MOST_SAID = 10_000  # characters of a mistake, which may repeat what a file says
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141  # as a shell has it of a program that SIGPIPE ended
     except (ValueError, OSError) as mistake:
         full = isinstance(mistake, OSError) and mistake.errno in FULL
-        print(f"redone: {visible(str(mistake))}{f'; {MAKE_ROOM}' if full else ''}", file=sys.stderr)
+        print(f"redone: {visible(cut(str(mistake), MOST_SAID))}{f'; {MAKE_ROOM}' if full else ''}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("redone: stopped; what was saved before stays", file=sys.stderr)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from redone.data.convert import check_rules, converted
@@ -140,6 +141,9 @@ def _meets(row: Mapping[str, Any], only: Mapping[str, Any], where: str, task: st
 def unlike(value: Any, hint: Any) -> str:
     """What a value of this type would be, or "" where it is one. A whole number is a number, true is none."""
     kind = get_origin(hint) or hint
+    if kind is UnionType:
+        flaws = [unlike(value, one) for one in get_args(hint)]
+        return " or ".join(flaws) if all(flaws) else ""
     if kind is Literal:
         return "" if value in get_args(hint) else " or ".join(json.dumps(option) for option in get_args(hint))
     fits = type(value) in (int, float) if kind is float else isinstance(value, kind)

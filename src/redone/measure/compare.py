@@ -87,7 +87,7 @@ def compare(a: Path, b: Path) -> dict[str, Any]:
         "a": {"path": str(a), "model": one.model},
         "b": {"path": str(b), "model": two.model},
         "benchmarks": entries,
-        "suites": _suites({name: mine for name, mine in averages.items() if name not in one.shapes}),
+        "suites": _suites({name: mine for name, mine in averages.items() if name not in {**one.shapes, **two.shapes}}),
         "only_a": [name for name in one.items if name not in entries],
         "only_b": [name for name in two.items if name not in entries],
         "settings": _settings(one.made, two.made),
@@ -150,8 +150,11 @@ def read_result(path: Path) -> Result:
     if not items:
         raise ValueError(f"{path}: there are no records in it")
     about = _json(path / "results.json")
-    templates = {table["chat_template"] for file in files if "chat_template" in (table := _scores_beside(file))}
-    made = {**about.get("made", {}), **({"chat_template": " and ".join(sorted(templates))} if templates else {})}
+    told = about.get("made", {})
+    if not isinstance(told, dict):
+        raise ValueError(f"{path / 'results.json'}: not the results of an evaluation: `made` is no table")
+    templates = {str(table["chat_template"]) for file in files if "chat_template" in (table := _scores_beside(file))}
+    made = {**told, **({"chat_template": " and ".join(sorted(templates))} if templates else {})}
     return Result(path, str(about.get("model", path)), items, shapes, made)
 
 
@@ -185,7 +188,10 @@ def _shape(name: str, one: Result, two: Result) -> Shape:
     if name not in one.shapes and name not in two.shapes:
         if name == TASKS:
             raise ValueError(f"{one.path} and {two.path}: the scores.json beside the items of {TASKS} is missing")
-        return definition(name).shape
+        try:
+            return definition(name).shape
+        except ValueError as error:
+            raise ValueError(f"{one.path} and {two.path}: {error}") from None
     a, b = (one.shapes.get(name) or two.shapes[name]), (two.shapes.get(name) or one.shapes[name])
     for subset in a.subsets.keys() & b.subsets.keys():
         if not a.subsets[subset].agrees(b.subsets[subset]):

@@ -4,15 +4,16 @@ A benchmark is a pack of tasks that is only evaluated. Its files are its subsets
 ("readings"), and each reading's score is an aggregate of what it found in the records.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 from redone.benchmark.readings import ACCEPTING, AGGREGATES, READINGS
 from redone.data.convert import check_rules, converted, filled_at
 from redone.data.hub import hub_rows
 from redone.data.load import make_record, make_task
+from redone.data.source import unlike
 from redone.files import numbered_jsonl, read_json
 from redone.measure.shape import Shape, SubsetShape
 from redone.mistakes import nearest, read_toml
@@ -129,7 +130,9 @@ def read_benchmark(path: Path) -> Benchmark:
     """A benchmark's file. Raises ValueError naming file, subset and key."""
     table = read_toml(path, "benchmark")
     subsets, every, readings = (table.pop(key, {}) for key in ("subsets", "every", "readings"))
-    _known(path, "benchmark", table, Benchmark, {"every", "readings"})
+    for key, found in (("subsets", subsets), ("every", {"": every}), ("readings", readings)):
+        _tables(f"{path}: {key}", found)
+    _known(path, "benchmark", table, Benchmark)
     if not subsets:
         raise ValueError(f"{path}: it has no subsets, [subsets.NAME]")
     benchmark = Benchmark(
@@ -137,6 +140,8 @@ def read_benchmark(path: Path) -> Benchmark:
     )
     made = {name: _subset(path, name, {**every, **mine}, readings, benchmark) for name, mine in subsets.items()}
     for column, members in benchmark.columns.items():
+        if not isinstance(members, list):
+            raise ValueError(f"{path}: columns: {column} = {members!r:.200}; it is a list of subsets")
         if unknown := [name for name in members if name not in made]:
             raise ValueError(f"{path}: column {column} names {unknown[0]}, which is no subset")
     return replace(benchmark, subsets=made)
@@ -150,7 +155,9 @@ def _subset(path: Path, name: str, mine: dict[str, Any], shared: Mapping[str, An
     where = f"{path}: subset {name}"
     about = {"part": "sns" if benchmark.kind == "" else "general", "family": benchmark.kind or "benchmark"}
     asked = {**about, "answer": "", **{key: mine.pop(key) for key in _ASKED if key in mine}}
-    wanted = {reading: {**shared.get(reading, {}), **own} for reading, own in mine.pop("readings", shared).items()}
+    own_readings = mine.pop("readings", shared)
+    _tables(f"{where}: readings", own_readings)
+    wanted = {reading: {**shared.get(reading, {}), **own} for reading, own in own_readings.items()}
     if not wanted:
         raise ValueError(f"{where}: it has no readings, [readings.NAME]")
     readings = []
@@ -172,19 +179,29 @@ def _subset(path: Path, name: str, mine: dict[str, Any], shared: Mapping[str, An
         readings.append(Reading(reading, task, how))
     shots = mine.pop("shots", None)
     if shots is not None:
+        if not isinstance(shots, dict) or "file" not in shots:
+            raise ValueError(f"{where}: shots = {shots!r:.200}; it is a table with file")
         _known(path, f"subset {name}: shots", shots, Shots)
         shots = Shots(**shots)
-    _known(path, f"subset {name}", mine, Subset, {*_ASKED, "readings"})
+    _known(path, f"subset {name}", mine, Subset, made=("name", "task", "readings"))
     check_rules(mine.get("convert", {}), where)
     task = make_task(name, {**asked, "reward": readings[0].task.reward}, str(path))
     return Subset(name=name, task=task, readings=tuple(readings), shots=shots, **mine)
 
 
-def _known(path: Path, what: str, table: Mapping[str, Any], kind: type, more: Iterable[str] = ()) -> None:
-    keys = [*kind.__dataclass_fields__, *more]  # type: ignore[attr-defined]
-    for key in table:
-        if key not in keys:
-            raise ValueError(f"{path}: {what}: unknown key {key}{nearest(key, keys)}")
+def _tables(where: str, found: Any) -> None:
+    if not isinstance(found, dict) or not all(isinstance(one, dict) for one in found.values()):
+        raise ValueError(f"{where} = {found!r:.200}; it is a table of tables")
+
+
+def _known(path: Path, what: str, table: Mapping[str, Any], kind: type, made: Collection[str] = ()) -> None:
+    """Raises ValueError for keys that are none of the kind's fields, or made here, and for values of another type."""
+    hints = {key: hint for key, hint in get_type_hints(kind).items() if key not in made}
+    for key, value in table.items():
+        if key not in hints:
+            raise ValueError(f"{path}: {what}: unknown key {key}{nearest(key, hints)}")
+        if wanted := unlike(value, hints[key]):
+            raise ValueError(f"{path}: {what}: {key} = {value!r:.200}; it is {wanted}")
 
 
 def folder_of(benchmark: Benchmark, data: Path) -> Path:

@@ -8,14 +8,15 @@ def write_report(run: Path, advance: Callable[[int], None] = lambda plots: None)
     """Write report.md and report.html into the run's folder; a part that has not run yet is said to be missing.
 
     advance: called after each of `plots.PLOTS`, which take most of the time.
-    Raises ValueError where the folder is not a run's.
+    Raises ValueError where the folder is not a run's, or its files are damaged.
     """
     from redone.report.drawing import draw
     from redone.report.facts import collect
     from redone.report.plots import PLOTS, diagnosis_plots
-    from redone.report.read import read_run
+    from redone.report.read import as_left, read_run
     from redone.report.render import write_pages
 
-    facts = collect(read_run(run))
-    plots = {**draw(PLOTS, facts, advance), **draw(diagnosis_plots(facts), facts)}
-    return write_pages(run, "report", facts, plots)
+    with as_left(run):
+        facts = collect(read_run(run))
+        plots = {**draw(PLOTS, facts, advance), **draw(diagnosis_plots(facts), facts)}
+        return write_pages(run, "report", facts, plots)

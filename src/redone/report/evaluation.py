@@ -25,6 +25,7 @@ from redone.report.drawing import (
     sheet,
 )
 from redone.report.numbers import Score, num, signed
+from redone.report.read import as_left
 from redone.report.render import write_pages
 
 OURS, REDONE, CLEAN, OTHERS = "#D55E00", "#0072B2", "#7a4f9a", "#9aa1ab"
@@ -54,9 +55,10 @@ GLOSSARY = (
 def write_evaluation_report(folder: Path) -> tuple[Path, Path]:
     """Write report.md and report.html beside results.json. Raises ValueError where that is missing or no such file."""
     results = read_results(folder / "results.json")
-    name = short_name(results["model"])
-    found = evaluated.together({name: folder}, {name: results}) if "models" in results else evaluated.Evaluated({})
-    return _write(folder, results, found, {name: folder})
+    with as_left(folder):
+        name = short_name(results["model"])
+        found = evaluated.together({name: folder}, {name: results}) if "models" in results else evaluated.Evaluated({})
+        return _write(folder, results, found, {name: folder})
 
 
 def write_reports_together(folders: Sequence[Path], out: Path) -> tuple[Path, Path]:

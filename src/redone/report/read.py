@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -80,6 +81,16 @@ class Run:
 
     def of_kind(self, kind: str) -> list[Stage]:
         return [stage for stage in self.stages if stage.kind == kind]
+
+
+@contextmanager
+def as_left(folder: Path) -> Iterator[None]:
+    """Raises ValueError naming the folder where what shows its files does not find in them what redone writes."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        said = f"{type(error).__name__}: {error!s:.200}"
+        raise ValueError(f"{folder}: its files are not as redone leaves them ({said}); make them anew") from error
 
 
 def read_run(folder: Path) -> Run:
