@@ -155,6 +155,10 @@ def smollm2() -> Path:
 def tiny_run(tmp_path: Path, tiny_model: Path) -> Path:
     """A configuration of a whole run, seconds long, over pack.toml and its JSON Lines files beside it: a task outside
     the translation family, one inside, and a general one that thinks."""
+    return write_tiny_run(tmp_path, str(tiny_model))
+
+
+def write_tiny_run(folder: Path, model: str) -> Path:
     words = ["null", "eins", "zwei", "drei", "vier", "acht", "neun", "zehn"]
     for place, (split, count) in enumerate((("train", 12), ("probe", 4), ("eval", 4))):
         numbers = range(100 * (place + 1), 100 * (place + 1) + count)
@@ -165,10 +169,10 @@ def tiny_run(tmp_path: Path, tiny_model: Path) -> Path:
         }
         for task, mine in rows.items():
             text = "".join(json.dumps(row) + "\n" for row in mine)
-            (tmp_path / f"{task}.{split}.jsonl").write_text(text, encoding="utf-8")
-    (tmp_path / "pack.toml").write_text(PACK, encoding="utf-8")
-    path = tmp_path / "run.toml"
-    path.write_text(f"{CONFIG}\n[model]\npath = {json.dumps(str(tiny_model))}\n", encoding="utf-8")
+            (folder / f"{task}.{split}.jsonl").write_text(text, encoding="utf-8")
+    (folder / "pack.toml").write_text(PACK, encoding="utf-8")
+    path = folder / "run.toml"
+    path.write_text(f"{CONFIG}\n[model]\npath = {json.dumps(model)}\n", encoding="utf-8")
     return path
 
 

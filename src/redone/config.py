@@ -108,7 +108,7 @@ class Judge(Table):
 
 
 class Scoring(Table):
-    workers: int = Field(2, ge=1, description="processes that score answers")
+    workers: int = Field(2, ge=1, le=1024, description="processes that score answers")
     seconds: float = Field(
         10.0, gt=0, description="most CPU time that an answer may take to be scored; on the clock ten times that"
     )
@@ -212,7 +212,7 @@ class RunConfig(Table):
 
     name: str = Field("run", pattern=r"^\w[\w.-]{0,99}$", description="runs/<name> is the default output directory")
     seed: int = Field(0, ge=0, description="the run's seed; world and base model are fixed")
-    threads: int | None = Field(None, ge=1, description="CPU threads; all cores if not set")
+    threads: int | None = Field(None, ge=1, le=4096, description="CPU threads; all cores if not set")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one")
     tokens_per_pass: int = Field(8192, ge=16, description="tokens forwarded at once in an update")
     recompute: bool = Field(False, description="layers run again in the backward pass: less memory, more time")

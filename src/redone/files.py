@@ -147,6 +147,18 @@ def read_json(path: Path) -> Any:
             raise ValueError(f"{path}: not JSON ({error})") from None
 
 
+@contextmanager
+def as_left(path: Path, mend: str = "put it back, or remove it, and it is made again") -> Iterator[None]:
+    """Raises ValueError naming the file, and how to mend it, where the body cannot read it, or finds something else in
+    it than a command leaves there."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        said = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        where = "" if str(path) in said else f"{path}: not as a command leaves it: "
+        raise ValueError(f"{where}{said}; {mend}") from error
+
+
 def read_object(path: Path) -> dict[str, Any]:
     """The object of a JSON file, by `read_json`. Raises ValueError naming the file."""
     value = read_json(path)

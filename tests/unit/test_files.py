@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from redone.files import loads, numbered_jsonl, read_json, to_disk, write_json
+from redone.files import as_left, loads, numbered_jsonl, read_json, to_disk, write_json
 from redone.mistakes import read_toml
 from redone.records import Record
 from redone.rewards import REWARDS
@@ -131,3 +131,14 @@ def test_a_file_system_that_syncs_no_folders_is_no_mistake(number, tmp_path, mon
     monkeypatch.setattr(os, "fsync", refuse)
     with nullcontext() if number == errno.EINVAL else pytest.raises(OSError, match="no"):
         to_disk(tmp_path)
+
+
+@pytest.mark.parametrize("use", [lambda made: made["stages"], lambda made: made[0], lambda made: dict(made["n"])])
+def test_what_a_command_finds_otherwise_than_it_left_it_is_named_with_what_to_do(use, tmp_path):
+    path = tmp_path / "plan.json"
+    write_json(path, {"n": 3})
+    with pytest.raises(ValueError, match=r"plan\.json: not as a command leaves it: .*; put it back"), as_left(path):
+        use(read_json(path))
+    path.write_text("{")
+    with pytest.raises(ValueError, match=rf"^{path}: not JSON .*; remove it$"), as_left(path, "remove it"):
+        read_json(path)

@@ -20,6 +20,7 @@ MOST_SAID = 10_000  # characters of a mistake, which may repeat what a file says
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0, or 2 after a mistake of the user's, or 128 and the number of the signal that stopped it."""
+    _keep_standard_streams()
     # Threads that wait by spinning slow everything tenfold as soon as another process wants a core.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     give_large_blocks_back()
@@ -40,6 +41,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("redone: stopped; what was saved before stays", file=sys.stderr)
         return 130
+
+
+def _keep_standard_streams() -> None:
+    """Have 0, 1 and 2 be open, if only to nothing: a program that was started without one of them would give its number
+    to the next file that it opens, and what is printed, or read, would go there."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(opened, True)
+    os.close(opened)
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 def parsed(given: Sequence[str]) -> argparse.Namespace:

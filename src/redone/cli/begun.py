@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from redone.files import read_object
+from redone.files import as_left, read_object
 from redone.run.lock import NAME
 
 if TYPE_CHECKING:
@@ -56,10 +56,10 @@ def begun_with(out: Path) -> dict[str, Any]:
     path = out / "manifest.json"
     if not path.exists() or not (out / "config.json").exists():
         return {}
-    try:
-        return read_object(path)
-    except ValueError as error:
-        raise ValueError(f"{error}, so the run cannot be matched; give another --out") from None
+    with as_left(path, "so the run cannot be matched: put it back, or give another --out"):
+        begun = read_object(path)
+        _ = begun["dtype"], dict(begun["versions"]), [one["sha256"] for one in dict(begun["data"]).values()]
+        return begun
 
 
 def same_inputs(out: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -90,6 +90,13 @@ def same_inputs(out: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> 
             f"{out} was begun with other weights: the files of the base model have changed since. Put them back, or "
             "give another --out"
         )
+    for kind, whose in (("files", "of the base model"), ("measured", "that models are measured on")):
+        known = begun.get(kind, now[kind])
+        if changed := [name for name, mark in now[kind].items() if known.get(name, mark) != mark]:
+            raise ValueError(
+                f"{out} was begun with other files {whose}: {', '.join(changed)} changed since. Put them back, or give "
+                "another --out"
+            )
     versions = begun["versions"]
     return [f"{name}: {versions[name]} -> {v}" for name, v in now["versions"].items() if versions.get(name, v) != v]
 

@@ -357,7 +357,8 @@ def manifest(
     import platform
     from importlib.metadata import version
 
-    from redone.model.places import Place, weights_of
+    from redone.measure.benchmarks import fingerprint
+    from redone.model.places import Place, other_files, weights_of
 
     packages = ("redone", "torch", "transformers", "tokenizers", "numpy", "sacrebleu")
     return {
@@ -380,8 +381,13 @@ def manifest(
         "end": checked.encoder.tokenizer.convert_ids_to_tokens(checked.encoder.end),
         "judge": "embedded",
         "weights": weights_of(Place(checked.base)),
+        "files": other_files(checked.base),
         "data": checked.dataset.fingerprint(),
         "tasks": checked.dataset.definitions(),
+        "measured": {
+            **{one.benchmark.name: fingerprint(one.records) for one in checked.benchmarks},
+            **{name: held.mark for name, held in (("drift", checked.drift), ("gate", checked.guard)) if held},
+        },
         "data_notes": checked.notes,
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

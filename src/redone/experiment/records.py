@@ -11,7 +11,7 @@ from typing import Any
 
 from redone.config import RunConfig, differing
 from redone.experiment.definition import Job, Plan
-from redone.files import read_jsonl, read_object, write_jsonl
+from redone.files import as_left, read_jsonl, read_object, write_jsonl
 from redone.measure.closed import LENIENT
 from redone.measure.compare import read_result
 from redone.measure.drift import Line
@@ -19,6 +19,7 @@ from redone.measure.items import Item, number, parts_line, samples_of
 from redone.measure.shape import Shape, SubsetShape, shape_from_json
 from redone.measure.taskset import TASKS
 from redone.method.drift import lines_of
+from redone.method.teach import records_in
 from redone.records import Verdict
 from redone.run.lab import Lab
 from redone.run.stages import BASE, Stage
@@ -65,8 +66,9 @@ def path_of(job: Job, plan: Plan, out: Path) -> Path | None:
     name = f"{job.name}.jsonl.gz"
     for path in (out / "records" / name, plan.path.with_suffix(".records") / name):
         if path.is_file():
-            about = next(read_jsonl(path))
-            if lines := differing(about["settings"], settings_of(job.config)):
+            with as_left(path, "remove it, and its run is gone on with"):
+                lines = differing(next(read_jsonl(path), {})["settings"], settings_of(job.config))
+            if lines:
                 raise ValueError(
                     f"{path} was made with other settings; remove it, or give another --out. Differing:\n  "
                     + "\n  ".join(lines)
@@ -177,8 +179,7 @@ def cost_of(lab: Lab, stage: Stage) -> dict[str, float]:
     store = Store(folder)
     steps, seconds = store.metrics(), round(store.seconds, 1)
     if stage.kind == "teach":
-        made = read_object(folder / "made.json")
-        records = sum(made.get(key, 0) for key in ("records", "earlier_turns", "soft_labels", "own_prompts"))
+        records = records_in(lab, stage)
         tokens = sum(step["tokens"] for step in steps)
         return {"records": records, "updates": len(steps), "tokens": tokens, "sampled": 0, "seconds": seconds}
     sampled = sum(

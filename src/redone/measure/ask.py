@@ -12,7 +12,7 @@ bytes of one that was not. Of an endpoint every answer stands by itself and is k
 
 import gzip
 import re
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from redone.thinking import CLOSE, OPEN, split_thinking
 
 Line = dict[str, Any]
 Key = tuple[str, int]  # id, sample
+_HAS = {"id": str, "output": str, "finished": bool}  # what every line has
 
 
 class Unit(NamedTuple):
@@ -62,7 +63,7 @@ def ask(answerer: Answerer, prompts: Sequence[Prompt], path: Path, *, log: Log, 
         _complete(answerer, list(map(_clean, prompts)), growing, log, label)
         if growing != path:
             _compress(growing, path)
-    found: dict[Key, Line] = {(row["id"], row["sample"]): row for _, row in numbered_jsonl(path)}
+    found: dict[Key, Line] = {(row["id"], row.get("sample", -1)): row for _, row in _lines(path)}
     missing = [p.key for p in prompts if any((p.key, n) not in found for n in range(answerer.samples))]
     if missing:
         raise ValueError(f"{path}: it lacks answers to {len(missing)} prompts, first {missing[0]}; remove it")
@@ -125,18 +126,26 @@ def _there(path: Path, wanted: Collection[Key], samples: int) -> list[tuple[Key,
         file.truncate(data.rfind(b"\n") + 1)
     ends = [match.end() for match in re.finditer(b"\n", data)]
     there: list[tuple[Key, int]] = []
-    for number, row in numbered_jsonl(path):
-        key = (row.get("id"), row.get("sample"))
-        if not isinstance(key[0], str):
-            raise ValueError(f"{path}:{number}: no answer, it has no id; give another --out")
+    for number, row in _lines(path):
+        key = (row["id"], row.get("sample"))
         if type(key[1]) is not int or key[1] not in range(samples):
             raise ValueError(f"{path}:{number}: made with another number of samples than {samples}; give another --out")
         if key not in wanted:
             raise ValueError(f"{path}:{number}: {key[0]} is none of the prompts; give another --out")
-        there.append((key, ends[number - 1]))  # type: ignore[arg-type]
+        there.append((key, ends[number - 1]))
     if len({key for key, _ in there}) < len(there):
         raise ValueError(f"{path}: an answer stands there twice; give another --out")
     return there
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Line]]:
+    """The file's lines and their numbers. Raises ValueError naming one that is no answer."""
+    for number, row in numbered_jsonl(path):
+        lacks = [key for key, kind in _HAS.items() if type(row.get(key)) is not kind]
+        if lacks or type(row.get("text", "")) is not str:
+            what = f"it has no {lacks[0]}" if lacks else "its text is none"
+            raise ValueError(f"{path}:{number}: no answer, {what}; remove the file, or give another --out")
+        yield number, row
 
 
 def cut(prompts: Sequence[Prompt], unit: Unit, samples: int) -> list[list[Prompt]]:

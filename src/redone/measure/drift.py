@@ -6,6 +6,8 @@ divergence KL(base || model) over the whole vocabulary, both in nats a token: su
 their number, with intervals from a bootstrap over the texts.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +38,11 @@ class HeldOut:
     texts: Mapping[str, Sequence[Passage]]  # set -> texts
     prompts: Sequence[tuple[str, tuple[int, ...]]]  # (key, token ids)
     tokens: int  # longest answer
+
+    @property
+    def mark(self) -> str:
+        """A fingerprint of what is measured on."""
+        return hashlib.sha256(json.dumps([self.texts, self.prompts, self.tokens]).encode()).hexdigest()[:16]
 
 
 class Templates(NamedTuple):

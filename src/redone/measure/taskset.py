@@ -11,7 +11,7 @@ from typing import Any
 
 from redone.algo.statistics import percentile_interval
 from redone.data.load import Dataset, drawn
-from redone.files import read_object, write_json, write_jsonl
+from redone.files import as_left, read_object, write_json, write_jsonl
 from redone.measure.ask import Answerer
 from redone.measure.closed import LENIENT, Closed, commonest_answers, lenient
 from redone.measure.items import Item, Items, item_line, read_items
@@ -229,9 +229,12 @@ def wrong_answers(found: Sequence[Judged]) -> dict[str, list[dict[str, Any]]]:
 
 def read_tasks(folder: Path) -> tuple[dict[str, Any], dict[str, list[Item]]]:
     """What `measure_tasks` left: a model's entry of results.json, and its items by task."""
-    table = read_object(folder / "scores.json")
-    del table["shape"]
+    with as_left(folder / "scores.json", f"put it back, or remove {folder}, and it is measured again"):
+        table = read_object(folder / "scores.json")
+        del table["shape"]
+        _ = dict(table["tasks"]), dict(table["averages"])
     items: dict[str, list[Item]] = {}
-    for item in read_items(folder / "items.jsonl")[TASKS].values():
-        items.setdefault(item.subset, []).append(item)
+    with as_left(folder / "items.jsonl", f"put it back, or remove {folder}, and it is measured again"):
+        for item in read_items(folder / "items.jsonl")[TASKS].values():
+            items.setdefault(item.subset, []).append(item)
     return table, items

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from redone.config import Teach
 from redone.data.mix import derive_seed
-from redone.files import read_object, write_json
+from redone.files import as_left, read_object, write_json
 from redone.measure.judged import Judged, examples
 from redone.measure.taskset import some_of_each_task
 from redone.measure.trivial import Trivial, chance, trivial_verdicts
@@ -27,7 +27,11 @@ def diagnose(lab: Lab, stage: Stage) -> TargetPlan:
     """The findings of the model that the stage starts from, beside the base, and the plan that follows."""
     folder = lab.out / stage.name
     if (folder / "plan.json").exists():
-        return TargetPlan(**read_object(folder / "plan.json"))
+        with as_left(folder / "plan.json"):
+            made = TargetPlan(**read_object(folder / "plan.json"))
+            if other := [name for name in (*made.quotas, *made.general) if name not in lab.trained]:
+                raise ValueError(f"there is no task {other[0]} that is trained")
+            return made
     settings: Teach = stage.settings
     with lab.timed("diagnosis"):
         records = some_of_each_task(lab.dataset, "probe", lab.config.diagnose.records)

@@ -13,7 +13,7 @@ from redone.measure.closed import alarms, closed_tasks
 from redone.measure.compare import changes
 from redone.measure.judged import Judged, judged
 from redone.measure.ngrams import Unaided, unaided
-from redone.measure.taskset import TASKS, UNREHEARSED, measure_tasks, some_of_each_task
+from redone.measure.taskset import TASKS, UNREHEARSED, measure_tasks, read_tasks, some_of_each_task
 from redone.method.drift import measure_drift, risen
 from redone.method.story import unsolved
 from redone.model.policy import Policy
@@ -59,6 +59,7 @@ def evaluate(lab: Lab, model: str, earned: Callable[[], Unaided]) -> None:
                 bounds: Any = {"likelihood": asking.likelihood, "most": asking.benchmark_tokens}
                 measure_benchmark(one, asked, folder / name, template=mark, log=lab.log, **bounds)
     measure_drift(lab, model)
+    read_tasks(folder / TASKS)  # or it says at once what of it is damaged
     if not (folder / "DONE").exists():
         for stage in lab.stages:
             start = folder.with_name(stage.start)

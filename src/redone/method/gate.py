@@ -10,7 +10,6 @@ bound. Then the actions of `[gate]` follow in their order, each judged likewise,
     warn, stop    said, and gone on; or said, and the run ends
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from redone.config import Gate, RunConfig
 from redone.data.encode import Encoder, Passage
 from redone.data.load import Dataset
-from redone.files import read_jsonl, write_json, write_jsonl
+from redone.files import as_left, read_jsonl, read_object, write_json, write_jsonl
 from redone.measure.drift import HeldOut, Line, held_texts, measure_texts, summed, trained_keys
 from redone.measure.gate import standing
 from redone.measure.items import Items
@@ -179,7 +178,8 @@ def _lines(lab: Lab, policy: Policy | str, path: Path, label: str) -> list[Line]
         with lab.log.bar(f"{label}, texts", sum(map(len, held.texts.values()))) as bar:
             lines = list(measure_texts(held, model, lab.config.tokens_per_pass, bar.advance))
         write_jsonl(path, [line._asdict() for line in lines])
-    return [Line(**row) for row in read_jsonl(path)]
+    with as_left(path):
+        return [Line(**row) for row in read_jsonl(path)]
 
 
 def said(name: str, left: str, tried: list[dict[str, Any]]) -> str:
@@ -228,6 +228,9 @@ def notes_of(lab: Lab, stage: Stage) -> list[str]:
     path = lab.out / stage.name / "gate.json"
     if not path.exists():
         return []
-    found = json.loads(path.read_text(encoding="utf-8"))
-    again = [json.loads((one / "gate.json").read_text(encoding="utf-8")) for one in rejected(lab, stage)]
-    return [said(stage.name, one["left"], one["tried"]) for one in (*again, found)]
+    notes = []
+    for one in (*(folder / "gate.json" for folder in rejected(lab, stage)), path):
+        with as_left(one, "put it back"):
+            found = read_object(one)
+            notes.append(said(stage.name, found["left"], found["tried"]))
+    return notes

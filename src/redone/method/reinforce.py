@@ -7,7 +7,7 @@ from statistics import fmean
 from redone.config import Reinforce
 from redone.data.mix import Mix, Stratum, derive_seed, uniform
 from redone.data.turns import Difficulty, difficulty_of
-from redone.files import read_object, write_json
+from redone.files import as_left, read_object, write_json
 from redone.measure.closed import closed_tasks
 from redone.measure.trivial import chance, trivial_verdicts
 from redone.method.evaluate import sample
@@ -120,7 +120,8 @@ def difficulty(lab: Lab, stage: Stage) -> Difficulty:
                 for item in judged
             }
         write_json(path, rates)
-    rates = read_object(path)
+    with as_left(path):
+        rates = {name: float(rate) for name, rate in read_object(path).items()}
     first = [record for mine in records.values() for record in mine[: settings.difficulty_records]]
     trivial = trivial_verdicts(lab.dataset, first, lab.score_all)
     return difficulty_of(

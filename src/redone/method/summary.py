@@ -76,8 +76,7 @@ def mean_of_benchmarks(lab: Lab, model: str) -> dict[str, Any]:
 
 def seconds(lab: Lab) -> dict[str, float]:
     """Stage or phase to the seconds that it took."""
-    known = read_object(lab.out / "timings.json")
-    return {**{stage.name: Store(lab.out / stage.name).seconds for stage in lab.stages}, **known}
+    return {**{stage.name: Store(lab.out / stage.name).seconds for stage in lab.stages}, **lab.seconds}
 
 
 def notes(lab: Lab, made: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -1,6 +1,7 @@
 """What a stage teaches: train records of the chosen tasks, and general ones with soft labels against forgetting."""
 
 import json
+import zipfile
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from redone.data.dedupe import drop_near_duplicates, normalised_prompt
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.data.mix import uniform
+from redone.files import as_left
 from redone.measure.judged import Judged
 from redone.records import Record, TargetPlan, Task, Text, Verdict
 
@@ -160,8 +162,12 @@ def save_distributions(path: Path, made: Sequence[tuple[Tensor, Tensor]]) -> Non
 
 def load_distributions(path: Path, lengths: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
     """What was saved, cut into examples of n target tokens each. Raises ValueError if they do not fit the file."""
-    with np.load(path) as file:
-        ids, shares = torch.from_numpy(file["ids"].astype(np.int64)), torch.from_numpy(file["shares"])
+    with as_left(path):
+        try:
+            with np.load(path) as file:
+                ids, shares = torch.from_numpy(file["ids"].astype(np.int64)), torch.from_numpy(file["shares"])
+        except (zipfile.BadZipFile, EOFError) as error:
+            raise ValueError(f"damaged ({error})") from None
     if len(ids) != sum(lengths):
         raise ValueError(f"{path} has {len(ids)} tokens, its records {sum(lengths)}; delete it, and it is made again")
     return list(zip(ids.split(list(lengths)), shares.split(list(lengths))))

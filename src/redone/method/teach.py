@@ -10,7 +10,7 @@ from redone.algo.schedules import cosine_with_warmup
 from redone.config import Teach
 from redone.data.dedupe import normalised_prompt
 from redone.data.mix import uniform
-from redone.files import read_jsonl, write_json, write_jsonl
+from redone.files import as_left, read_jsonl, read_object, write_json, write_jsonl
 from redone.method import targeted
 from redone.method.evaluate import sample
 from redone.method.gate import guard
@@ -37,9 +37,13 @@ def teach(lab: Lab, stage: Stage, plan: TargetPlan) -> None:
             taught = targets(lab, stage, plan)
             targeted.refuse_eval(taught, lab.dataset)
             write_jsonl(path, targeted.rows(taught))
-    rows = list(read_jsonl(path))
+    said = records_in(lab, stage)
+    with as_left(path):
+        rows = list(read_jsonl(path))
+        if len(rows) != said:
+            raise ValueError(f"it holds {len(rows)} records, and made.json beside it says {said}")
+        examples = encoded(lab, rows)
     policy = lab.policy(stage)
-    examples = encoded(lab, rows)
     if settings.soft_labels == "distribution":
         examples = with_distributions(lab, settings, policy, store, rows, examples)
     fit, batch_at = schedule(lab, stage, examples)
@@ -94,6 +98,14 @@ def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
         },
     )
     return [*taught, *earlier, *soft, *own]
+
+
+def records_in(lab: Lab, stage: Stage) -> int:
+    """How many records the targeted set was made of."""
+    path = lab.out / stage.name / "made.json"
+    with as_left(path):
+        made = read_object(path)
+        return sum(made.get(kind, 0) for kind in ("records", "earlier_turns", "soft_labels", "own_prompts"))
 
 
 def earlier_of(lab: Lab, taught: Sequence[targeted.Teach]) -> tuple[list[targeted.Teach], int]:

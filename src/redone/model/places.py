@@ -54,6 +54,14 @@ def weights_of(place: Place) -> str:
     return digest.hexdigest()[:16] if found else ""
 
 
+def other_files(folder: Path) -> dict[str, str]:
+    """A fingerprint of each file of the folder, but for its weights and chat template, that says how it is read: its
+    configuration and its tokenizer's. Empty of a hub id."""
+    kinds = ("*.json", "*.model", "*.txt")
+    files = sorted(path for kind in kinds for path in folder.glob(kind) if path.is_file())
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files}
+
+
 @contextmanager
 def loading(model: str) -> Iterator[None]:
     """Raises ValueError naming the model where its files are missing or broken."""

@@ -13,10 +13,10 @@ def write_report(run: Path, advance: Callable[[int], None] = lambda plots: None)
     from redone.report.drawing import draw
     from redone.report.facts import collect
     from redone.report.plots import PLOTS, diagnosis_plots
-    from redone.report.read import as_left, read_run
+    from redone.report.read import undamaged, read_run
     from redone.report.render import write_pages
 
-    with as_left(run):
+    with undamaged(run):
         facts = collect(read_run(run))
         plots = {**draw(PLOTS, facts, advance), **draw(diagnosis_plots(facts), facts)}
         return write_pages(run, "report", facts, plots)

@@ -25,7 +25,7 @@ from redone.report.drawing import (
     sheet,
 )
 from redone.report.numbers import Score, num, signed
-from redone.report.read import as_left
+from redone.report.read import undamaged
 from redone.report.render import write_pages
 
 OURS, REDONE, CLEAN, OTHERS = "#D55E00", "#0072B2", "#7a4f9a", "#9aa1ab"
@@ -55,7 +55,7 @@ GLOSSARY = (
 def write_evaluation_report(folder: Path) -> tuple[Path, Path]:
     """Write report.md and report.html beside results.json. Raises ValueError where that is missing or no such file."""
     results = read_results(folder / "results.json")
-    with as_left(folder):
+    with undamaged(folder):
         name = short_name(results["model"])
         found = evaluated.together({name: folder}, {name: results}) if "models" in results else evaluated.Evaluated({})
         return _write(folder, results, found, {name: folder})

@@ -84,7 +84,7 @@ class Run:
 
 
 @contextmanager
-def as_left(folder: Path) -> Iterator[None]:
+def undamaged(folder: Path) -> Iterator[None]:
     """Raises ValueError naming the folder where what shows its files does not find in them what redone writes."""
     try:
         yield

@@ -12,7 +12,7 @@ from redone.config import RunConfig
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.data.mix import derive_seed
-from redone.files import MAKE_ROOM, read_object, write_json
+from redone.files import MAKE_ROOM, as_left, read_object, write_json
 from redone.model.heap import give_back
 from redone.model.learner import Learner
 from redone.model.policy import Policy
@@ -119,9 +119,17 @@ class Lab:
         self.encoder.save(store.folder / "model")
         store.finish(seconds)
 
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Phase to the seconds that it took so far. Raises ValueError where timings.json is damaged."""
+        path = self.out / "timings.json"
+        with as_left(path, "put it back, or remove it: it holds no more than how long things took"):
+            return {name: float(one) for name, one in (read_object(path) if path.exists() else {}).items()}
+
     def look_back(self) -> None:
         """Put right what a kill left of finished stages, and say what finished folders no longer have. Raises
         ValueError where they hold something else than they did."""
+        _ = self.seconds
         for folder in (*(self.out / name for name in self.config.stages), *((self.out / "eval").glob("*"))):
             if not (folder / "DONE").exists():
                 continue
@@ -137,7 +145,6 @@ class Lab:
         try:
             yield
         finally:
-            path = self.out / "timings.json"
-            known = read_object(path) if path.exists() else {}
+            known = self.seconds
             known[phase] = round(known.get(phase, 0.0) + time.monotonic() - began, 3)
-            write_json(path, known)
+            write_json(self.out / "timings.json", known)

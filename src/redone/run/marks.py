@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from redone.files import ends, read_json
+from redone.files import as_left, ends, read_json
 
 _OWN = ("DONE", "checkpoints")  # of a folder that is marked, not what it holds
 
@@ -22,7 +23,8 @@ def gone(folder: Path) -> list[str]:
 
     Raises ValueError naming those that have changed since.
     """
-    held = (read_json(folder / "DONE") or {}).get("files", {})
+    with as_left(folder / "DONE", f"put it back, or remove {folder}, and whatever was made of it, to do it again"):
+        held = dict((read_json(folder / "DONE") or dict[str, Any]()).get("files", {}))
     missing = [name for name in held if not (folder / name).is_file()]
     changed = [name for name, mark in held.items() if name not in missing and list(_mark(folder / name)) != mark]
     if changed:

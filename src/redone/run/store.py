@@ -7,7 +7,6 @@ to that, so that an interrupted run leaves the same files as an uninterrupted on
 
 import gzip
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 import torch
 
-from redone.files import dumps, read_jsonl, to_disk, write_bytes, write_json
+from redone.files import as_left, dumps, read_jsonl, read_object, to_disk, write_bytes, write_json
 from redone.run.marks import marks
 
 _BLOCK = 1 << 20  # bytes
@@ -103,7 +102,8 @@ class Store:
 
     @property
     def seconds(self) -> float:
-        return float(json.loads((self.folder / "DONE").read_text())["seconds"])
+        with as_left(self.folder / "DONE", f"put it back, or remove {self.folder} to do it again"):
+            return float(read_object(self.folder / "DONE")["seconds"])
 
     def _mark(self, path: Path) -> dict[str, Any]:
         """Size and SHA-256 of a growing file, of which only what is new is read; it is on the disk then."""

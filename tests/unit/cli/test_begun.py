@@ -17,6 +17,8 @@ MANIFEST = {
     "weights": "f00",
     "data": {"irony": {"sha256": "1"}, "hate": {"sha256": "2"}},
     "tasks": {"irony": "a", "hate": "b"},
+    "files": {"config.json": "1", "tokenizer.json": "2"},
+    "measured": {"gsm8k": "1", "drift": "2"},
 }
 
 
@@ -38,6 +40,8 @@ def test_equal_inputs_are_gone_on_with_in_silence(tmp_path):
         (changed(tasks={"irony": "c"}), "begun with other tasks: irony changed since"),
         (changed(chat_template="none"), r"begun with another chat template \(872be49d -> none\)"),
         (changed(weights="f01"), "begun with other weights"),
+        (changed(files={"tokenizer.json": "3"}), "other files of the base model: tokenizer.json changed since"),
+        (changed(measured={"drift": "3"}), "other files that models are measured on: drift changed since"),
     ],
 )
 def test_what_a_run_reads_may_not_change(now, said, tmp_path):
@@ -51,7 +55,7 @@ def test_other_versions_are_named_and_gone_on_with(tmp_path):
 
 
 def test_what_an_older_version_did_not_keep_is_not_compared(tmp_path):
-    old = {key: value for key, value in MANIFEST.items() if key not in ("chat_template", "weights", "tasks")}
+    old = {key: value for key, value in MANIFEST.items() if key in ("versions", "dtype", "data")}
     old["versions"] = {"redone": "0.1.0", "torch": "2.13.0"}
     assert same_inputs(tmp_path, old, changed()) == []
 
@@ -96,7 +100,7 @@ def test_a_run_that_has_begun_goes_on_in_its_numbers(tmp_path):
 
 def test_a_manifest_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "config.json").write_text("{}")
-    for text in ("", "[1", "3"):
+    for text in ("", "[1", "3", "{}", '{"dtype": "mixed", "versions": {}, "data": 3}'):
         (tmp_path / "manifest.json").write_text(text)
-        with pytest.raises(ValueError, match=r"manifest\.json: not .*, so the run cannot be matched; give"):
+        with pytest.raises(ValueError, match=r"manifest\.json: not .*; so the run cannot be matched: put it back"):
             begun_with(tmp_path)

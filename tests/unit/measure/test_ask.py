@@ -9,7 +9,7 @@ from fakes import FakeJudge, StoppingLog
 from tiny import tiny
 
 from redone.data.encode import Encoder
-from redone.files import read_jsonl
+from redone.files import read_jsonl, write_jsonl
 from redone.measure.answerers import local
 from redone.measure.answerers import served as served_by
 from redone.measure.ask import Answerer, Unit, ask, cut, text_of
@@ -375,3 +375,11 @@ def test_ctrl_c_does_not_wait_for_an_endpoint(served, tmp_path):
             answers(source, some(5), tmp_path / "p.jsonl", Now(2))
     finally:
         over.set()
+
+
+@pytest.mark.parametrize("other", [{"output": None}, {"finished": "yes"}, {"id": 3}, {"text": 3}])
+@pytest.mark.parametrize("name", ["p.jsonl", "p.jsonl.gz"])
+def test_a_line_that_is_no_answer_is_named(other, name, tmp_path):
+    write_jsonl(tmp_path / name, [{"id": "tea/0", "sample": 0, "output": "tea", "finished": True, **other}])
+    with pytest.raises(ValueError, match=rf"{name}:1: no answer, .*; remove the file"):
+        answers(Answerer(1, lambda number, there: pytest.fail("it is asked")), some(1), tmp_path / name)

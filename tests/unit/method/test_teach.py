@@ -10,7 +10,7 @@ import torch
 from fakes import stage_of
 
 from redone.data.mix import derive_seed
-from redone.files import read_jsonl
+from redone.files import read_jsonl, write_jsonl
 from redone.method import teach as module
 from redone.method.teach import schedule, teach
 from redone.records import TargetPlan
@@ -283,3 +283,13 @@ def test_a_stage_interpolates_only_where_it_is_asked_to(make_lab, samplers, fitt
 def test_shares_of_records_are_shares_of_the_loss_unless_it_is_the_tokens(make_lab, set_to, meant):
     lab = make_lab(*set_to)
     assert schedule(lab, stage_of(lab, "target"), examples(3))[0].averaging == meant
+
+
+def test_a_targeted_set_that_lost_records_is_not_taught(make_lab, samplers, fitted):
+    samplers.says = lambda model, prompt, number: right(prompt, number)
+    lab = make_lab()
+    teach(lab, stage_of(lab, "target"), PLAN)
+    path = lab.out / "target" / "data.jsonl.gz"
+    write_jsonl(path, list(read_jsonl(path))[:-1])
+    with pytest.raises(ValueError, match=r"data\.jsonl\.gz: .* records, and made\.json beside it says .*; put it back"):
+        teach(lab, stage_of(lab, "target"), PLAN)

@@ -139,3 +139,10 @@ def test_time_spent_adds_up_over_interruptions(lab):
     with pytest.raises(KeyboardInterrupt), lab.timed("diagnosis"):
         raise KeyboardInterrupt
     assert 100.0 <= json.loads(path.read_text(encoding="utf-8"))["diagnosis"] < 200.0
+
+
+@pytest.mark.parametrize("said", ['{"diagnosis": 1', "[]", '{"diagnosis": "long"}', '{"diagnosis": null}'])
+def test_timings_that_are_damaged_are_named_before_anything_is_done(lab, said):
+    (lab.out / "timings.json").write_text(said, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"timings\.json: not .*; put it back, or remove it"):
+        lab.look_back()

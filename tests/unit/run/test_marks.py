@@ -40,3 +40,10 @@ def test_a_folder_whose_end_does_not_say_what_it_held_is_taken_as_it_is(finished
         write_json(finished / "DONE", said)
         (finished / "metrics.jsonl").write_text("other")
         assert gone(finished) == []
+
+
+@pytest.mark.parametrize("said", ["", "3", "[1]", '{"files": 3}'])
+def test_an_end_that_is_damaged_is_named(said, finished):
+    (finished / "DONE").write_text(said)
+    with pytest.raises(ValueError, match=r"DONE: not .*; put it back, or remove .* to do it again"):
+        gone(finished)

@@ -303,3 +303,10 @@ def test_a_number_that_json_does_not_know_is_not_written(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         store.append({"step": 2, "loss": float("nan")})
     assert [json.loads(line)["step"] for line in store.growing[0].read_text().splitlines()] == [1]
+
+
+@pytest.mark.parametrize("said", ["", "{}", "[]", '{"seconds": "long"}'])
+def test_an_end_that_does_not_say_how_long_it_took_is_named(said, tmp_path):
+    (tmp_path / "DONE").write_text(said)
+    with pytest.raises(ValueError, match=r"DONE: .*; put it back, or remove"):
+        _ = Store(tmp_path).seconds
