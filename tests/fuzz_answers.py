@@ -253,7 +253,9 @@ def is_verdict(verdict: Verdict, nan: bool = False) -> str:
     assert isinstance(verdict, Verdict)
     assert 0.0 <= verdict.score <= 1.0
     assert verdict.reason in get_args(Reason)
-    assert all(type(value) in (int, float) and (nan or isfinite(value)) for value in verdict.parts.values()), verdict.parts
+    assert all(type(value) in (int, float) and (nan or isfinite(value)) for value in verdict.parts.values()), (
+        verdict.parts
+    )
     line = dumps({**asdict(verdict), "parts": parts_line(verdict)})
     assert isinstance(loads(line), dict)
     return line

@@ -127,9 +127,10 @@ def _there(path: Path, wanted: Collection[Key], samples: int) -> list[tuple[Key,
     ends = [match.end() for match in re.finditer(b"\n", data)]
     there: list[tuple[Key, int]] = []
     for number, row in _lines(path):
-        key = (row["id"], row.get("sample"))
-        if type(key[1]) is not int or key[1] not in range(samples):
+        sample = row.get("sample")
+        if type(sample) is not int or sample not in range(samples):
             raise ValueError(f"{path}:{number}: made with another number of samples than {samples}; give another --out")
+        key = (row["id"], sample)
         if key not in wanted:
             raise ValueError(f"{path}:{number}: {key[0]} is none of the prompts; give another --out")
         there.append((key, ends[number - 1]))

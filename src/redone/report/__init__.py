@@ -13,7 +13,7 @@ def write_report(run: Path, advance: Callable[[int], None] = lambda plots: None)
     from redone.report.drawing import draw
     from redone.report.facts import collect
     from redone.report.plots import PLOTS, diagnosis_plots
-    from redone.report.read import undamaged, read_run
+    from redone.report.read import read_run, undamaged
     from redone.report.render import write_pages
 
     with undamaged(run):
