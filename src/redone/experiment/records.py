@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from redone.config import RunConfig, differing
+from redone.config import RunConfig, differing, resolved
 from redone.experiment.definition import Job, Plan
 from redone.files import as_left, read_jsonl, read_object, write_jsonl
 from redone.measure.closed import LENIENT
@@ -67,7 +67,8 @@ def path_of(job: Job, plan: Plan, out: Path) -> Path | None:
     for path in (out / "records" / name, plan.path.with_suffix(".records") / name):
         if path.is_file():
             with as_left(path, "remove it, and its run is gone on with"):
-                lines = differing(next(read_jsonl(path), {})["settings"], settings_of(job.config))
+                made = resolved(next(read_jsonl(path), {})["settings"], str(path))
+            lines = differing(settings_of(made), settings_of(job.config))
             if lines:
                 raise ValueError(
                     f"{path} was made with other settings; remove it, or give another --out. Differing:\n  "

@@ -1,15 +1,19 @@
 """What is kept of a run: all that scores come from, and nothing of a machine."""
 
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from fakes import small_config
+from fakes import DEMO, small_config
 
+import redone
 from redone.benchmark.readings import AGGREGATES
 from redone.data.load import make_record, make_task
-from redone.experiment.records import _sample, _verdicts, clusters_of, settings_of
+from redone.experiment.definition import read_plan
+from redone.experiment.records import _sample, _verdicts, clusters_of, path_of, settings_of
 from redone.measure.score import exact
+from redone.model.places import EMBEDDED
 from redone.records import Verdict
 
 TASK = {"part": "sns", "family": "x", "prompt": "{q}", "answer": "{a}", "reward": "exact", "cluster": "fact"}
@@ -52,3 +56,25 @@ def test_the_settings_say_nothing_of_where_things_lie_and_how_a_machine_runs_the
     there = small_config("data.root=there", "model.path=base", 'data.packs=["there/pack.toml"]', "name=b", "threads=2")
     assert settings_of(here) == settings_of(there)
     assert settings_of(small_config("seed=1")) != settings_of(small_config())
+
+
+CONFIGS = Path(redone.__file__).parents[2] / "configs" / "experiments"
+
+
+@pytest.mark.parametrize("kept", sorted(CONFIGS.glob("*.records")), ids=lambda path: path.stem)
+def test_the_records_in_the_repository_are_those_of_their_experiment_as_it_stands(kept, tmp_path):
+    """Also where a key is newer than they are, at its default."""
+    model = tmp_path / "SmolLM2-135M-Instruct"  # of which only the name counts
+    model.symlink_to(EMBEDDED, target_is_directory=True)
+    sets = [f'model.path="{model}"'] if "smollm2" in kept.stem else []
+    plan = read_plan(kept.with_suffix(".toml"), DEMO, sets=sets)
+    files = {path.name for path in kept.glob("*.jsonl.gz")}
+    found = [path_of(job, plan, tmp_path) for job in plan.jobs]
+    assert {path.name for path in found if path} == files
+    assert files
+
+
+def test_records_that_were_made_with_other_settings_are_not_taken_for_these(tmp_path):
+    plan = read_plan(CONFIGS / "frontier.toml", DEMO, sets=["data.limit=7"])
+    with pytest.raises(ValueError, match=r"made with other settings(.|\n)*  data\.limit: None -> 7$"):
+        path_of(plan.job("replay-0"), plan, tmp_path)
