@@ -27,7 +27,7 @@ from redone.measure.definitions import definition, read_benchmark, read_records
 from redone.measure.items import read_items
 from redone.measure.predictions import read_predictions
 from redone.records import Record
-from redone.report.read import as_left, read_run
+from redone.report.read import read_run, undamaged
 from redone.rewards import validate_options
 from redone.run.marks import gone
 from redone.run.stages import model_place, stages_in
@@ -474,7 +474,7 @@ def report_of_run(run: Path) -> None:
     from redone.report.facts import collect
     from redone.report.render import render
 
-    with as_left(run):
+    with undamaged(run):
         facts = collect(read_run(run))
         pages = [render(f"report.{kind}.jinja", {**facts, "plots": {}}) for kind in ("md", "html")]
     assert all(page.strip() for page in pages)

@@ -158,8 +158,12 @@ def put_back(world: Path, whole: dict[str, bytes | None], harmed: dict[str, byte
     for name in (name for name in harmed if name not in whole and harmed[name] is not None):
         Path(name).unlink(missing_ok=True)
     for name in (name for name, data in whole.items() if harmed.get(name, b"gone") != data and data is not None):
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(world / name, name)
+        place = Path(name)
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+        place.unlink(missing_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(world / name, place)
 
 
 def carried_out(fault: Fault, world: Path, redone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

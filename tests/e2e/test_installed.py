@@ -32,5 +32,5 @@ def test_the_demo_runs_from_a_wheel(tmp_path: Path) -> None:
         timeout=600,
     )
     assert done.returncode == 0, done.stderr
-    assert "Report: mine/report.html" in done.stdout
+    assert "Report:   mine/report.html" in done.stdout
     assert (tmp_path / "mine" / "report.html").exists()

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from redone.config import RunConfig
-from redone.files import read_object
+from redone.files import as_left, read_object
 from redone.run.branch import link, made
 from redone.run.stages import BASE, depends_on
 
@@ -46,4 +46,5 @@ def link_shared(run: Path, config: RunConfig, others: Mapping[Path, RunConfig]) 
 
 
 def _data(run: Path) -> object:
-    return read_object(run / "manifest.json")["data"]
+    with as_left(run / "manifest.json", "put it back, or give another --out"):
+        return read_object(run / "manifest.json")["data"]

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from redone.config import RunConfig, differing, resolved
-from redone.files import read_object, write_json
+from redone.files import as_left, read_object, write_json
 from redone.run.marks import gone
 from redone.run.stages import BASE, depends_on
 
@@ -53,10 +53,11 @@ def branch_of(run: Path) -> str | None:
     path = run / "manifest.json"
     if not path.exists() or (branch := read_object(path).get("branch")) is None:
         return None
-    other = "; ".join(branch["differing"])
-    return f"What stands before {branch['stage']} was made by the run {branch['run']}" + (
-        f", with other settings ({other})." if other else ", with the same settings."
-    )
+    with as_left(path, "put it back"):
+        other = "; ".join(branch["differing"])
+        return f"What stands before {branch['stage']} was made by the run {branch['run']}" + (
+            f", with other settings ({other})." if other else ", with the same settings."
+        )
 
 
 def _place(branch: dict[str, str]) -> str:

@@ -209,7 +209,7 @@ def test_the_first_unit_has_the_seed_itself_and_the_others_seeds_of_their_own(lo
 )
 def test_a_file_of_another_kind_is_refused_by_its_line(tmp_path, row, samples):
     (tmp_path / "p.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"p\.jsonl:1: .*; give another --out"):
+    with pytest.raises(ValueError, match=r"p\.jsonl:1: .*give another --out"):
         answers(Script(samples).answerer, some(2), tmp_path / "p.jsonl")
 
 
