@@ -408,7 +408,10 @@ OF_RUNS: dict[str, Fault] = {
     "a finished model with a bit flipped": refused(
         RUN, "explore: model/model.safetensors changed", flipped("run/explore/model/model.safetensors")
     ),
-    "a finished model that is gone": refused(RUN, "explore", gone("run/explore/model")),
+    "a finished model that is gone": survived(RUN, "explore: no longer there", gone("run/explore/model")),
+    "a finished model that is gone and needed": refused(
+        RUN, "target/model: no model lies there any more", gone("run/target/model")
+    ),
     "a finished stage's metrics gone": survived(
         RUN, "explore: no longer there: metrics.jsonl", gone("run/explore/metrics.jsonl")
     ),
@@ -430,8 +433,10 @@ OF_RUNS: dict[str, Fault] = {
     "a manifest whose versions are a number": refused(
         RUN, r"manifest\.json: ", object_gets("run/manifest.json", versions=3)
     ),
-    "a config.json that is cut": refused(RUN, r"config\.json is damaged.*another --out", cut("run/config.json")),
-    "a config.json that is an empty object": refused(RUN, "another configuration", put("run/config.json", "{}")),
+    "a config.json that is cut": refused(RUN, r"config\.json: not JSON.*another --out", cut("run/config.json")),
+    "a config.json that is an empty object": refused(
+        RUN, r"config\.json: .*another --out", put("run/config.json", "{}")
+    ),
     "a config.json with a stage of a kind that there is not": refused(
         RUN, r"config\.json", object_gets("run/config.json", refine={"kind": "x"})
     ),
@@ -445,7 +450,7 @@ OF_RUNS: dict[str, Fault] = {
     "a budget that changed": refused(RUN, "size changed since", replaced("pack.toml", "budget = 4\n", "budget = 5\n")),
     "a rationale that changed": refused(RUN, "next", replaced("pack.toml", "{n}+1", "1+{n}")),
     "a chat template that changed": refused(
-        RUN, "chat template", replaced("model/chat_template.jinja", "<|user|>", "<|user|> ")
+        RUN, "chat template", replaced("model/chat_template.jinja", "{{ m.content }}", " {{ m.content }}")
     ),
     "base weights that changed": refused(RUN, "other weights", weights_get(0.5)),
     "a base tokenizer that changed": refused(
@@ -497,15 +502,18 @@ OF_RUNS: dict[str, Fault] = {
         rows_get("run/target/probe/base.jsonl.gz", output=None, text=None),
         gone("run/target/plan.json"),
     ),
-    "candidates without their record": refused(
+    "answers to training prompts without their record": refused(
         RUN,
-        r"candidates\.jsonl\.gz",
-        UNTAUGHT,
-        rows_get("run/target/candidates.jsonl.gz", id=None),
-        gone("run/target/data.jsonl.gz"),
+        r"difficulty\.jsonl\.gz:1: no answer, it has no id",
+        gone("run/refine/difficulty.json"),
+        rows_get("run/refine/difficulty.jsonl.gz", id=None),
     ),
     "what was made that is an empty object": refused(
-        RUN, r"target/made\.json", unfinished("target"), gone("run/refine"), put("run/target/made.json", "{}")
+        RUN,
+        r"target/data\.jsonl\.gz: .*made\.json",
+        unfinished("target"),
+        gone("run/refine"),
+        put("run/target/made.json", "{}"),
     ),
     "a difficulty that is a text": refused(
         RUN,
@@ -570,7 +578,7 @@ OF_RUNS: dict[str, Fault] = {
         "report whole", r"whole", rows_get("whole/explore/rollouts.jsonl.gz", prompt=None)
     ),
     "a report over a folder of that name": refused(
-        "report whole", r"report\.md", gone("whole/report.md"), lambda: Path("whole/report.md").mkdir()
+        "report whole", r"report\.md", lambda: Path("whole/report.md").mkdir()
     ),
 }
 
@@ -597,7 +605,7 @@ def limit(count: int) -> Iterator[None]:
 
 @contextmanager
 def full(path: str) -> Iterator[None]:
-    """The disk has no room for this file."""
+    """The disk has no room for this file, which is only written: what reads it never comes to its end."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).symlink_to("/dev/full")
     try:
@@ -644,10 +652,10 @@ STOPPED: dict[str, tuple[int, str, Callable[[], AbstractContextManager[None]]]] 
     ),
     "the disk full while a model is written": (2, NO_ROOM, lambda: full("run/refine/model/model.safetensors")),
     "the disk full while a stage is marked as done": (2, NO_ROOM, lambda: full("run/refine/DONE.part")),
-    "the disk full while answers are written": (
+    "the disk full while verdicts are written": (
         2,
         NO_ROOM,
-        lambda: full("run/eval/refine/tasks/predictions.jsonl"),
+        lambda: full("run/eval/refine/tasks/items.jsonl.part"),
     ),
     "the disk full while results are written": (2, NO_ROOM, lambda: full("run/results.json.part")),
     "ctrl-C": (130, "Stopped .*Go on with", lambda: signalled(signal.SIGINT, "refine    3/")),

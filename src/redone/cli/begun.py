@@ -27,11 +27,8 @@ def same_configuration(out: Path, config: RunConfig) -> list[str]:
         if out.exists() and (not out.is_dir() or any(one.name not in _BEFORE for one in out.iterdir())):
             raise ValueError(f"{out} exists and is not a run's folder; give another --out")
         return []
-    try:
-        tree = read_object(path)
-    except ValueError:
-        raise ValueError(f"{path} is damaged, so the run cannot be matched; give another --out") from None
-    before = resolved(tree, str(path))
+    with as_left(path, "so the run cannot be matched: put it back, or give another --out"):
+        before = resolved(read_object(path), str(path))
     begun = [name for name in before.stages if (out / name).exists()]
     lines = [f"stages: {name} -> None" for name in begun if name not in config.stages]
     for model in (BASE, *(name for name in begun if name in config.stages)):

@@ -79,7 +79,15 @@ class Lab:
         gc.collect()  # adapters and the models they stand in refer to each other, and would stay a while
         give_back()
         trust = self.config.model.trust_remote_code
-        policy = Policy.load(self.folder(model), self.dtype, self.device, self.max_context, trust)
+        try:
+            policy = Policy.load(self.folder(model), self.dtype, self.device, self.max_context, trust)
+        except (OSError, ValueError):
+            if model == BASE or (self.folder(model) / "config.json").is_file():
+                raise
+            raise ValueError(
+                f"{self.folder(model)}: no model lies there any more; put it back, or remove {self.out / model}, and "
+                "whatever was made of it, to do it again"
+            ) from None
         policy.recompute = self.config.recompute
         return policy
 
@@ -134,6 +142,8 @@ class Lab:
             if not (folder / "DONE").exists():
                 continue
             Store(folder).tidy()
+            if folder.parent == self.out:
+                _ = Store(folder).seconds
             if missing := gone(folder):
                 more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
                 self.log.line(f"{folder}: no longer there: {', '.join(missing[:3])}{more}")

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from redone.files import write_json
+from redone.files import as_left, write_json
 from redone.model.learner import Learner
 from redone.run.log import Clock, Interrupted, Log
 from redone.run.monitors import watch
@@ -67,8 +67,10 @@ def run_steps(
     if saved:
         step, spent = saved["step"], saved["seconds"]
         good = step
-        learner.restore(saved)
-        restore(saved)
+        again = f"put its own back, or remove {store.folder}: the stage then begins again"
+        with as_left(store.folder / "checkpoints" / f"step-{step:06}.pt", again):
+            learner.restore(saved)
+            restore(saved)
         del saved
         log.line(f"{name}: going on after step {step}")
     lines: list[Mapping[str, Any]] = [*store.metrics()]

@@ -120,7 +120,7 @@ def test_finished_folders_are_looked_at_before_a_run_goes_on(lab):
     for name in ("explore", "eval/base"):
         (lab.out / name).mkdir(parents=True)
         (lab.out / name / "items.jsonl").write_text("{}")
-        write_json(lab.out / name / "DONE", {"files": marks(lab.out / name)})
+        write_json(lab.out / name / "DONE", {"seconds": 1.0, "files": marks(lab.out / name)})
     (lab.out / "explore" / "checkpoints").mkdir()  # of a kill after the end
     lab.look_back()
     assert said == []
