@@ -564,7 +564,7 @@ OF_RUNS: dict[str, Fault] = {
     # reports
     "results that are an empty object": survived("report whole", "report", put("whole/results.json", "{}")),
     "results whose models are a number": refused(
-        "report whole", r"results\.json: ", put("whole/results.json", '{"models": 3}')
+        "report whole", "whole: its files are not as redone leaves them", put("whole/results.json", '{"models": 3}')
     ),
     "results of a model without scores": refused(
         "report whole", r"whole", put("whole/results.json", '{"models": {"base": {}}}')
@@ -650,7 +650,7 @@ STOPPED: dict[str, tuple[int, str, Callable[[], AbstractContextManager[None]]]] 
         NO_ROOM,
         lambda: full("run/refine/checkpoints/step-000003.part"),
     ),
-    "the disk full while a model is written": (2, NO_ROOM, lambda: full("run/refine/model/model.safetensors")),
+    "the disk full while a model is written": (2, NO_ROOM, lambda: full("run/refine/model/config.json")),
     "the disk full while a stage is marked as done": (2, NO_ROOM, lambda: full("run/refine/DONE.part")),
     "the disk full while verdicts are written": (
         2,

@@ -89,7 +89,7 @@ def undamaged(folder: Path) -> Iterator[None]:
     try:
         yield
     except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        said = f"{type(error).__name__}: {error!s:.200}"
+        said = f"there is no {error!s:.200}" if isinstance(error, KeyError) else f"{error!s:.200}"
         raise ValueError(f"{folder}: its files are not as redone leaves them ({said}); make them anew") from error
 
 
