@@ -47,6 +47,19 @@ SMALL = (
     "eval.records=4",
 )
 
+CUPS = """title = "Cups"
+about = "Two numbers of cups, and how many there are; made up for the tests."
+[readings.flexible]
+extract = [{last = '[0-9]+'}]
+reward = "exact_match"
+[subsets.cups]
+file = "cups.jsonl"
+prompt = "{question}"
+answer = "{answer}"
+budget = 8
+trivial = {"always 4" = "4"}
+"""  # a benchmark
+
 
 class StoppingLog(Log):
     """Asks for an orderly stop, as ctrl-C does, when a line begins with `at`."""

@@ -7,26 +7,13 @@ import subprocess
 import sys
 
 import pytest
-from fakes import FakeJudge
+from fakes import CUPS, FakeJudge
 from safetensors.torch import load_file, save_file
 
 from redone import cli
 from redone.model.places import EMBEDDED
 from redone.model.policy import Policy
 
-CUPS = """
-title = "Cups"
-about = "Two numbers of cups, and how many there are; made up for this test."
-[readings.flexible]
-extract = [{last = '[0-9]+'}]
-reward = "exact_match"
-[subsets.cups]
-file = "cups.jsonl"
-prompt = "{question}"
-answer = "{answer}"
-budget = 8
-trivial = {"always 4" = "4"}
-"""
 QUESTIONS = [{"question": f"{n} cups and {n} cups ?", "answer": str(2 * n)} for n in range(2, 8)]
 
 

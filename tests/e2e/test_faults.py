@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from conftest import write_tiny_run
-from fakes import FakeJudge
+from fakes import CUPS, FakeJudge
 from faults import CODE, FAULTS, OF_RUNS, REPLIES, RUN, STOPPED, STREAMS, Fault, signalled
 from kills import differences
 
@@ -30,18 +30,6 @@ from redone.run.log import Log
 from redone.sandbox.isolate import unavailable
 from redone.served.client import Line
 
-CUPS = """title = "Cups"
-about = "Two numbers of cups, and how many there are; made up for this test."
-[readings.flexible]
-extract = [{last = '[0-9]+'}]
-reward = "exact_match"
-[subsets.cups]
-file = "cups.jsonl"
-prompt = "{question}"
-answer = "{answer}"
-budget = 8
-trivial = {"always 4" = "4"}
-"""
 ARMS = """name = "small"
 config = "run.toml"
 seeds = 1

@@ -59,40 +59,42 @@ def begun_with(out: Path) -> dict[str, Any]:
         return begun
 
 
-def same_inputs(out: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def same_inputs(
+    out: Path, begun: Mapping[str, Any], now: Mapping[str, Any], otherwise: str = "give another --out"
+) -> list[str]:
     """A line for what differs between the manifests of a run as it was begun and as it would go on, where it may:
     versions. Raises ValueError naming what it reads that has changed: records, tasks, the chat template, the weights.
 
-    What the manifest of an older version does not say is not compared.
+    What the manifest of an older version does not say is not compared. otherwise: what to do where it is meant.
     """
     changed = [name for name, one in now["data"].items() if begun["data"].get(name, {}).get("sha256") != one["sha256"]]
     if changed:
         raise ValueError(
             f"{out} was begun with other data: the records of {', '.join(changed)} have changed since. Put the files "
-            "back, or give another --out"
+            f"back, or {otherwise}"
         )
     if tasks := [name for name, mark in now["tasks"].items() if begun.get("tasks", now["tasks"]).get(name) != mark]:
         raise ValueError(
             f"{out} was begun with other tasks: {', '.join(tasks)} changed since, its reward, budget or the like. Put "
-            "the pack back, or give another --out"
+            f"the pack back, or {otherwise}"
         )
     before, mark = begun.get("chat_template", now["chat_template"]), now["chat_template"]
     if before != mark:
         raise ValueError(
             f"{out} was begun with another chat template ({before} -> {mark}); put it back into the model's folder, "
-            "manifest.json has its text, or give another --out"
+            f"manifest.json has its text, or {otherwise}"
         )
     if begun.get("weights", now["weights"]) != now["weights"]:
         raise ValueError(
             f"{out} was begun with other weights: the files of the base model have changed since. Put them back, or "
-            "give another --out"
+            f"{otherwise}"
         )
     for kind, whose in (("files", "of the base model"), ("measured", "that models are measured on")):
         known = begun.get(kind, now[kind])
         if changed := [name for name, mark in now[kind].items() if known.get(name, mark) != mark]:
             raise ValueError(
-                f"{out} was begun with other files {whose}: {', '.join(changed)} changed since. Put them back, or give "
-                "another --out"
+                f"{out} was begun with other files {whose}: {', '.join(changed)} changed since. Put them back, or "
+                f"{otherwise}"
             )
     versions = begun["versions"]
     return [f"{name}: {versions[name]} -> {v}" for name, v in now["versions"].items() if versions.get(name, v) != v]

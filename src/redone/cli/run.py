@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redone.cli import prepare
-from redone.cli.begun import same_configuration, same_inputs
+from redone.cli.begun import begun_with, same_configuration, same_inputs
 from redone.cli.options import Configured, add_configured, add_sets, frozen
 
 if TYPE_CHECKING:
@@ -62,6 +61,8 @@ def command(namespace: argparse.Namespace) -> int:
         results = carried_out(lab)
     if results is None:
         return log.code
+    from redone.method.story import ending
+
     print_results(results)
     print("\n" + "\n".join(ending(results, out)))
     return 0
@@ -72,7 +73,7 @@ def check_branch(config: RunConfig, out: Path, place: Path) -> None:
     from redone.mistakes import nearest
 
     source, stage = place.parent, place.name
-    if not (source / "manifest.json").is_file():
+    if not begun_with(source):
         raise ValueError(f"--from-stage {place}: {source} is no run's folder; give RUN/STAGE, such as runs/mine/target")
     if stage not in config.stages:
         raise ValueError(f"--from-stage {place}: the configuration has no stage {stage}{nearest(stage, config.stages)}")
@@ -82,11 +83,10 @@ def check_branch(config: RunConfig, out: Path, place: Path) -> None:
 
 def branch_off(lab: Lab, place: Path) -> None:
     """Take what stands before the stage from the other run. Raises ValueError where that read something else."""
-    from redone.files import read_object
     from redone.run.branch import branch_of, take_over
 
     source = place.parent
-    same_inputs(source, read_object(source / "manifest.json"), read_object(lab.out / "manifest.json"))
+    same_inputs(source, begun_with(source), begun_with(lab.out), "begin anew, without --from-stage")
     if taken := take_over(lab.out, lab.config, source, place.name):
         lab.log.line(f"Taken over: {', '.join(taken)}. {branch_of(lab.out)}")
 
@@ -155,50 +155,3 @@ def print_results(results: dict[str, Any]) -> None:
     marks = {table["chat_template"] for table in results["models"].values() if "chat_template" in table}
     for mark in sorted(marks):
         print(f"Prompts: {template_said(mark)}")
-
-
-def ending(results: Mapping[str, Any], out: Path) -> list[str]:
-    """What comes of the run in one sentence, where its model is, how it is served and measured further, the report."""
-    base, *_, last = results["models"]
-    model = out / last / "model"
-    lines = [verdict(results, base, last)]
-    if model.is_dir():
-        lines += [
-            f"Model:    {model}",
-            f"Serve it: vllm serve {model}",
-            f"Measure:  redone eval {out / last} --benchmark general --data DATA --out {out.name}-general",
-        ]
-    return [*lines, f"Report:   {out / 'report.html'}"]
-
-
-def verdict(results: Mapping[str, Any], base: str, last: str) -> str:
-    """How the last model stands to the base, by the paired changes that are clear."""
-    from redone.measure.taskset import UNREHEARSED
-    from redone.report.numbers import read_change
-    from redone.report.scores import AVERAGES
-
-    [made] = [one for one in results["changes"] if (one["before"], one["after"]) == (base, last)]
-    found = {kind: read_change(made["averages"].get(kind)) for kind in AVERAGES}
-    known = {kind: change for kind, change in found.items() if change}
-    numbers = ", ".join(f"{AVERAGES[kind]} {change}" for kind, change in known.items())
-    general = [change for kind, change in known.items() if kind in ("general", UNREHEARSED)]
-    domain = [change for kind, change in known.items() if kind not in ("general", UNREHEARSED)]
-    fell = [AVERAGES[kind] for kind, change in known.items() if change.verdict == "fell" and change in general]
-    clear = {change.verdict for change in domain}
-    better = (
-        "better at the domain in part, and worse in part"
-        if {"rose", "fell"} <= clear
-        else "clearly better at the domain"
-        if "rose" in clear
-        else "clearly worse at the domain"
-        if "fell" in clear
-        else "not clearly better at the domain"
-    )
-    kept = (
-        f"clearly worse at {' and '.join(fell)}"
-        if fell
-        else "nothing general fell clearly"
-        if general
-        else "what it lost in general was not measured"
-    )
-    return f"{last} against {base}: {better}; {kept}. {numbers}."

@@ -12,7 +12,7 @@ after an interruption. The files are an interface: docs/data.md lists them.
 from typing import Any
 
 from redone.method.diagnose import diagnose
-from redone.method.evaluate import earned_without_a_model, evaluate
+from redone.method.evaluate import earned_without_a_model, eval_records, evaluate
 from redone.method.gate import Repeat, as_repeated, reject
 from redone.method.plan import even_plan
 from redone.method.reinforce import reinforce
@@ -30,7 +30,7 @@ from redone.run.store import Store
 def run(lab: Lab) -> dict[str, Any]:
     """The whole method; the contents of results.json."""
     lab.look_back()
-    lab.log.line(what_is_read(lab.config, lab.dataset))
+    lab.log.line(what_is_read(lab.dataset, len(eval_records(lab))))
     earned = earned_without_a_model(lab)
     evaluate(lab, BASE, earned)
     for number, stage in enumerate(lab.stages, 1):

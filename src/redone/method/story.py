@@ -1,35 +1,33 @@
 """What a run tells a person between its steps: where it stands in the method, what was found, what comes of it.
 Sentences from what is on disk; nothing here decides anything."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from redone.config import Reinforce, RunConfig, Teach
+from redone.config import Reinforce, Teach
 from redone.data.load import Dataset
-from redone.measure.taskset import READING
+from redone.measure.taskset import UNREHEARSED
 from redone.records import Task
-from redone.report.numbers import count
+from redone.report.numbers import count, read_change
+from redone.report.scores import AVERAGES
 from redone.run.stages import Stage
 
 _SHOWN = 5  # names in a line
 
 
-def what_is_read(config: RunConfig, dataset: Dataset) -> str:
-    """The tasks, and how many of their records are for what."""
-    parts = {part: [task for task in dataset.tasks.values() if task.part == part] for part in ("sns", "general")}
+def what_is_read(dataset: Dataset, measured: int) -> str:
+    """The tasks, and how many of their records are for what. measured: those that every model is measured by."""
+    parts = Counter(task.part for task in dataset.tasks.values())
     only = sum(not task.train for task in dataset.tasks.values())
-    sizes = {
-        split: sum(len(records.get(split, ())) for records in dataset.records.values()) for split in ("train", "probe")
-    }
-    measured = sum(
-        min(len(records.get(config.eval.split, ())), config.eval.records or len(records.get(config.eval.split, ())))
-        for records in dataset.records.values()
+    train, probe = (
+        sum(len(records.get(split, ())) for records in dataset.records.values()) for split in ("train", "probe")
     )
     aside = f", {only} of all only evaluated" if only else ""
     return (
-        f"{count(len(parts['sns']), 'task')} of the domain and {len(parts['general'])} general ones{aside}: "
-        f"{sizes['train']:,} records to train on, {sizes['probe']:,} to diagnose by, {measured:,} to measure every "
-        "model by."
+        f"{count(parts['sns'], 'task')} of the domain and {parts['general']} general ones{aside}: {train:,} records to "
+        f"train on, {probe:,} to diagnose by, {measured:,} to measure every model by."
     )
 
 
@@ -51,19 +49,17 @@ def unsolved(table: Mapping[str, Any], tasks: Mapping[str, Task], stages: Sequen
     """Which tasks the base never solves, so that reinforcement finds no right answer to begin with; and what to do. By
     its entry of results.json."""
     never = [
-        (name, entry["n"])
+        f"{name} (0 of {entry['n']})"
         for name, entry in table["tasks"].items()
-        if name in tasks and tasks[name].train and entry[READING] == 0
+        if name in tasks and tasks[name].train and entry["score"] == 0
     ]
     if not never:
         return []
-    named = ", ".join(f"{name} (0 of {n})" for name, n in never[:_SHOWN])
-    more = f", and {len(never) - _SHOWN} more" if len(never) > _SHOWN else ""
     if teaching := [stage.name for stage in stages if isinstance(stage.settings, Teach)]:
         then = f"{teaching[0]} can teach them"
     else:
         then = 'no stage here teaches: put one into `stages`, kind = "teach"'
-    return [f"The base solves none of {named}{more}: reinforcement cannot help there by itself; {then}."]
+    return [f"The base solves none of {_some(never)}: reinforcement cannot help there by itself; {then}."]
 
 
 def diagnosed(findings: Sequence[Mapping[str, Any]], plan: Mapping[str, Any], stage: str) -> list[str]:
@@ -80,12 +76,52 @@ def diagnosed(findings: Sequence[Mapping[str, Any]], plan: Mapping[str, Any], st
     general = sum(plan["general"].values())
     if not taught:
         return [*lines, f"Nothing is weak, so that {stage} has nothing to teach and leaves the model as it is."]
-    most = ", ".join(f"{name} {plan['quotas'][name]:,}" for name in taught[:_SHOWN])
-    more = f", and {len(taught) - _SHOWN} more tasks" if len(taught) > _SHOWN else ""
+    each = _some([f"{name} {plan['quotas'][name]:,}" for name in taught])
     beside = f"; beside them {general:,} general ones, so that general ability stays" if general else ""
-    return [*lines, f"{stage} is taught {sum(plan['quotas'].values()):,} records ({most}{more}){beside}."]
+    return [*lines, f"{stage} is taught {sum(plan['quotas'].values()):,} records ({each}){beside}."]
+
+
+def ending(results: Mapping[str, Any], out: Path) -> list[str]:
+    """What comes of the run in one sentence, where its model is, how it is served and measured further, the report."""
+    base, *_, last = results["models"]
+    model = out / last / "model"
+    lines = [verdict(results, base, last)]
+    if model.is_dir():
+        lines += [
+            f"Model:    {model}",
+            f"Serve it: vllm serve {model}",
+            f"Measure:  redone eval {out / last} --benchmark general --data DATA --out {out.name}-general",
+        ]
+    return [*lines, f"Report:   {out / 'report.html'}"]
+
+
+def verdict(results: Mapping[str, Any], base: str, last: str) -> str:
+    """How the last model stands to the base, by the paired changes that are clear."""
+    [made] = [one for one in results["changes"] if (one["before"], one["after"]) == (base, last)]
+    found = {kind: read_change(made["averages"].get(kind)) for kind in AVERAGES}
+    known = {kind: change for kind, change in found.items() if change}
+    general = {kind: known[kind].verdict for kind in ("general", UNREHEARSED) if kind in known}
+    clear = {change.verdict for kind, change in known.items() if kind not in general}
+    fell = [AVERAGES[kind] for kind, verdict in general.items() if verdict == "fell"]
+    if {"rose", "fell"} <= clear:
+        better = "better at the domain in part, and worse in part"
+    elif "rose" in clear:
+        better = "clearly better at the domain"
+    elif "fell" in clear:
+        better = "clearly worse at the domain"
+    else:
+        better = "not clearly better at the domain"
+    if fell:
+        kept = f"clearly worse at {' and '.join(fell)}"
+    elif general:
+        kept = "nothing general fell clearly"
+    else:
+        kept = "what it lost in general was not measured"
+    numbers = ", ".join(f"{AVERAGES[kind]} {change}" for kind, change in known.items())
+    return f"{last} against {base}: {better}; {kept}. {numbers}."
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    """The first of them, and how many more there are."""
+    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

@@ -98,7 +98,7 @@ def run_steps(
             good = step
         if log.stop and step < steps:
             raise Interrupted(f"after step {step} of {steps} of {name}")
-    if why := ends(lines):
+    if step < steps and (why := ends(lines)):
         log.line(f"{name} ends after step {step} of {steps}: {why}")
     return spent
 

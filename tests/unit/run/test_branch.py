@@ -17,7 +17,7 @@ def made(run: Path, *models: str) -> None:
     """The models as finished folders of a run that has begun."""
     run.mkdir(exist_ok=True)
     write_json(run / "config.json", small_config().model_dump(mode="json"))
-    write_json(run / "manifest.json", {"seed": 0})
+    write_json(run / "manifest.json", {"dtype": "float32", "versions": {}, "data": {}})
     for model in models:
         for folder in [run / "eval" / model, *([] if model == "base" else [run / model])]:
             folder.mkdir(parents=True)

@@ -346,8 +346,18 @@ def test_a_stage_that_finds_nothing_to_train_on_ends_and_stays_ended(make, tmp_p
     assert any(not torch.equal(value, before[name]) for name, value in weights(trainer).items())
     why = "in its last 2 steps no prompt had answers that differ in score"
     assert said[-1].startswith(f"explore ends after step {len(lines)} of 9: {why}")
-    assert trained(again)[0] == lines
+    found, repeated = trained(again)
+    assert found == lines
+    assert repeated[-1] == said[-1]
     assert all(torch.equal(value, weights(again)[name]) for name, value in weights(trainer).items())
+
+
+def test_a_stage_that_comes_to_its_end_did_not_end_early_though_it_found_nothing_at_last(make, tmp_path):
+    none = make(score_all=lambda asked: [[Verdict(0.0, "wrong")] * 4 for _ in asked], steps=2, idle_steps=2, prompts=2)
+    log = StoppingLog()
+    rl.train(none, Store(tmp_path), log)
+    assert [line["groups"] for line in Store(tmp_path).metrics()] == [0, 0]
+    assert not [line for line in log.lines if "ends after" in line]
 
 
 EXAMPLES = [sft.Example((3, 4, 5), (6, 7)), sft.Example((8, 9), (10, 11, 12)), sft.Example((1, 2, 3, 4), (5,))]
