@@ -47,7 +47,7 @@ def test_equal_inputs_are_gone_on_with_in_silence(tmp_path):
 def test_what_a_run_reads_may_not_change(now, said, tmp_path):
     with pytest.raises(ValueError, match=rf"{said}.*another --out"):
         same_inputs(tmp_path, MANIFEST, now)
-    with pytest.raises(ValueError, match="or begin anew$"):
+    with pytest.raises(ValueError, match=r"or begin anew$"):
         same_inputs(tmp_path, MANIFEST, now, "begin anew")
 
 
