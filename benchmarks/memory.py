@@ -22,7 +22,7 @@ from redone.run.log import Log
 
 PACK = """
 [tasks.echo]
-part = "sns"
+part = "domain"
 family = "translation"
 prompt = "{text}"
 answer = "{last}"

@@ -150,7 +150,7 @@ def make_ours(shape: Shape) -> Callable[[], None]:
     """A function that makes one more step."""
     dice = random.Random(1)
     REWARDS["noise"] = lambda record, answer: Verdict(dice.random(), "wrong")
-    task = Task("noise", "sns", "semantic matching", "{text}", "-", "noise", pass_at=2.0, budget=shape.answer)
+    task = Task("noise", "domain", "semantic matching", "{text}", "-", "noise", pass_at=2.0, budget=shape.answer)
     records = [
         Record(f"noise/train/{i}", task.name, ({"role": "user", "content": text},), "-", "train", "random")
         for i, text in enumerate(make_prompts(shape, 64))
@@ -166,7 +166,7 @@ def make_ours(shape: Shape) -> Callable[[], None]:
         tasks={task.name: task},
         score_all=in_process({task.name: task}),  # as TRL's reward is
         most_errors=0.0,
-        mix=Mix([Stratum("sns", 1.0, {task.name: 1.0})], {task.name: records}, seed=0),
+        mix=Mix([Stratum("domain", 1.0, {task.name: 1.0})], {task.name: records}, seed=0),
         settings=Reinforce(
             kind="reinforce",
             start="base",

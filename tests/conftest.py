@@ -17,7 +17,7 @@ CHAT_TEMPLATE = (Path(redone.__file__).parent / "world" / "base" / "chat_templat
 
 PACK = """
 [tasks.size]
-part = "sns"
+part = "domain"
 family = "content understanding"
 prompt = "{n} big ?"
 answer = "{size}"
@@ -26,7 +26,7 @@ budget = 4
 files = {train = "size.train.jsonl", probe = "size.probe.jsonl", eval = "size.eval.jsonl"}
 
 [tasks.german]
-part = "sns"
+part = "domain"
 family = "translation"
 prompt = "{n} in german ?"
 answer = "{word}"

@@ -47,6 +47,15 @@ SMALL = (
     "eval.records=4",
 )
 
+FAMILIES = {
+    "information extraction",
+    "semantic matching",
+    "content understanding",
+    "user behaviour",
+    "dialogue",
+    "translation",
+}  # the paper's, that the embedded world and the packs over real posts have
+
 CUPS = """title = "Cups"
 about = "Two numbers of cups, and how many there are; made up for the tests."
 [readings.flexible]

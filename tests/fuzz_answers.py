@@ -304,7 +304,7 @@ def found_for(name: str, case: Case, text: str, finished: bool = True) -> Found:
     )
     if name not in REWARDS:
         return READINGS[name](record, text, **case.options)
-    task = Task("t", "sns", "dialogue", "tea?", "{a}", name, options=case.options)
+    task = Task("t", "domain", "dialogue", "tea?", "{a}", name, options=case.options)
     validate_options(task)
     return score(task, record, text, finished)
 

@@ -167,7 +167,7 @@ FILES = {
     "probe": {"file": "rows.jsonl", "only": {"a": ["yes", "no"]}},
     "eval": [{"file": "rows.jsonl", "convert": {"d": {"json": "in"}}}],
 }
-COMMON = {"part": "sns", "family": "dialogue", "files": FILES}
+COMMON = {"part": "domain", "family": "dialogue", "files": FILES}
 PACK: dict[str, Any] = {
     "name": "mine",
     "tasks": {
@@ -389,7 +389,7 @@ SHAPE = {
     "shape": {
         "name": "tasks",
         "title": "Tasks",
-        "averages": {"sns": {"tea": ["tea"]}},
+        "averages": {"domain": {"tea": ["tea"]}},
         "subsets": {
             "tea": {"name": "tea", "readings": {"reward": "mean"}, "group": "group", "over": "items", "classes": []}
         },

@@ -15,7 +15,7 @@ from redone.sample.local import make_sampler
 from redone.train import rl
 from redone.train.passes import Passes
 
-TASK = Task("t", "sns", "dialogue", "{text}", "{text}", "exact", budget=8)
+TASK = Task("t", "domain", "dialogue", "{text}", "{text}", "exact", budget=8)
 
 
 def trainer_of(
@@ -40,7 +40,7 @@ def trainer_of(
     chosen = {"prompts": 4, "group": 4, "updates": 2, "learning_rate": 1e-3, "max_grad_norm": 1e9, **settings}
     made = Reinforce(kind="reinforce", start="base", **chosen)
     policy, encoder = Policy(tiny(kind, vocab_size=len(tokenizer))), Encoder(tokenizer)
-    mix = Mix([Stratum("sns", 1.0, {"t": 1.0})], {"t": pool}, seed=0)
+    mix = Mix([Stratum("domain", 1.0, {"t": 1.0})], {"t": pool}, seed=0)
     if hope is not None:
         mix.hope = lambda task: hope  # type: ignore[method-assign]
     return rl.Trainer(

@@ -14,14 +14,6 @@ Missing = Literal[
     "", "empty", "cut off", "refusal", "content filter", "tool call", "refused by the endpoint", "broken reply"
 ]  # why there is no answer; "" where there is one
 
-SNS_FAMILIES = (
-    "information extraction",
-    "semantic matching",
-    "content understanding",
-    "user behaviour",
-    "dialogue",
-    "translation",
-)
 GENERAL_GROUPS = (
     "knowledge",
     "mathematics",
@@ -38,8 +30,8 @@ class Task:
     """A task is data: one table of a pack's TOML file (see docs/data.md)."""
 
     name: str
-    part: Literal["sns", "general"]
-    family: str  # one of the domain's families for "sns", of the general groups for "general"
+    part: Literal["domain", "general"]
+    family: str  # any name for "domain", one of the general groups for "general"
     prompt: str  # template; {field} is replaced by that field of the row; "" where `messages` holds the prompt
     answer: str  # template of the reference answer, which is also what is taught; "" where `messages` holds it
     reward: str  # a key of redone.rewards.REWARDS
@@ -184,7 +176,7 @@ class TargetPlan:
 
     quotas: Mapping[str, int]  # task -> number of train records
     general: Mapping[str, int]  # general task -> number of records with soft labels
-    why: Mapping[str, str]  # task -> reason, for every SNS task, chosen or not
+    why: Mapping[str, str]  # task -> reason, for every task of the domain, chosen or not
     prose: str
 
 

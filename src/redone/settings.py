@@ -67,12 +67,14 @@ class Teach(Table):
     start: str = Field(description='"base" or an earlier stage; the stage before it if not set')
     choose: Literal["findings", "random", "all"] = Field(
         "findings",
-        description="SNS tasks that are taught: those that the diagnosis of the stage's start finds weak; half of "
-        "them, drawn at random; or all, and the records spread evenly over them",
+        description="tasks of the domain that are taught: those that the diagnosis of the stage's start finds weak; "
+        "half of them, drawn at random; or all, and the records spread evenly over them",
     )
-    records: int = Field(4000, ge=1, description="most targeted SNS records")
+    records: int = Field(4000, ge=1, description="most targeted records of the domain")
     rare_factor: float = Field(2.0, ge=1, description="weight of rare tasks")
-    rehearsal: float = Field(0.0, ge=0, lt=1, description="share of the SNS records drawn from tasks that are not weak")
+    rehearsal: float = Field(
+        0.0, ge=0, lt=1, description="share of the domain's records drawn from tasks that are not weak"
+    )
     turns: Literal["last", "all"] = Field("last", description="of a conversation: its last reply alone, or every one")
     near_duplicate: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of two prompts: one is left out")
     general_share: float = Field(0.056, ge=0, lt=1, description="share of general records with soft labels")
@@ -83,7 +85,7 @@ class Teach(Table):
     )
     answers: Literal["reference", "own"] = Field(
         "reference",
-        description="target of the SNS records: the reference answer; or, of a record of which a candidate of the "
+        description="target of the domain's records: the reference answer; or, of a record of which a candidate of the "
         "stage's start passes, the best of these",
     )
     top_k: int = Field(16, ge=1, description="likeliest tokens that a distribution keeps")

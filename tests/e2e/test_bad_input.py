@@ -343,7 +343,7 @@ def test_lora_targets_that_match_no_layer_are_refused_with_those_there_are(comma
 
 CHATS = """
 [tasks.chat]
-part = "sns"
+part = "domain"
 family = "dialogue"
 messages = "messages"
 reward = "exact"

@@ -13,7 +13,7 @@ from redone.files import read_jsonl
 
 PACK = """
 [tasks.reply]
-part = "sns"
+part = "domain"
 family = "dialogue"
 messages = "messages"
 reward = "exact"
@@ -21,7 +21,7 @@ budget = 8
 files = {train = "reply.train.jsonl", probe = "reply.probe.jsonl", eval = "reply.eval.jsonl"}
 
 [tasks.mood]
-part = "sns"
+part = "domain"
 family = "dialogue"
 system = "{who} ."
 messages = "turns"

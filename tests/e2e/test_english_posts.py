@@ -19,7 +19,7 @@ def test_english_posts_pass_every_check(smollm2: Path) -> None:
     sets = [f'model.path="{smollm2}"', f'data.root="{DATA}"', "data.limit=100", "data.tune=20"]
     dataset = prepare.check(load_config([CONFIG], sets), Log()).dataset
     parts = [task.part for task in dataset.tasks.values()]
-    assert (parts.count("sns"), parts.count("general")) == (10, 4)
+    assert (parts.count("domain"), parts.count("general")) == (10, 4)
     targets = {record.fields["target"] for record in dataset.records["stance"]["eval"]}
     assert len(targets) == 5
     assert all(mine["tune"] for mine in dataset.records.values())

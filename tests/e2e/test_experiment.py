@@ -34,7 +34,7 @@ stages = ["target", "refine"]
 [[questions]]
 name = "reinforcement helps"
 arm = "both"
-measure = "sns"
+measure = "domain"
 fails = "the interval holds 0"
 unclear = "fails"
 primary = true
@@ -90,7 +90,7 @@ def test_an_experiment_trains_what_arms_share_once_and_its_records_alone_make_it
 
     # what is measured beside the averages is asked like them
     results = table(whole)
-    assert results["measures"] == ["sns", "translation", "general", "lenient", "likelihood"]
+    assert results["measures"] == ["domain", "translation", "general", "lenient", "likelihood"]
     scores = {name: one["value"] for name, one in results["arms"]["both"]["scores"].items()}
     drift = json.loads((whole / "both-0" / "eval" / "refine" / "drift" / "scores.json").read_text())
     assert scores["likelihood"] == pytest.approx(-100 * drift["texts"]["words"]["nats"])

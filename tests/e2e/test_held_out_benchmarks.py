@@ -9,7 +9,7 @@ from redone import cli
 
 PACK = """
 [tasks.topic]
-part = "sns"
+part = "domain"
 family = "content understanding"
 prompt = "note : {note}\\ntopic ?"
 answer = "{topic}"

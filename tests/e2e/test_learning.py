@@ -61,7 +61,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         mine = [{**row, "answer": other[row["answer"]]} for row in drawn]
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in mine), encoding="utf-8")
     files = ", ".join(f'{split} = "{split}.jsonl"' for split in ("train", "probe", "eval"))
-    pack = {"part": "sns", "family": task.family, "prompt": task.prompt, "answer": "{answer}", "reward": "exact"}
+    pack = {"part": "domain", "family": task.family, "prompt": task.prompt, "answer": "{answer}", "reward": "exact"}
     lines = [f"{key} = {json.dumps(value)}" for key, value in pack.items()]
     text = "\n".join(["[tasks.missing]", *lines, f"budget = {task.budget}", f"files = {{{files}}}\n"])
     (folder / "pack.toml").write_text(text, encoding="utf-8")

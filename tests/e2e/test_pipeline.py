@@ -31,7 +31,7 @@ def test_results_hold_every_model_task_and_average(run: Path) -> None:
     results = json.loads((run / "results.json").read_text())
     assert list(results["models"]) == list(MODELS)
     for table in results["models"].values():
-        assert set(table["averages"]) == {"sns", "translation", "general", "unrehearsed"}
+        assert set(table["averages"]) == {"domain", "translation", "general", "unrehearsed"}
         assert len(table["tasks"]) == TASKS
         for row in table["tasks"].values():
             assert 0 <= row["interval"][0] <= row["score"] <= row["interval"][1] <= 100
@@ -44,14 +44,14 @@ def test_results_hold_every_model_task_and_average(run: Path) -> None:
 def test_the_averages_are_the_means_they_say_they_are(run: Path) -> None:
     table = json.loads((run / "results.json").read_text())["models"]["refine"]
     rows = table["tasks"].values()
-    sns = [r["score"] for r in rows if r.get("family") not in (None, "translation")]
+    domain = [r["score"] for r in rows if r.get("family") not in (None, "translation")]
     translation = [r["score"] for r in rows if r.get("family") == "translation"]
     groups: dict[str, list[float]] = {}
     for row in rows:
         if "group" in row:
             groups.setdefault(row["group"], []).append(row["score"])
     assert len(groups) == 7
-    assert table["averages"]["sns"] == pytest.approx(sum(sns) / len(sns))
+    assert table["averages"]["domain"] == pytest.approx(sum(domain) / len(domain))
     assert table["averages"]["translation"] == pytest.approx(sum(translation) / len(translation))
     means = [sum(values) / len(values) for values in groups.values()]
     assert table["averages"]["general"] == pytest.approx(sum(means) / 7)

@@ -76,7 +76,7 @@ def test_a_note_is_kept_whole_of_halves_and_cut_where_it_is_long(raises):
         return Verdict(0.0, "wrong", {}, text)
 
     record = Record("a/eval/0", "a", ({"role": "user", "content": "?"},), "b", "eval", "world")
-    tasks = {"a": Task("a", "sns", "dialogue", "?", "b", "exact")}
+    tasks = {"a": Task("a", "domain", "dialogue", "?", "b", "exact")}
     [[short, long]] = in_process(tasks, score)([Asked(record, [("x\ud83d", True), ("x" * 10**6, True)])])
     assert short.note.endswith("x\ufffd")
     assert len(long.note) < MOST_NOTED + 50

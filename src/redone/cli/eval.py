@@ -219,7 +219,7 @@ def of_tasks(options: Options, log: Log) -> int:
             log=log,
             label=split,
         )
-    results = {"split": split, "models": {"model": table}}
+    results = {"split": split, "domain": dataset.domain, "models": {"model": table}}
     write_results(options, results)
     print_results(results)
     print(f"\nReport: {write_evaluation_report(options.out)[1]}")

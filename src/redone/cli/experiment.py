@@ -148,7 +148,5 @@ def _check_measures(plan: Plan) -> None:
     for question in plan.experiment.questions:
         for measure in question.measures:
             if measure not in known:
-                raise ValueError(
-                    f"{plan.path}: the question {question.name!r}: there is no measure {measure}"
-                    f"{nearest(measure, known)}"
-                )
+                other = "; it is called domain" if measure == "sns" else nearest(measure, known)
+                raise ValueError(f"{plan.path}: the question {question.name!r}: there is no measure {measure}{other}")

@@ -119,7 +119,7 @@ def print_results(results: dict[str, Any]) -> None:
     from redone.data.chat import template_said
     from redone.measure.closed import alarms
     from redone.measure.missing import many, said
-    from redone.measure.taskset import KINDS, UNREHEARSED
+    from redone.report.scores import labels
 
     if (split := results.get("split", "eval")) != "eval":
         print(f"\nScores on the split {split}: they are to choose by, and no results.")
@@ -128,18 +128,19 @@ def print_results(results: dict[str, Any]) -> None:
         if many(mine):
             print(f"{model}: {said(mine)}")
     last = list(results["models"].values())[-1]["averages"]
-    kinds = [kind for kind in KINDS if kind != UNREHEARSED or last.get(kind) is not None]
-    print(f"\n{'':<10}" + "".join(f"{kind:>24}" for kind in kinds))
+    kinds = {kind: label for kind, label in labels(results).items() if last.get(kind) is not None}
+    width = max(24, *(len(label) + 2 for label in kinds.values()))
+    print(f"\n{'':<10}" + "".join(f"{label:>{width}}" for label in kinds.values()))
     bare = list(results["models"].values())[-1].get("baselines", {})
     earned = ("-" if bare.get(kind) is None else f"{bare[kind]:.1f}" for kind in kinds)
-    print(f"{'no model':<10}" + "".join(f"{cell:>24}" for cell in earned))
+    print(f"{'no model':<10}" + "".join(f"{cell:>{width}}" for cell in earned))
     for model, table in results["models"].items():
         cells = []
         for kind in kinds:
             value = table["averages"].get(kind)
             low, high = table["average_intervals"].get(kind, (0.0, 0.0))
             cells.append("-" if value is None else f"{value:.1f} [{low:.1f}, {high:.1f}]")
-        print(f"{model:<10}" + "".join(f"{cell:>24}" for cell in cells))
+        print(f"{model:<10}" + "".join(f"{cell:>{width}}" for cell in cells))
     for model, table in results["models"].items():
         if one := table.get("lenient"):
             tasks = f"{one['tasks']} closed task{'s' if one['tasks'] > 1 else ''}"

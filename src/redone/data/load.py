@@ -53,6 +53,7 @@ class Dataset:
         default_factory=dict
     )  # task -> what those that it lost shared with which
     too_long: Mapping[str, int] = field(default_factory=dict)  # task -> records left out because they do not fit
+    domain: str = ""  # the pack that holds all of the domain's tasks; "" where several do, or none
 
     def split(self, split: Split) -> list[Record]:
         return [record for task in self.tasks for record in self.records[task].get(split, ())]
@@ -128,6 +129,8 @@ def read_tasks(path: Path) -> dict[str, Any]:
 
 def make_task(name: str, definition: Mapping[str, Any], where: str) -> Task:
     """A task from its TOML table. Raises ValueError naming file, task and key."""
+    if definition.get("part") == "sns":
+        raise ValueError(f'{where}: task {name}: part = "sns" is called part = "domain"; write that')
     for key, value in definition.items():
         if key not in _TASK_KEYS:
             raise ValueError(f"{where}: task {name}: unknown key {key}{nearest(key, _TASK_KEYS)}")
@@ -195,7 +198,8 @@ def build(
         where: sum(one.benchmark == where for mine in lost.values() for one in mine) for where in evaluated or {}
     }
     shared = {name: _shared(mine) for name, mine in repeats.items() if mine}
-    return Dataset(tasks, records, removed, overlap, shared)
+    homes = {home[name] for name, task in tasks.items() if task.part == "domain"}
+    return Dataset(tasks, records, removed, overlap, shared, domain=homes.pop() if len(homes) == 1 else "")
 
 
 def needed(task: Task) -> tuple[Split, ...]:

@@ -153,7 +153,7 @@ _READ = ("extract", "reward", "options", "aggregate")
 
 def _subset(path: Path, name: str, mine: dict[str, Any], shared: Mapping[str, Any], benchmark: Benchmark) -> Subset:
     where = f"{path}: subset {name}"
-    about = {"part": "sns" if benchmark.kind == "" else "general", "family": benchmark.kind or "benchmark"}
+    about = {"part": "domain" if benchmark.kind == "" else "general", "family": benchmark.kind or "benchmark"}
     asked = {**about, "answer": "", **{key: mine.pop(key) for key in _ASKED if key in mine}}
     own_readings = mine.pop("readings", shared)
     _tables(f"{where}: readings", own_readings)

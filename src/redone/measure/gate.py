@@ -19,7 +19,7 @@ from redone.run.scoring import ScoreAll
 @dataclass(frozen=True)
 class Standing:
     items: Items
-    averages: Mapping[str, Measured]  # sns, translation, general: those that there are
+    averages: Mapping[str, Measured]  # domain, translation, general: those that there are
     differences: Mapping[str, Any]  # as `compare.differences` has them, this model less the reference
 
 

@@ -52,9 +52,12 @@ def shape_from_json(table: Any, where: str) -> Shape:
         subsets = {name: SubsetShape(**one) for name, one in table["subsets"].items()}
         shape = Shape(table["name"], table["title"], subsets, table["averages"])
         unknown = [key for one in subsets.values() for key in one.readings.values() if key not in AGGREGATES]
+        old = "sns" in shape.averages
         members = [name for columns in shape.averages.values() for mine in columns.values() for name in mine]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{where}: its shape is damaged ({error}); measure again") from None
+    if old:
+        raise ValueError(f'{where}: of a version of redone that called the domain "sns"; measure again')
     missing = [name for name in members if name not in subsets]
     if unknown or missing:
         raise ValueError(f"{where}: its shape names {[*unknown, *missing][0]}, which there is not; measure again")

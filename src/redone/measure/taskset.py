@@ -29,7 +29,7 @@ from redone.run.scoring import ScoreAll
 TASKS = "tasks"
 UNREHEARSED = "unrehearsed"
 READING = "score"
-KINDS = ("sns", "translation", "general", UNREHEARSED)
+KINDS = ("domain", "translation", "general", UNREHEARSED)
 
 
 def some_of_each_task(dataset: Dataset, split: Split, most: int | None) -> list[Record]:
@@ -41,11 +41,11 @@ def kind_of(task: Task) -> str:
     """Which of the averages it counts to."""
     if task.part == "general":
         return "general" if task.train else UNREHEARSED
-    return "translation" if task.family == "translation" else "sns"
+    return "translation" if task.family == "translation" else "domain"
 
 
 def tasks_shape(tasks: Mapping[str, Task], closed: Collection[str] = ()) -> Shape:
-    """sns: plain mean over SNS tasks outside the translation family; translation: plain mean over that family;
+    """domain: plain mean over its tasks outside the translation family; translation: plain mean over that family;
     general: mean over the general groups of the mean over each group's tasks, those that are trained; unrehearsed: the
     same of those that are not. closed: those that have the lenient reading too."""
     averages: dict[str, dict[str, list[str]]] = {}
@@ -108,7 +108,7 @@ def summarise(
             "baseline": baseline,
             "baseline_answer": answer,
             "part": task.part,
-            ("family" if task.part == "sns" else "group"): task.family,
+            ("family" if task.part == "domain" else "group"): task.family,
             "metric": task.metric,
             **({"classes": list(task.classes)} if task.classes else {}),
             "reward": task.reward,

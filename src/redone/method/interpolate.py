@@ -19,7 +19,7 @@ from redone.run.stages import Stage
 if TYPE_CHECKING:
     from torch import Tensor
 
-_DOMAIN = ("sns", "translation")  # the averages that may not fall
+_DOMAIN = ("domain", "translation")  # the averages that may not fall
 
 
 def interpolate(lab: Lab, stage: Stage, policy: Policy) -> None:
@@ -59,7 +59,7 @@ def weights_of(policy: Policy) -> "dict[str, Tensor]":
 def _standing(lab: Lab, stage: Stage, policy: Policy, share: float, reference: Items | None = None) -> Standing:
     """By greedy answers to the probe records of the domain's trained tasks."""
     purpose = f"interpolate {stage.name} {share:g}"
-    tasks = {name: task for name, task in lab.trained.items() if task.part == "sns"}
+    tasks = {name: task for name, task in lab.trained.items() if task.part == "domain"}
     records = some_of_each_task(lab.dataset, "probe", lab.config.diagnose.records)
     return standing(
         answerer(lab, policy, purpose),

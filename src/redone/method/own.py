@@ -108,7 +108,7 @@ def refusal(dataset: Dataset) -> Callable[[str], str]:
     fixed = {
         name: max(map(normalise, pieces), key=len, default="")
         for name, task in dataset.tasks.items()
-        if task.part == "sns" and (pieces := FIELD.split(task.prompt))
+        if task.part == "domain" and (pieces := FIELD.split(task.prompt))
     }
 
     def why(text: str) -> str:

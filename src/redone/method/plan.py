@@ -5,6 +5,7 @@ from statistics import median
 
 from redone.data.mix import uniform
 from redone.records import Finding, TargetPlan, Task
+from redone.report.numbers import count
 
 _WEAK = ("unknown", "format", "truncated", "regressed", "unstable")
 _REASON = {
@@ -28,14 +29,15 @@ def make_plan(
     rehearsal: float,
     general_share: float,
 ) -> TargetPlan:
-    """Quotas of train records by SNS task, and of records with soft labels by general task.
+    """Quotas of train records by task of the domain, and of records with soft labels by general task.
 
     Each weak task is a stratum with a share by need: one minus pass@1, times `rare_factor` for rare tasks (fewer train
-    records than a third of the median task's). No quota exceeds what there is. `rehearsal` of the SNS records are drawn
-    from the solved tasks alike, and the general records are `general_share` of the whole mix, as far as there are any:
-    half of them spread evenly over the general tasks, half by need, since what is least mastered is forgotten first.
+    records than a third of the median task's). No quota exceeds what there is. `rehearsal` of the domain's records are
+    drawn from the solved tasks alike, and the general records are `general_share` of the whole mix, as far as there are
+    any: half of them spread evenly over the general tasks, half by need, since what is least mastered is forgotten
+    first.
     """
-    mine = {f.task: f for f in findings if tasks[f.task].part == "sns"}
+    mine = {f.task: f for f in findings if tasks[f.task].part == "domain"}
     rare_below = median(sizes[name] for name in mine) / 3 if mine else 0.0
     rare = {name for name in mine if sizes[name] < rare_below}
     weak = [name for name, finding in mine.items() if finding.kind in _WEAK]
@@ -66,9 +68,9 @@ def even_plan(
     records: int,
     general_share: float,
 ) -> TargetPlan:
-    """A plan that knows of no findings: the records spread evenly over the SNS tasks, or, with a seed, over half of
-    them drawn at random; general records as in `make_plan`, evenly too."""
-    domain = [name for name, task in tasks.items() if task.part == "sns"]
+    """A plan that knows of no findings: the records spread evenly over the domain's tasks, or, with a seed, over half
+    of them drawn at random; general records as in `make_plan`, evenly too."""
+    domain = [name for name, task in tasks.items() if task.part == "domain"]
     chosen = domain
     if seed is not None:
         chosen = sorted(domain, key=lambda name: uniform(seed, "random tasks", name))[: -(-len(domain) // 2)]
@@ -78,7 +80,8 @@ def even_plan(
     drawn = "every task is taught" if seed is None else "drawn at random"
     why = {name: drawn if name in chosen else "not drawn" for name in domain}
     how = "all" if seed is None else f"{len(chosen)} drawn at random of"
-    said = f"No findings: {sum(quotas.values()):,} records, spread evenly over {how} {len(domain)} SNS tasks."
+    each = f"{how} {count(len(domain), 'task')} of the domain"
+    said = f"No findings: {sum(quotas.values()):,} records, spread evenly over {each}."
     prose = "\n\n".join([said, *_prose_general(quotas, general)])
     return TargetPlan(quotas=quotas, general=general, why=why, prose=prose)
 
@@ -118,7 +121,7 @@ def _prose(
     for finding in mine.values():
         counts[finding.kind] = counts.get(finding.kind, 0) + 1
     kinds = [f"{counts[kind]} {kind}" for kind in sorted(counts, key=lambda kind: (-counts[kind], kind))]
-    parts = [f"Of {len(mine)} SNS tasks on the probe split: {', '.join(kinds) or 'none'}."]
+    parts = [f"Of {count(len(mine), 'task')} of the domain on the probe split: {', '.join(kinds) or 'none'}."]
     taught = [
         f"{name} ({tasks[name].family}, {quotas[name]:,} records; {why[name]})"
         for name in sorted(quotas, key=lambda n: (-quotas[n], n))
@@ -126,18 +129,20 @@ def _prose(
     if taught:
         parts.append(f"What is taught: {sum(quotas.values()):,} records: {'; '.join(taught)}.")
     else:
-        parts.append("No SNS task is weak, so there is nothing to teach: the stage leaves the model as it is.")
+        parts.append(
+            "No task of the domain is weak, so there is nothing to teach: the stage leaves the model as it is."
+        )
     parts += _prose_general(quotas, general)
     return "\n\n".join(parts)
 
 
 def _prose_general(quotas: Mapping[str, int], general: Mapping[str, int]) -> list[str]:
-    count = sum(general.values())
-    if not count:
+    beside = sum(general.values())
+    if not beside:
         return []
-    share = 100 * count / (sum(quotas.values()) + count)
+    share = 100 * beside / (sum(quotas.values()) + beside)
     by_task = ", ".join(f"{name} {general[name]:,}" for name in sorted(general, key=lambda n: (-general[n], n)))
     return [
-        f"Beside them {count:,} general records ({share:.1f} % of the mix), whose targets are the model's own best "
+        f"Beside them {beside:,} general records ({share:.1f} % of the mix), whose targets are the model's own best "
         f"answers, keep general ability where it is; more where less is mastered: {by_task}."
     ]

@@ -81,13 +81,13 @@ def labels_of(lab: Lab) -> dict[str, str]:
 
 
 def strata(tasks: Mapping[str, Task], settings: Reinforce, weights: Mapping[str, float]) -> list[Stratum]:
-    """Shares of the trained groups: general against SNS, and reasoning against not where a rationale share is asked
-    for. Within a share the tasks have the given weights.
+    """Shares of the trained groups: general against the domain, and reasoning against not where a rationale share is
+    asked for. Within a share the tasks have the given weights.
 
     A cell without tasks leaves its share to the other part's cell of the same kind, which keeps the rationale
     share as far as the data allow.
     """
-    parts = {"sns": 1.0 - settings.general_share, "general": settings.general_share}
+    parts = {"domain": 1.0 - settings.general_share, "general": settings.general_share}
     kinds: dict[bool | None, float] = {None: 1.0}
     if settings.rationale_share is not None:
         kinds = {True: settings.rationale_share, False: 1.0 - settings.rationale_share}

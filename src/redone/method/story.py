@@ -11,7 +11,7 @@ from redone.data.load import Dataset
 from redone.measure.taskset import UNREHEARSED
 from redone.records import Task
 from redone.report.numbers import count, read_change
-from redone.report.scores import AVERAGES
+from redone.report.scores import labels
 from redone.run.stages import Stage
 
 _SHOWN = 5  # names in a line
@@ -26,8 +26,8 @@ def what_is_read(dataset: Dataset, measured: int) -> str:
     )
     aside = f", {only} of all only evaluated" if only else ""
     return (
-        f"{count(parts['sns'], 'task')} of the domain and {parts['general']} general ones{aside}: {train:,} records to "
-        f"train on, {probe:,} to diagnose by, {measured:,} to measure every model by."
+        f"{count(parts['domain'], 'task')} of the domain and {parts['general']} general ones{aside}: {train:,} records "
+        f"to train on, {probe:,} to diagnose by, {measured:,} to measure every model by."
     )
 
 
@@ -98,11 +98,12 @@ def ending(results: Mapping[str, Any], out: Path) -> list[str]:
 def verdict(results: Mapping[str, Any], base: str, last: str) -> str:
     """How the last model stands to the base, by the paired changes that are clear."""
     [made] = [one for one in results["changes"] if (one["before"], one["after"]) == (base, last)]
-    found = {kind: read_change(made["averages"].get(kind)) for kind in AVERAGES}
+    called = labels(results)
+    found = {kind: read_change(made["averages"].get(kind)) for kind in called}
     known = {kind: change for kind, change in found.items() if change}
     general = {kind: known[kind].verdict for kind in ("general", UNREHEARSED) if kind in known}
     clear = {change.verdict for kind, change in known.items() if kind not in general}
-    fell = [AVERAGES[kind] for kind, verdict in general.items() if verdict == "fell"]
+    fell = [called[kind] for kind, verdict in general.items() if verdict == "fell"]
     if {"rose", "fell"} <= clear:
         better = "better at the domain in part, and worse in part"
     elif "rose" in clear:
@@ -117,7 +118,7 @@ def verdict(results: Mapping[str, Any], base: str, last: str) -> str:
         kept = "nothing general fell clearly"
     else:
         kept = "what it lost in general was not measured"
-    numbers = ", ".join(f"{AVERAGES[kind]} {change}" for kind, change in known.items())
+    numbers = ", ".join(f"{called[kind]} {change}" for kind, change in known.items())
     return f"{last} against {base}: {better}; {kept}. {numbers}."
 
 

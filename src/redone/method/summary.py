@@ -38,7 +38,12 @@ def summarise(lab: Lab) -> dict[str, Any]:
             },
             "drift": drift_of(lab),
         }
-    results |= {"split": lab.config.eval.split, "seconds": seconds(lab), "notes": notes(lab, made)}
+    results |= {
+        "split": lab.config.eval.split,
+        "domain": lab.dataset.domain,
+        "seconds": seconds(lab),
+        "notes": notes(lab, made),
+    }
     write_json(lab.out / "results.json", results)
     return results
 

@@ -34,7 +34,7 @@ class Teach:
 
 
 def choose(plan: TargetPlan, dataset: Dataset, *, threshold: float, seed: int) -> tuple[list[Record], dict[str, int]]:
-    """The plan's SNS records, near-duplicates removed within each task, and how many were removed by task.
+    """The plan's records of the domain, near-duplicates removed within each task, and how many were removed by task.
 
     A task whose records have few answers, or one very common answer, is spread over its answers (`spread`).
     """

@@ -15,7 +15,7 @@ from redone.report.plots import plot_tasks
 from redone.run.stages import Stage
 
 _TERMS = (
-    "SNS", "translation", "general", "first label named", "commonest", "change", "clear, ?", "baseline", "n-grams",
+    "first label named", "commonest", "change", "clear, ?", "baseline", "n-grams",
 )  # fmt: skip
 PLOTS: Plots = {"tasks": (plot_tasks, "Score of every task under each model, with answers that need no model")}
 GLOSSARY = tuple(one for one in OF_RUNS if one[0] in _TERMS)
@@ -55,6 +55,7 @@ def together(folders: Mapping[str, Path], read: Mapping[str, Mapping[str, Any]])
             raise ValueError(f"{folder} has other records, or other splits of them, than {folders[first]}")
     results: dict[str, Any] = {
         "split": read[first]["split"],
+        "domain": read[first].get("domain", ""),
         "models": {name: next(iter(one["models"].values())) for name, one in read.items()},
     }
     if others:

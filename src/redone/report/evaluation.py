@@ -9,7 +9,7 @@ from redone.data.chat import template_said
 from redone.files import read_json
 from redone.measure.missing import many, said
 from redone.measure.taskset import TASKS
-from redone.report import evaluated
+from redone.report import evaluated, glossary
 from redone.report.drawing import (
     INK,
     WORSE,
@@ -25,7 +25,7 @@ from redone.report.drawing import (
     sheet,
 )
 from redone.report.numbers import Score, num, signed
-from redone.report.read import undamaged
+from redone.report.read import of_this_version, undamaged
 from redone.report.render import write_pages
 
 OURS, REDONE, CLEAN, OTHERS = "#D55E00", "#0072B2", "#7a4f9a", "#9aa1ab"
@@ -85,7 +85,7 @@ def _write(
     facts |= evaluated.collect(found, {name: read_json(path) for name, path in wrong.items()})
     if found.models:
         facts["headline"] = [*evaluated.headline(found), *facts["headline"]]
-        facts["glossary"] = (*GLOSSARY, *evaluated.GLOSSARY)
+        facts["glossary"] = (*GLOSSARY, *glossary.of_averages(facts["averages"]), *evaluated.GLOSSARY)
     return write_pages(out, "evaluation", facts, draw({**evaluated.PLOTS, **PLOTS}, facts))
 
 
@@ -102,6 +102,8 @@ def read_results(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: there is no such file; `redone eval` writes it") from None
     if not isinstance(results, dict) or not isinstance(results.get("benchmarks"), dict):
         raise ValueError(f"{path}: not the results of an evaluation: it has no benchmarks")
+    with undamaged(path.parent):
+        of_this_version(results, path)
     return results
 
 

@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from redone.report import scores
-from redone.report.glossary import GLOSSARY
+from redone.report.glossary import GLOSSARY, of_averages
 from redone.report.numbers import count
 from redone.report.read import METHODS, Run
 from redone.run.stages import Stage
@@ -66,7 +66,7 @@ def collect(run: Run) -> dict[str, Any]:
         "sampling": sampling(run),
         "samples": samples(run),
         "notes": run.results.get("notes", []),
-        "glossary": GLOSSARY,
+        "glossary": [*of_averages(scores.averages(run)), *GLOSSARY],
     }
 
 

@@ -1,5 +1,8 @@
 """Every number of the report in one line: name, unit, what it is divided by."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from redone.measure.compare import FEWEST
 from redone.rewards.labels import NEARLY_CONSTANT
 
@@ -8,10 +11,6 @@ GLOSSARY = (
     ("interval", "0 to 100", "Holds 95 % of what chance in the choice of records would give. Of a task: Wilson where "
      "every answer scores 0 or 1 and the metric is their mean, otherwise bootstrap over the task's records. Of an "
      "average: bootstrap over the records within each task."),
-    ("SNS", "0 to 100", "Plain mean over the SNS tasks outside the translation family."),
-    ("translation", "0 to 100", "Plain mean over the SNS tasks of the translation family."),
-    ("general", "0 to 100", "Mean over the general groups of the mean over each group's trained tasks."),
-    ("never rehearsed", "0 to 100", "The same of general tasks that are measured and never trained."),
     ("first label named", "0 to 100", "The lenient reading of a closed task, whose answer is one of a few labels: an "
      "answer is taken for the label that it names first, in whatever form, and summed up by the task's metric as for "
      "the score. It counts in no average."),
@@ -50,3 +49,14 @@ GLOSSARY = (
     ("parts", "counts", "The counts that the task's metric is made of."),
     ("minutes", "", "Wall-clock time, interruptions left out."),
 )  # fmt: skip
+_MEANS = {
+    "domain": "Plain mean over the domain's tasks.",
+    "translation": "Plain mean over the domain's tasks of the family translation, which count here alone.",
+    "general": "Mean over the general groups of the mean over each group's trained tasks.",
+    "unrehearsed": "The same mean over general tasks that are measured and never trained.",
+}
+
+
+def of_averages(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    """The averages that a report shows (`scores.averages`), under the names that it shows them by."""
+    return [(row["label"], "0 to 100", _MEANS[row["kind"]]) for row in rows]

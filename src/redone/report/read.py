@@ -93,6 +93,14 @@ def undamaged(folder: Path) -> Iterator[None]:
         raise ValueError(f"{folder}: its files are not as redone leaves them ({said}); make them anew") from error
 
 
+def of_this_version(results: Mapping[str, Any], path: Path) -> None:
+    """Raises ValueError naming the file where a version of redone summed it up that called the domain otherwise."""
+    if any("sns" in model["averages"] for model in results.get("models", {}).values()):
+        raise ValueError(
+            f'{path}: of a version of redone that called the domain "sns"; show it with that version, or make it anew'
+        )
+
+
 def read_run(folder: Path) -> Run:
     """Everything the report shows.
 
@@ -103,6 +111,7 @@ def read_run(folder: Path) -> Run:
     stages = stages_in(folder)
     teaching = [stage.name for stage in stages if stage.kind == "teach"]
     results = _json(folder / "results.json", {})
+    of_this_version(results, folder / "results.json")
     return Run(
         name=folder.resolve().name,
         config=_json(folder / "config.json", {}),

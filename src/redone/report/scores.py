@@ -13,7 +13,7 @@ from redone.report.read import Scored
 from redone.rewards.labels import percent
 
 AVERAGES = {
-    "sns": "SNS",
+    "domain": "Domain",
     "translation": "Translation",
     "general": "General",
     "unrehearsed": "General, never rehearsed",
@@ -24,6 +24,11 @@ UNPAIRED = (
     "Changes are not shown: results.json has no paired comparisons, because another version of redone summed this run "
     "up. The same `redone run` command again adds them."
 )
+
+
+def labels(results: Mapping[str, Any]) -> dict[str, str]:
+    """What the averages are called: the domain's by the pack that holds it, where one does."""
+    return {**AVERAGES, "domain": results.get("domain") or AVERAGES["domain"]}
 
 
 def changed(
@@ -55,7 +60,7 @@ def task_score(run: Scored, model: str, task: str) -> Score:
 def averages(run: Scored) -> list[dict[str, Any]]:
     """[{kind, label, cells: one for each model, baseline, overall}] of the averages that the run has."""
     rows = []
-    for kind, label in AVERAGES.items():
+    for kind, label in labels(run.results).items():
         cells = [average(run, model, kind) for model in run.models]
         if any(cell.value is not None for cell in cells):
             baseline = run.results["models"][run.models[-1]].get("baselines", {}).get(kind)
@@ -84,15 +89,15 @@ def gains(run: Scored) -> list[dict[str, Any]]:
 
 
 def tasks(run: Scored) -> list[dict[str, Any]]:
-    """One row per task, SNS first, families together in the order of their first task."""
+    """One row per task, the domain's first, families together in the order of their first task."""
     rows = []
     for name, row in run.tasks.items():
-        part, family = row.get("part", "sns"), row.get("family") or row.get("group") or "no family"
+        part, family = row.get("part", "domain"), row.get("family") or row.get("group") or "no family"
         rows.append(
             {
                 "name": name,
                 "part": part,
-                "label": family if part == "sns" else f"general: {family}",
+                "label": family if part == "domain" else f"general: {family}",
                 "n": row.get("n"),
                 "metric": row.get("metric", "") + (f" ({', '.join(row['classes'])})" if row.get("classes") else ""),
                 "ngrams": (row.get("ngrams") or {}).get("score"),
@@ -105,7 +110,7 @@ def tasks(run: Scored) -> list[dict[str, Any]]:
             }
         )
     order = list(dict.fromkeys(row["label"] for row in rows))
-    return sorted(rows, key=lambda row: (row["part"] != "sns", order.index(row["label"])))
+    return sorted(rows, key=lambda row: (row["part"] != "domain", order.index(row["label"])))
 
 
 def _commonest(one: Mapping[str, Any] | None) -> str:
@@ -194,10 +199,10 @@ def headline(run: Scored) -> list[str]:
     if len(run.models) < 2:
         return []
     said = [*absent(run, True), *([] if "changes" in run.results else [UNPAIRED])]
-    for kind, label in AVERAGES.items():
+    for kind, label in labels(run.results).items():
         before, after = average(run, run.models[0], kind), average(run, run.models[-1], kind)
         if before.value is None or after.value is None:
-            said += [f"{label}: there are no such tasks."] if kind != "unrehearsed" else []
+            said += [f"{label}: there are no such tasks."] if kind == "general" else []
         else:
             said.append(f"{label} {moved(overall(run, 'averages', kind), before, after)}.")
     said += [*_about_stages(run), *_counted("task", tasks(run)), *beside_no_model(run)]
@@ -283,16 +288,16 @@ def moved(change: Change | None, before: Score, after: Score) -> str:
 
 
 def _about_stages(run: Scored) -> list[str]:
-    """What each stage did to SNS, and every average that a stage made clearly worse."""
-    rows = gains(run)
+    """What each stage did to the domain, and every average that a stage made clearly worse."""
+    rows, called = gains(run), labels(run.results)
     said = []
-    if len(rows) > 1 and all(row["changes"]["sns"] for row in rows):
-        each = ", ".join(f"{row['stage']} {row['changes']['sns'].brief}" for row in rows)
-        said.append(f"The change in SNS by stage: {each}.")
+    if len(rows) > 1 and all(row["changes"]["domain"] for row in rows):
+        each = ", ".join(f"{row['stage']} {row['changes']['domain'].brief}" for row in rows)
+        said.append(f"The change in {called['domain']} by stage: {each}.")
     for row in rows:
         for kind, change in row["changes"].items():
             if change and change.verdict == "fell":
-                said.append(f"The {row['stage']} stage made {AVERAGES[kind]} worse, by {change.size}.")
+                said.append(f"The {row['stage']} stage made {called[kind]} worse, by {change.size}.")
     return said
 
 

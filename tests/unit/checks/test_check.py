@@ -10,8 +10,8 @@ from redone.data.load import NEEDED, Dataset
 from redone.records import Record, Task
 from redone.run.scoring import Scorer, in_process
 
-NUMBER = Task("price", "sns", "dialogue", "", "", "exact", {"kind": "number"})
-WORD = Task("word", "sns", "dialogue", "", "", "exact", budget=8)
+NUMBER = Task("price", "domain", "dialogue", "", "", "exact", {"kind": "number"})
+WORD = Task("word", "domain", "dialogue", "", "", "exact", budget=8)
 
 
 def record(task, number, answer, split="train", prompt=None, **changes):
@@ -106,7 +106,7 @@ def test_a_dataset_whose_gold_answers_score_1_is_left_as_it_is():
 
 
 def test_every_gold_answer_that_does_not_score_1_is_listed_with_file_line_and_record():
-    title = Task("title", "sns", "dialogue", "", "", "pattern")
+    title = Task("title", "domain", "dialogue", "", "", "pattern")
     rules = [{"rule": "words", "min": 2}, {"rule": "contains", "text": "tea"}]
     good = record(title, 0, "good tea", fields={"rules": rules})
     bad = record(title, 1, "good cake", fields={"rules": rules})
@@ -178,7 +178,7 @@ def test_a_task_with_an_unknown_reward_metric_or_option_is_refused(change, part)
 
 
 def test_a_regex_that_runs_away_on_its_own_reference_answer_is_refused():
-    task = Task("title", "sns", "dialogue", "", "", "pattern")
+    task = Task("title", "domain", "dialogue", "", "", "pattern")
     rules = [{"rule": "regex", "pattern": "(a+)+b"}]
     given = dataset((task, [record(task, 0, "a" * 60, fields={"rules": rules})]))
     good = (record(task, 0, "aab", fields={"rules": rules}),)
@@ -191,7 +191,7 @@ def test_a_regex_that_runs_away_on_its_own_reference_answer_is_refused():
 
 
 def test_a_regex_that_is_malformed_is_refused_by_name():
-    task = Task("title", "sns", "dialogue", "", "", "pattern")
+    task = Task("title", "domain", "dialogue", "", "", "pattern")
     rules = [{"rule": "regex", "pattern": "(a+"}]
     given = dataset((task, [record(task, 0, "a", fields={"rules": rules})]))
     assert "  title.train.jsonl:1: title/train/0: the regex '(a+' is malformed: " in refusal(check_rewards, given)

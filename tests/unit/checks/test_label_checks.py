@@ -9,7 +9,7 @@ from redone.data.load import Dataset
 from redone.records import Record, Task
 from redone.run.scoring import in_process
 
-MOOD = Task("mood", "sns", "dialogue", "", "", "exact")
+MOOD = Task("mood", "domain", "dialogue", "", "", "exact")
 
 
 def record(split, i, answer):

@@ -7,7 +7,7 @@ from redone.data.encode import Encoder
 from redone.data.load import NEEDED, Dataset
 from redone.records import Record, Task
 
-WORD = Task("word", "sns", "dialogue", "", "", "exact", budget=8)
+WORD = Task("word", "domain", "dialogue", "", "", "exact", budget=8)
 
 
 def first(encoder, prompt="what ?", answer="tea", splits=NEEDED, system="", task=WORD, **changes):
@@ -32,7 +32,7 @@ def test_special_tokens_are_shown_and_what_is_taught_is_marked_with_its_end(enco
 
 
 def test_the_thinking_of_a_task_that_thinks_is_taught(encoder):
-    task = Task("word", "sns", "dialogue", "", "", "exact", budget=60, think=True, rationale="{why}")
+    task = Task("word", "domain", "dialogue", "", "", "exact", budget=60, think=True, rationale="{why}")
     assert first(encoder, task=task, rationale="hm").text == "<|user|>what ?<|assistant|><think>⟦hm</think>tea<|end|>⟧"
 
 

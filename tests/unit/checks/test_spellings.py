@@ -11,7 +11,7 @@ from redone.run.scoring import in_process
 
 def found(reward, answers, options=None, fields=None, **changes):
     """(reference, spelling) of every reference that is misread."""
-    task = Task("tag", "sns", "dialogue", "", "", reward, options or {}, **changes)
+    task = Task("tag", "domain", "dialogue", "", "", reward, options or {}, **changes)
     message = {"role": "user", "content": "which tag ?"}
     splits = {
         split: tuple(
@@ -61,7 +61,7 @@ def test_it_is_named_where_it_stands_first_and_in_its_rationale_too(monkeypatch)
         asked.extend(one.answers for one in all_asked)
         return [[Verdict(0.0, "wrong", note="milk is no tea")] for _ in all_asked]
 
-    task = Task("tag", "sns", "dialogue", "", "", "exact", think=True, rationale="{why}")
+    task = Task("tag", "domain", "dialogue", "", "", "exact", think=True, rationale="{why}")
     one = Record("tag/eval/0", "tag", (), "tea", "eval", "eval.jsonl:7", rationale="so it is")
     splits = {"train": (), "probe": (), "eval": (one,)}
     [named] = misread(Dataset({"tag": task}, {"tag": splits}, {"tag": 0}), task, score_all)

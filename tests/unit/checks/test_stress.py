@@ -22,7 +22,7 @@ def dataset(task, answers, fields=None):
 
 
 def test_an_exact_reward_pays_gold_alone():
-    task = Task("tag", "sns", "dialogue", "", "", "exact")
+    task = Task("tag", "domain", "dialogue", "", "", "exact")
     found = stress(dataset(task, ["tea", "milk", "cocoa", "tea"]), task)
     assert found.gold == 1.0
     assert found.baseline == 0.5  # the majority
@@ -31,7 +31,7 @@ def test_an_exact_reward_pays_gold_alone():
 
 
 def test_a_reward_that_looks_for_the_answer_anywhere_has_holes():
-    task = Task("tag", "sns", "dialogue", "", "", "pattern", {"all": True})
+    task = Task("tag", "domain", "dialogue", "", "", "pattern", {"all": True})
     rules = {"rules": [{"rule": "contains", "text": "tea"}]}
     found = stress(dataset(task, ["tea time", "green tea"], rules), task)
     assert found.earned["empty"] == 0.0
@@ -42,16 +42,16 @@ def test_a_reward_that_looks_for_the_answer_anywhere_has_holes():
 
 
 def test_a_hole_is_what_pays_more_than_any_answer_that_needs_no_model():
-    task = Task("line", "sns", "dialogue", "", "", "chrf")
+    task = Task("line", "domain", "dialogue", "", "", "chrf")
     answers = ["a cup of green tea", "the lake is cold", "my new red dress", "we won the game"]
     found = stress(dataset(task, answers), task)
     assert {"answer twice", "answer in a list", "markdown"} <= set(found.holes)
-    bounded = Task("line", "sns", "dialogue", "", "", "chrf", {"at_most": 1.25})
+    bounded = Task("line", "domain", "dialogue", "", "", "chrf", {"at_most": 1.25})
     assert set(stress(dataset(bounded, answers), bounded).holes) == {"markdown"}
 
 
 def test_all_labels_are_listed_where_they_are_few_and_thinking_tasks_close_their_thinking():
-    task = Task("tag", "sns", "dialogue", "", "", "set_f1", think=True)
+    task = Task("tag", "domain", "dialogue", "", "", "set_f1", think=True)
     few = stress(dataset(task, ["tea", "milk"]), task)
     assert few.earned["every option"] == 2 / 3
     assert few.earned["all labels thought"] == 0.0

@@ -13,7 +13,7 @@ from redone.data.load import NEEDED, Dataset
 from redone.records import Prompt, Record, Task
 from redone.run.scoring import in_process
 
-WORD = Task("word", "sns", "dialogue", "", "", "exact", budget=8)
+WORD = Task("word", "domain", "dialogue", "", "", "exact", budget=8)
 
 
 def record(task, number, answer, split="train", prompt=None, system=None, **changes):

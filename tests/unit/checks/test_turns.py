@@ -7,7 +7,7 @@ from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.records import Record, Task
 
-TALK = Task("talk", "sns", "dialogue", "", "", "exact", messages="turns", think=True)
+TALK = Task("talk", "domain", "dialogue", "", "", "exact", messages="turns", think=True)
 FORGETS = (  # what earlier turns thought
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content.split('</think>')[-1] }}"
     "{% if m.role == 'assistant' %}<|end|>{% endif %}{% endfor %}"

@@ -62,7 +62,7 @@ def test_what_an_older_version_did_not_keep_is_not_compared(tmp_path):
     assert same_inputs(tmp_path, old, changed()) == []
 
 
-TASK = Task("ask", "sns", "family", "{q}", "{a}", "exact", options={"case": True}, budget=16)
+TASK = Task("ask", "domain", "family", "{q}", "{a}", "exact", options={"case": True}, budget=16)
 
 
 @pytest.mark.parametrize("other", [{"reward": "choice"}, {"budget": 17}, {"metric": "macro_f1"}, {"options": {}}])

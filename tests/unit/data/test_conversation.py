@@ -8,8 +8,8 @@ import pytest
 from redone.data.load import build, make_record, make_task, read_pack
 from redone.records import Task
 
-CHAT = Task("chat", "sns", "dialogue", "", "", "exact", messages="turns")
-ASKED = Task("chat", "sns", "dialogue", "", "{label}", "exact", messages="turns")
+CHAT = Task("chat", "domain", "dialogue", "", "", "exact", messages="turns")
+ASKED = Task("chat", "domain", "dialogue", "", "{label}", "exact", messages="turns")
 THINKING = replace(CHAT, think=True)
 
 
@@ -68,7 +68,7 @@ def test_a_system_prompt_of_the_turns_goes_first(listed):
 def test_the_system_prompt_of_a_task_is_a_template_before_prompt_or_turns():
     told = replace(CHAT, system="You are {who}.")
     assert list(record(turns("a", "b"), told, who="Ann").messages) == turns("a", system="You are Ann.")
-    prompt = Task("ask", "sns", "dialogue", "{q} ?", "{label}", "exact", system="You are {who}.")
+    prompt = Task("ask", "domain", "dialogue", "{q} ?", "{label}", "exact", system="You are {who}.")
     assert list(record(None, prompt, q="tea", label="yes", who="Bo").messages) == turns("tea ?", system="You are Bo.")
     assert refusal(turns("a", "b"), told) == "chats.jsonl:7: no field who, which the system prompt of task chat needs"
 
@@ -178,7 +178,7 @@ def test_a_task_that_thinks_is_not_taught_a_turn_that_does_not():
     )
 
 
-DEFINED = {"part": "sns", "family": "dialogue", "reward": "exact", "messages": "turns"}
+DEFINED = {"part": "domain", "family": "dialogue", "reward": "exact", "messages": "turns"}
 
 
 def test_a_definition_has_a_prompt_or_messages():
@@ -197,7 +197,7 @@ def test_turns_may_be_made_by_converters_and_those_of_trls_prompt_and_completion
     rows = [{"prompt": turns(f"q{i}"), "completion": [{"role": "assistant", "content": f"a{i}"}]} for i in range(9)]
     (tmp_path / "chats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "pack.toml").write_text(
-        '[tasks.chat]\npart = "sns"\nfamily = "dialogue"\nreward = "exact"\nmessages = "asked"\nanswer = "{reply}"\n'
+        '[tasks.chat]\npart = "domain"\nfamily = "dialogue"\nreward = "exact"\nmessages = "asked"\nanswer = "{reply}"\n'
         'convert = {asked = {same = "prompt"}, reply = {at = ["completion", 0, "content"]}}\n'
         'only = {asked = {most = 1}}\nfiles = {train = "chats.jsonl"}\n'
     )
@@ -213,7 +213,7 @@ def test_two_rows_of_one_conversation_are_the_same_prompt_whatever_their_form(tm
     for split, rows in (("train", train), ("probe", [turns("p", "q")]), ("eval", [shared(" A", "b", "c", "z")])):
         (tmp_path / f"{split}.jsonl").write_text("".join(json.dumps({"turns": row}) + "\n" for row in rows))
     (tmp_path / "pack.toml").write_text(
-        '[tasks.chat]\npart = "sns"\nfamily = "dialogue"\nreward = "exact"\nmessages = "turns"\n'
+        '[tasks.chat]\npart = "domain"\nfamily = "dialogue"\nreward = "exact"\nmessages = "turns"\n'
         'files = {train = "train.jsonl", probe = "probe.jsonl", eval = "eval.jsonl"}\n'
     )
     pack = read_pack(tmp_path / "pack.toml")

@@ -38,8 +38,8 @@ EMBEDDED = Path(redone.__file__).parent / "world" / "base"
 WORDS = "Think step by step between <think> and </think>. After </think> write only the answer."
 KINDS = ("world", "qwen3", "always", "forgetful", "foreign", "none")
 
-TASK = Task("ask", "sns", "dialogue", "", "", "exact")
-THINKING = Task("ask", "sns", "dialogue", "", "", "exact", think=True, rationale="{why}")
+TASK = Task("ask", "domain", "dialogue", "", "", "exact")
+THINKING = Task("ask", "domain", "dialogue", "", "", "exact", think=True, rationale="{why}")
 
 
 def record(answer="yes", rationale="it is so", prompt="is it ?"):

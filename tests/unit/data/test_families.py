@@ -9,8 +9,8 @@ from redone.records import Record, Task
 from redone.rewards import score
 from redone.thinking import split_thinking
 
-TASK = Task("ask", "sns", "dialogue", "", "", "exact")
-THINKING = Task("ask", "sns", "dialogue", "", "", "exact", think=True, rationale="{why}")
+TASK = Task("ask", "domain", "dialogue", "", "", "exact")
+THINKING = Task("ask", "domain", "dialogue", "", "", "exact", think=True, rationale="{why}")
 
 
 def record(answer="5", question="2 + 3 ?", system=None):

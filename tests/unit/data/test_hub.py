@@ -11,7 +11,7 @@ datasets = pytest.importorskip("datasets")
 
 PACK = """
 [tasks.mood]
-part = "sns"
+part = "domain"
 family = "content understanding"
 prompt = "post : {{text}}\\nmood ?"
 answer = "{{mood}}"

@@ -11,13 +11,13 @@ from redone.records import Task
 
 TABLE = """
 [tasks.topic]
-part = "sns"
+part = "domain"
 family = "content understanding"
 prompt = "note : {note}\\ntopic ?"
 answer = "{topic}"
 reward = "exact"
 """
-TASK = Task("ask", "sns", "dialogue", "{q}", "{a}", "exact")
+TASK = Task("ask", "domain", "dialogue", "{q}", "{a}", "exact")
 
 
 def jsonl(path, rows):
@@ -571,13 +571,13 @@ def test_a_mistaken_definition_is_named_with_file_and_task(tmp_path, extra, part
 
 @pytest.mark.parametrize("key", ["part", "family", "prompt", "answer", "reward"])
 def test_what_a_definition_lacks_is_named(key):
-    definition = {"part": "sns", "family": "dialogue", "prompt": "{q}", "answer": "{a}", "reward": "exact"}
+    definition = {"part": "domain", "family": "dialogue", "prompt": "{q}", "answer": "{a}", "reward": "exact"}
     del definition[key]
     assert refusal(make_task, "ask", definition, "pack.toml") == f"pack.toml: task ask lacks {key}"
 
 
 def test_a_whole_number_is_a_number():
-    definition = {"part": "sns", "family": "dialogue", "prompt": "", "answer": "", "reward": "exact", "pass_at": 1}
+    definition = {"part": "domain", "family": "dialogue", "prompt": "", "answer": "", "reward": "exact", "pass_at": 1}
     assert make_task("ask", definition, "pack.toml").pass_at == 1
 
 

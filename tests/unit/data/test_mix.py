@@ -89,7 +89,7 @@ def trained(found: Sequence[Step]) -> dict[str, float]:
 
 
 STRATA = [
-    Stratum("sns", 0.75, {"ner": 1.0, "title": 2.0}),
+    Stratum("domain", 0.75, {"ner": 1.0, "title": 2.0}),
     Stratum("general", 0.25, {"maths": 4.0, "code": 1.0}),
 ]
 SHARES = {"ner": 0.25, "title": 0.5, "maths": 0.2, "code": 0.05}  # of STRATA
@@ -122,34 +122,37 @@ def test_shares_are_of_what_is_trained_though_most_of_a_task_is_dropped():
 
 def test_every_step_has_the_strata_in_their_shares_and_not_only_the_whole():
     """Six of eight for a dozen tasks, two for ten: a task of the one lacks more than one of the other."""
-    sns, general = ({f"{name} {i}": 1.0 for i in range(size)} for name, size in (("sns", 12), ("general", 10)))
-    mix = Mix([Stratum("a", 0.75, sns), Stratum("b", 0.25, general)], one_each(*sns, *general), seed=1)
+    domain, general = ({f"{name} {i}": 1.0 for i in range(size)} for name, size in (("domain", 12), ("general", 10)))
+    mix = Mix([Stratum("a", 0.75, domain), Stratum("b", 0.25, general)], one_each(*domain, *general), seed=1)
     assert all(sum(record.task in general for record in one.trained) == 2 for one in steps(mix, 20, 8, Lots()))
 
 
 def test_with_more_tasks_than_prompts_each_has_its_turn():
     """Of eleven tasks three are trained in a step: in eleven steps each thrice."""
     tasks = {f"task {i}": 1.0 for i in range(11)}
-    found = steps(Mix([Stratum("sns", 1.0, tasks)], one_each(*tasks), seed=0), 11, 3, Lots())
+    found = steps(Mix([Stratum("domain", 1.0, tasks)], one_each(*tasks), seed=0), 11, 3, Lots())
     assert set(tasks_of([record for one in found for record in one.trained]).values()) == {3}
     first = [record.task for record in found[0].trained]
     assert first != sorted(tasks, key=list(tasks).index)[:3], "the order is the seed's"
 
 
 def test_shares_need_not_add_up_to_one():
-    strata = [Stratum("sns", 3.0, {"ner": 0.1}), Stratum("general", 1.0, {"maths": 0.7})]
+    strata = [Stratum("domain", 3.0, {"ner": 0.1}), Stratum("general", 1.0, {"maths": 0.7})]
     assert trained(steps(Mix(strata, pool(ner=9, maths=9), seed=2), 10, 8, Lots())) == {"ner": 0.75, "maths": 0.25}
 
 
 def test_what_has_no_share_or_no_weight_is_never_drawn():
-    strata = [Stratum("sns", 1.0, {"title": 0.0, "ner": 1.0, "hashtag": 0.0}), Stratum("general", 0.0, {"maths": 1.0})]
+    strata = [
+        Stratum("domain", 1.0, {"title": 0.0, "ner": 1.0, "hashtag": 0.0}),
+        Stratum("general", 0.0, {"maths": 1.0}),
+    ]
     mix = Mix(strata, pool(title=3, ner=3, hashtag=3, maths=3), seed=0)
     assert trained(steps(mix, 10, 8, Lots())) == {"ner": 1.0}
 
 
 def test_a_mix_of_nothing_is_refused():
     with pytest.raises(ValueError, match="no task has a share"):
-        Mix([Stratum("sns", 1.0, {"ner": 0.0}), Stratum("general", 0.0, {"maths": 1.0})], pool(ner=1, maths=1), 0)
+        Mix([Stratum("domain", 1.0, {"ner": 0.0}), Stratum("general", 0.0, {"maths": 1.0})], pool(ner=1, maths=1), 0)
 
 
 # Tasks that seldom teach
@@ -289,7 +292,7 @@ def test_a_state_is_a_copy():
 
 
 def test_its_length_is_one_pass_over_the_pool():
-    strata = [Stratum("sns", 1.0, {"ner": 1.0, "title": 2.0}), Stratum("general", 0.0, {"maths": 1.0})]
+    strata = [Stratum("domain", 1.0, {"ner": 1.0, "title": 2.0}), Stratum("general", 0.0, {"maths": 1.0})]
     assert len(Mix(strata, pool(ner=5, title=11, maths=100), seed=0)) == 16
 
 

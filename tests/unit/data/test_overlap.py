@@ -6,7 +6,7 @@ from redone.data.load import NEEDED, Pack, build
 from redone.data.overlap import others, text_key, texts_in
 from redone.records import Task
 
-TASK = Task("ask", "sns", "dialogue", "post {n} : {text}\nkind ?", "{kind}", "exact")
+TASK = Task("ask", "domain", "dialogue", "post {n} : {text}\nkind ?", "{kind}", "exact")
 
 
 def rows(*texts):

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fakes import FAMILIES
 
 from redone.cli import prepare
 from redone.data.load import NEEDED, Source, build, make_record, make_task, read_pack
 from redone.data.overlap import keys_of
-from redone.records import SNS_FAMILIES
 from redone.rewards import score
 
 PACK = prepare.PACKS / "social_posts.toml"
@@ -129,7 +129,7 @@ def test_every_reference_answer_scores_one_and_no_task_is_without_records(made):
 
 def test_there_are_tasks_of_all_six_families_and_at_least_three_of_each():
     families = Counter(task["family"] for task in TABLES.values())
-    assert set(families) == set(SNS_FAMILIES)
+    assert set(families) == FAMILIES
     assert min(families.values()) >= 3
     assert families.total() >= 25
 

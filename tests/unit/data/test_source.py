@@ -8,7 +8,7 @@ from redone.data.load import read_pack
 
 TABLE = """
 [tasks.kind]
-part = "sns"
+part = "domain"
 family = "dialogue"
 prompt = "{text}"
 answer = "{kind}"

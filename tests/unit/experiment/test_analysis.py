@@ -17,7 +17,7 @@ SHAPE = Shape(
     "tasks",
     "Tasks",
     {"one": SubsetShape("one", {"score": "mean"}), "two": SubsetShape("two", {"score": "macro_f1"})},
-    {"sns": {"one": ["one"], "two": ["two"]}},
+    {"domain": {"one": ["one"], "two": ["two"]}},
 )
 CLUSTERS = ["x", "y", "x", "z", "z", "y"]
 LABELS = ["a", "b", "a", "a", "b", "b"]
@@ -62,7 +62,7 @@ def test_a_difference_is_the_slow_bootstraps_draw_by_draw(bench):
     seeds = seed_weights(2, seed=derive_seed(0, "seeds", 2), resamples=DRAWS)
     one = cluster_weights(CLUSTERS, seed=derive_seed(0, "records", "tasks", "one", ""), resamples=DRAWS)
     two = cluster_weights([*"abcdef"], seed=derive_seed(0, "records", "tasks", "two", ""), resamples=DRAWS)
-    found = bench.difference(measures(bench.shapes)["sns"], ("a", "m"), ("b", "m"))
+    found = bench.difference(measures(bench.shapes)["domain"], ("a", "m"), ("b", "m"))
     for draw in range(0, DRAWS, 97):
 
         def score(runs, arm, seed, d=draw):
@@ -75,7 +75,7 @@ def test_a_difference_is_the_slow_bootstraps_draw_by_draw(bench):
         assert found.draws[draw] == pytest.approx(expected, abs=1e-9)
     exact = [(100 * fmean(v.score for v in a[s][ONE].verdicts["m"][0]), said["a"][s]) for s in (0, 1)]
     whole = fmean((one + slow_f1([*zip(LABELS, mine)])) / 2 for one, mine in exact)
-    assert bench.score(measures(bench.shapes)["sns"], "a", "m", [0, 1]).value == pytest.approx(whole)
+    assert bench.score(measures(bench.shapes)["domain"], "a", "m", [0, 1]).value == pytest.approx(whole)
 
 
 def test_records_that_not_every_run_has_are_left_out_everywhere_and_the_order_does_not_matter():
@@ -120,7 +120,7 @@ def test_nothing_but_right_answers_still_have_an_interval_with_a_width():
 )
 def test_a_question_holds_or_fails_where_its_interval_lies_on_one_side(draws, adjusted, above, unclear, said):
     value = Value(sum(draws) / 2, np.linspace(*draws, 100), 1.0, -100.0)
-    question = Question(name="q", arm="a", measure="sns", fails="x", above=above, unclear=unclear)
+    question = Question(name="q", arm="a", measure="domain", fails="x", above=above, unclear=unclear)
     assert answer(value, question, adjusted) == said
 
 
@@ -128,11 +128,11 @@ def test_measures_are_averages_groups_tasks_and_benchmarks():
     bench = Shape("quiz", "Quiz", {"s": SubsetShape("s", {"r": "mean"})}, {"average": {"s": ["s"]}})
     other = Shape("other", "Other", {"t": SubsetShape("t", {"r": "mean"})}, {"average": {"t": ["t"]}})
     found = measures({"tasks": SHAPE, "quiz": bench, "other": other})
-    assert found["sns"] == [[ONE], [TWO]]
+    assert found["domain"] == [[ONE], [TWO]]
     assert found["two"] == [TWO]
     assert found["quiz"] == [[("quiz", "s")]]
     assert found["benchmarks"] == [[[("quiz", "s")]], [[("other", "t")]]]
-    assert sorted(found) == ["benchmarks", "one", "other", "quiz", "s", "sns", "t", "two"]
+    assert sorted(found) == ["benchmarks", "one", "other", "quiz", "s", "domain", "t", "two"]
 
 
 def test_a_group_of_the_name_of_an_average_does_not_take_its_place():

@@ -30,7 +30,7 @@ stages = ["target", "refine"]
 [[questions]]
 name = "q"
 arm = "two"
-measure = ["sns", "origin"]
+measure = ["domain", "origin"]
 stage = "refine"
 fails = "it does"
 """
@@ -87,7 +87,7 @@ def test_configurations_are_beside_the_file_and_threads_that_are_set_stay(tmp_pa
         ('stage = "refine"', 'stage = "refin"', ["the arm two has no stage refin; did you mean refine?"]),
         ("[arms.two]", "[arms.base]", ["cannot be called 'base'"]),
         ("[arms.two]", '[arms."a/b"]', ["cannot be called 'a/b'"]),
-        ('["sns", "origin"]', '"orign"', ["question 'q': there is no measure orign; did you mean origin?"]),
+        ('["domain", "origin"]', '"orign"', ["question 'q': there is no measure orign; did you mean origin?"]),
     ],
 )
 def test_a_mistake_is_one_sentence_that_names_the_file_and_what_was_meant(tmp_path, capsys, old, new, parts):

@@ -16,7 +16,7 @@ from redone.measure.score import exact
 from redone.model.places import EMBEDDED
 from redone.records import Verdict
 
-TASK = {"part": "sns", "family": "x", "prompt": "{q}", "answer": "{a}", "reward": "exact", "cluster": "fact"}
+TASK = {"part": "domain", "family": "x", "prompt": "{q}", "answer": "{a}", "reward": "exact", "cluster": "fact"}
 
 
 def test_records_hang_together_by_the_field_that_their_task_names():

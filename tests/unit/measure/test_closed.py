@@ -26,7 +26,7 @@ from redone.records import Record, Task, Text, Verdict
 from redone.rewards import score
 from redone.rewards.labels import Commonest
 
-MOOD = Task("mood", "sns", "dialogue", "", "", "exact")
+MOOD = Task("mood", "domain", "dialogue", "", "", "exact")
 LABELS = ["positive", "negative", "mixed"]
 
 
@@ -174,7 +174,7 @@ def test_both_scores_stand_in_the_table_with_what_lies_between_them():
     assert found["lenient"]["tasks"] == 1
     assert found["lenient"]["strict"] == pytest.approx(20)
     assert found["lenient"]["score"] == pytest.approx(60)
-    assert found["averages"]["sns"] == pytest.approx(20)  # the lenient reading is beside the scores, not in them
+    assert found["averages"]["domain"] == pytest.approx(20)  # the lenient reading is beside the scores, not in them
 
 
 def test_a_metric_over_labels_reads_the_labels_that_are_named_first():
@@ -262,7 +262,7 @@ def test_tasks_that_are_answered_nearly_alike_are_printed_and_the_worst_first(ca
     keys = ("label", "share", "references")
     entries = {name: {"commonest": dict(zip(keys, one))} for name, one in shares.items()} | {"open": {}}
     assert list(nearly_constant(entries)) == ["b", "a"]
-    averages = {"averages": dict.fromkeys(("sns", "translation", "general")), "average_intervals": {}}
+    averages = {"averages": dict.fromkeys(("domain", "translation", "general")), "average_intervals": {}}
     print_results({"models": {"base": {**averages, "tasks": entries}}})
     assert capsys.readouterr().out.splitlines()[-2:] == [
         'base, b: 93 % of the answers are "yes", 50 % of the references: nearly a constant',

@@ -195,7 +195,7 @@ def test_a_prediction_that_is_missing_in_a_way_nobody_knows_is_refused_with_its_
 
 # A configuration's tasks
 
-TASK = Task("short", "sns", "dialogue", "?", "tea", "exact")
+TASK = Task("short", "domain", "dialogue", "?", "tea", "exact")
 
 
 def measured(tmp_path, texts):

@@ -17,7 +17,7 @@ from redone.records import Record, Task
 from redone.rewards import score
 from redone.run.scoring import in_process
 
-MOOD = Task("mood", "sns", "dialogue", "How is it? {text}", "{label}", "exact")
+MOOD = Task("mood", "domain", "dialogue", "How is it? {text}", "{label}", "exact")
 POSTS = {"glad": ["what a fine day", "so fine , so good", "good morning"], "sad": ["a bad day", "so sad and so bad"]}
 
 

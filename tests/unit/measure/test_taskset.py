@@ -18,15 +18,15 @@ from redone.measure.judged import Judged, judged
 from redone.measure.ngrams import unaided
 from redone.measure.taskset import KINDS, averages, measure_tasks, read_tasks, summarise, wrong_answers
 from redone.measure.trivial import best, chance, trivial_verdicts
-from redone.records import GENERAL_GROUPS, SNS_FAMILIES, Record, Task, Text, Verdict
+from redone.records import GENERAL_GROUPS, Record, Task, Text, Verdict
 from redone.run.log import Log
 from redone.run.scoring import in_process
 from redone.sample.scripted import ScriptedSampler
 
-WORD = Task("word", "sns", "dialogue", "{q}", "{a}", "exact")
+WORD = Task("word", "domain", "dialogue", "{q}", "{a}", "exact")
 
 
-def sns(name, family=SNS_FAMILIES[0], **changes):
+def domain(name, family="information extraction", **changes):
     return replace(WORD, name=name, family=family, **changes)
 
 
@@ -89,7 +89,7 @@ def summary(given, scores):
 
 
 def test_a_task_without_train_records_has_no_majority_to_be_measured_by():
-    given = dataset(sns("only", train=False), only=["a", "a", "b"])
+    given = dataset(domain("only", train=False), only=["a", "a", "b"])
     bare = replace(given, records={"only": {**given.records["only"], "train": ()}})
     asked = bare.records["only"]["eval"]
     found = trivial_verdicts(bare, asked, in_process(bare.tasks))
@@ -99,7 +99,7 @@ def test_a_task_without_train_records_has_no_majority_to_be_measured_by():
 
 def test_the_f1_of_a_class_stands_beside_what_always_saying_it_has():
     """Two of five are "yes": always saying so has hits 2, said 5, references 2."""
-    task = sns("only", metric="macro_f1", classes=["yes"])
+    task = domain("only", metric="macro_f1", classes=["yes"])
     given = dataset(task, only=["yes", "no", "no", "no", "yes"])
     given = replace(given, records={"only": {**given.records["only"], "train": records(task, ["no"], "train")}})
     found = summary(given, {"only": [0] * 5})["tasks"]["only"]
@@ -112,11 +112,11 @@ def test_the_f1_of_a_class_stands_beside_what_always_saying_it_has():
 TASKS = {
     task.name: task
     for task in (
-        sns("ner", "information extraction"),
-        sns("tags", "information extraction"),
-        sns("reply", "dialogue"),
-        sns("zh_en", "translation"),
-        sns("en_zh", "translation"),
+        domain("ner", "information extraction"),
+        domain("tags", "information extraction"),
+        domain("reply", "dialogue"),
+        domain("zh_en", "translation"),
+        domain("en_zh", "translation"),
         general("sum", "mathematics"),
         general("times", "mathematics"),
         general("country", "knowledge"),
@@ -145,11 +145,11 @@ def average(tasks, scores, kind):
     return found[kind].score if kind in found else None
 
 
-def test_sns_is_the_plain_mean_over_tasks_outside_the_translation_family():
-    assert average(TASKS, SCORES, "sns") == pytest.approx(30.0)  # of 10, 20, 60: by task, not by family
+def test_the_domains_is_the_plain_mean_over_tasks_outside_the_translation_family():
+    assert average(TASKS, SCORES, "domain") == pytest.approx(30.0)  # of 10, 20, 60: by task, not by family
 
 
-def test_translation_is_the_plain_mean_over_that_family_of_the_sns_tasks():
+def test_translation_is_the_plain_mean_over_that_family_of_the_domains_tasks():
     assert average(TASKS, SCORES, "translation") == pytest.approx(42.0)
 
 
@@ -161,7 +161,7 @@ def test_general_tasks_that_are_never_trained_have_an_average_of_their_own():
     apart = {**TASKS, **{name: replace(TASKS[name], train=False) for name in ("times", "country")}}
     assert average(apart, SCORES, "general") == pytest.approx((100.0 + 0.0) / 2)
     assert average(apart, SCORES, "unrehearsed") == pytest.approx((50.0 + 30.0) / 2)
-    assert average({**TASKS, "ner": replace(TASKS["ner"], train=False)}, SCORES, "sns") == pytest.approx(30.0)
+    assert average({**TASKS, "ner": replace(TASKS["ner"], train=False)}, SCORES, "domain") == pytest.approx(30.0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -170,7 +170,7 @@ def test_there_is_no_average_over_no_task(kind):
 
 
 def test_every_family_and_group_counts_in_exactly_one_average():
-    tasks = {family: sns(family, family) for family in SNS_FAMILIES}
+    tasks = {family: domain(family, family) for family in ("dialogue", "translation", "one of their own")}
     tasks |= {f"general {group}": general(f"general {group}", group) for group in GENERAL_GROUPS}
     for name in tasks:
         kinds = [kind for kind in KINDS if average(tasks, {name: 7.0}, kind) is not None]
@@ -190,15 +190,15 @@ def test_a_summary_holds_the_averages_of_its_own_task_scores():
 def test_tasks_that_were_not_measured_are_left_out():
     found = summary(dataset(*TASKS.values()), {"ner": [1, 1, 0, 0], "reply": [1, 1, 1, 1]})
     assert list(found["tasks"]) == ["ner", "reply"]
-    assert found["averages"] == {"sns": 75.0, "translation": None, "general": None, "unrehearsed": None}
-    assert list(found["average_intervals"]) == ["sns"]
+    assert found["averages"] == {"domain": 75.0, "translation": None, "general": None, "unrehearsed": None}
+    assert list(found["average_intervals"]) == ["domain"]
 
 
 # Scores and intervals
 
 
 def test_a_tasks_score_is_its_metric_over_all_records_and_not_the_mean_of_scores():
-    task = sns("tags", reward="set_f1", metric="micro_f1")
+    task = domain("tags", reward="set_f1", metric="micro_f1")
     counts = [
         Verdict(1.0, "right", {"hits": 1.0, "predicted": 1.0, "gold": 1.0}),
         Verdict(0.0, "wrong", {"hits": 0.0, "predicted": 4.0, "gold": 4.0}),
@@ -223,11 +223,11 @@ def test_graded_scores_have_a_bootstrap_interval_around_their_mean():
 
 
 def test_an_average_of_many_tasks_is_surer_than_each_of_them():
-    tasks = [sns(f"task{i}") for i in range(16)]
+    tasks = [domain(f"task{i}") for i in range(16)]
     found = summary(dataset(*tasks), {task.name: [0.2, 0.9, 0.4, 0.7] for task in tasks})
-    low, high = found["average_intervals"]["sns"]
+    low, high = found["average_intervals"]["domain"]
     widths = [row["interval"][1] - row["interval"][0] for row in found["tasks"].values()]
-    assert low < found["averages"]["sns"] < high
+    assert low < found["averages"]["domain"] < high
     # 16 independent tasks: a quarter of one task's width
     assert high - low == pytest.approx(fmean(widths) / 4, rel=0.25)
 
@@ -243,7 +243,7 @@ def test_scores_lie_in_their_intervals_and_all_between_0_and_100(scores):
 
 
 def test_an_interval_of_a_metric_that_is_no_mean_is_that_metrics_own():
-    task = sns("tags", reward="set_f1", metric="micro_f1")
+    task = domain("tags", reward="set_f1", metric="micro_f1")
     given = dataset(task, tags=["a"] * 40)
     # each score is 0 or 1, and the rare long lists decide the metric: near 1 although half of the scores are 0
     counts = [Verdict(0.0, "wrong", {"hits": 0.0, "predicted": 1.0, "gold": 1.0})] * 20
@@ -251,8 +251,8 @@ def test_an_interval_of_a_metric_that_is_no_mean_is_that_metrics_own():
     found = summary_of(given, {"tags": counts})
     low, high = found["tasks"]["tags"]["interval"]
     assert 97 < low < found["tasks"]["tags"]["score"] < high < 100
-    low, high = found["average_intervals"]["sns"]
-    assert 97 < low < found["averages"]["sns"] < high < 100
+    low, high = found["average_intervals"]["domain"]
+    assert 97 < low < found["averages"]["domain"] < high < 100
 
 
 def test_the_intervals_are_the_same_every_time():
@@ -294,30 +294,30 @@ def test_the_majority_label_is_that_of_train():
 
 
 def test_the_first_candidate_is_a_baseline():
-    task = sns("tag", options={"kind": "choice"}, candidates="candidates")
+    task = domain("tag", options={"kind": "choice"}, candidates="candidates")
     listed = [["a", "b"], ["c", "d"], ["e", "f"]]
     assert trivial(task, ["z"], ["a", "c", "f"], candidates=listed)[1] == "first candidate"
 
 
 def test_all_candidates_are_a_baseline_of_a_list():
-    task = sns("tags", reward="set_f1", metric="micro_f1", candidates="candidates", options={"separator": ";"})
+    task = domain("tags", reward="set_f1", metric="micro_f1", candidates="candidates", options={"separator": ";"})
     found = trivial(task, ["z"], ["b; a", "c"], candidates=[["a", "b"], ["c", "d"]])
     assert found == (pytest.approx(100 * 2 * 3 / (4 + 3)), "all candidates")
 
 
 def test_an_empty_answer_is_a_baseline():
-    task = sns("ner", reward="set_f1", metric="mean")
+    task = domain("ner", reward="set_f1", metric="mean")
     assert trivial(task, ["rome"], ["none", "none", "paris"]) == (pytest.approx(200 / 3), "empty")
 
 
 def test_the_echoed_source_is_a_baseline():
-    task = sns("zh_en", "translation", reward="anls", source="text")
+    task = domain("zh_en", "translation", reward="anls", source="text")
     score, name = trivial(task, ["zzzz"], ["tea", "good tea"], text=["tea", "good te"])
     assert (score, name) == (pytest.approx(100 * (1 + 7 / 8) / 2), "source echoed")
 
 
 def test_a_baseline_of_a_task_that_thinks_closes_its_thinking():
-    task = sns("sum", think=True, rationale="{why}")
+    task = domain("sum", think=True, rationale="{why}")
     assert trivial(task, ["7"], ["7", "7"]) == (100.0, "majority")
 
 
@@ -328,14 +328,14 @@ def test_a_baseline_is_measured_on_the_records_that_the_model_was():
 
 
 def test_averages_of_baselines_stand_beside_those_of_scores():
-    given = dataset(sns("a"), sns("b"), a=["yes"] * 4, b=["yes", "no", "no", "no"])
+    given = dataset(domain("a"), domain("b"), a=["yes"] * 4, b=["yes", "no", "no", "no"])
     found = summary(given, {"a": [0] * 4, "b": [0] * 4})
-    assert found["baselines"] == {"sns": 62.5, "translation": None, "general": None, "unrehearsed": None}
+    assert found["baselines"] == {"domain": 62.5, "translation": None, "general": None, "unrehearsed": None}
 
 
 def test_chance_is_a_pass_rate_and_not_a_score():
     # all candidates score 0.67 on each record, yet pass none of them
-    task = sns("tags", reward="set_f1", metric="micro_f1", candidates="candidates")
+    task = domain("tags", reward="set_f1", metric="micro_f1", candidates="candidates")
     listed = [["a", "b"], ["c", "d"]]
     made = {"train": records(task, ["z"], "train"), "probe": records(task, ["b", "d"], "probe", candidates=listed)}
     given = Dataset({"tags": task}, {"tags": made}, {})
@@ -372,7 +372,7 @@ def measured(encoder, given, says, folder, samples=1, template="1a2b3c4d"):
 
 
 def test_answers_come_back_in_the_records_order_with_their_verdicts(encoder, tmp_path):
-    short, long = sns("short"), sns("long", think=True, rationale="{why}", budget=40)
+    short, long = domain("short"), domain("long", think=True, rationale="{why}", budget=40)
     given = dataset(short, long, short=["a", "b", "c"], long=["d", "e"])
     asked = given.split("eval")
     made = answerer(encoder, lambda prompt, number: "a", samples=2)
@@ -395,7 +395,7 @@ def test_answers_come_back_in_the_records_order_with_their_verdicts(encoder, tmp
 
 def test_an_answer_that_its_budget_cut_off_is_scored_as_such(encoder, tmp_path):
     """Budget 4, one token a byte: "yes" and the end token fit, "never" does not."""
-    given = dataset(sns("word", budget=4), word=["yes", "never"])
+    given = dataset(domain("word", budget=4), word=["yes", "never"])
     made = answerer(encoder, lambda prompt, number: "yes" if " 0 " in prompt else "never")
     score_all, path = in_process(given.tasks), tmp_path / "p.jsonl"
     found = judged(made, given.tasks, score_all, given.split("eval"), path, most_errors=0.0, log=Log(), label="x")
@@ -417,7 +417,7 @@ def test_a_share_of_errors_that_is_too_large_is_refused(encoder, tmp_path):
 
 
 def test_a_folder_keeps_answers_items_and_scores_and_is_not_made_again(encoder, tmp_path):
-    given = dataset(WORD, sns("other"), word=["yes", "no", "yes"], other=["yes"] * 2)
+    given = dataset(WORD, domain("other"), word=["yes", "no", "yes"], other=["yes"] * 2)
     table = measured(encoder, given, lambda *_: "yes", tmp_path / "tasks", samples=2)
     assert table["tasks"]["word"]["score"] == pytest.approx(200 / 3)
     assert table["tasks"]["word"]["reasons"] == {"right": 4, "wrong": 2}  # of both samples
@@ -453,20 +453,25 @@ def test_two_folders_and_two_models_are_compared_record_by_record(encoder, tmp_p
     for model, answer in (("base", "no"), ("later", "yes")):
         measured(encoder, given, lambda prompt, n, answer=answer: answer, tmp_path / model / "tasks")
     found = changes(tmp_path / "base", tmp_path / "later")
-    for one in (found["tasks"]["word"], found["tasks"]["sum"], found["averages"]["sns"], found["averages"]["general"]):
+    for one in (
+        found["tasks"]["word"],
+        found["tasks"]["sum"],
+        found["averages"]["domain"],
+        found["averages"]["general"],
+    ):
         assert (one["a"], one["b"], one["difference"], one["changed"], one["clear"]) == (0.0, 100.0, 100.0, 12, True)
     assert found["benchmarks"] == {}
     sides = [read_tasks(tmp_path / model / "tasks")[1] for model in ("base", "later")]
     assert differences(given.tasks, *sides) == {key: found[key] for key in ("tasks", "averages")}
     entry = compare(tmp_path / "base", tmp_path / "later")["benchmarks"]["tasks"]
-    assert entry["averages"]["sns"]["score"] == found["averages"]["sns"]
+    assert entry["averages"]["domain"]["score"] == found["averages"]["domain"]
     assert entry["columns"]["mathematics"]["score"]["difference"] == 100.0
     now = standing(
         answerer(encoder, lambda *_: "yes"), given.tasks, in_process(given.tasks), given.split("eval"), sides[0],
         tmp_path / "gate.jsonl", most_errors=0.0, log=Log(), label="gate",
     )  # fmt: skip
     assert now.differences == differences(given.tasks, *sides)
-    assert {kind: one.score for kind, one in now.averages.items()} == {"sns": 100.0, "general": 100.0}
+    assert {kind: one.score for kind, one in now.averages.items()} == {"domain": 100.0, "general": 100.0}
 
 
 def test_the_template_stands_beside_the_scores_and_a_comparison_says_where_two_differ(encoder, tmp_path, capsys):
@@ -483,7 +488,7 @@ def test_the_template_stands_beside_the_scores_and_a_comparison_says_where_two_d
 
 def test_tasks_that_are_scored_otherwise_are_not_compared(encoder, tmp_path):
     for model, metric in (("a", "mean"), ("b", "micro_f1")):
-        given = dataset(sns("tags", reward="set_f1", metric=metric), tags=["a, b"] * 3)
+        given = dataset(domain("tags", reward="set_f1", metric=metric), tags=["a, b"] * 3)
         measured(encoder, given, lambda *_: "a", tmp_path / model / "tasks")
     with pytest.raises(ValueError, match="tags is scored in another way in one than in the other"):
         compare(tmp_path / "a", tmp_path / "b")

@@ -17,9 +17,9 @@ from redone.run.scoring import in_process
 from redone.sample.scripted import ScriptedSampler
 
 TASKS = {
-    "tone": Task("tone", "sns", "content understanding", "{q}", "{a}", "exact", budget=8),
-    "topic": Task("topic", "sns", "content understanding", "{q}", "{a}", "exact", budget=8),
-    "think": Task("think", "sns", "dialogue", "{q}", "{a}", "exact", budget=24, think=True, rationale="{why}"),
+    "tone": Task("tone", "domain", "content understanding", "{q}", "{a}", "exact", budget=8),
+    "topic": Task("topic", "domain", "content understanding", "{q}", "{a}", "exact", budget=8),
+    "think": Task("think", "domain", "dialogue", "{q}", "{a}", "exact", budget=24, think=True, rationale="{why}"),
     "sums": Task("sums", "general", "mathematics", "{q}", "{a}", "exact", budget=8),
 }
 SIZES = {"train": 8, "probe": 4, "tune": 2, "eval": 5}

@@ -81,7 +81,7 @@ def test_without_a_table_nothing_is_measured_and_with_nothing_to_measure_on_it_i
     assert not lab.out.exists()
     assert drift_of(lab) == {}
     assert held_out(lab.config, dataset, lab.encoder, 256) == (None, [])
-    tasks = {name: task for name, task in dataset.tasks.items() if task.part == "sns"}
+    tasks = {name: task for name, task in dataset.tasks.items() if task.part == "domain"}
     given = Dataset(tasks, {name: dataset.records[name] for name in tasks}, dict.fromkeys(tasks, 0))
     with pytest.raises(ValueError, match="there are no general tasks; give it texts, or prompts"):
         held_out(load_config([], ["drift.most=6"]), given, lab.encoder, 256)

@@ -3,7 +3,7 @@ import pytest
 from redone.method.findings import find
 from redone.records import Task, Verdict
 
-TASK = Task("topic", "sns", "content understanding", "", "", "exact")
+TASK = Task("topic", "domain", "content understanding", "", "", "exact")
 RIGHT, WRONG = Verdict(1.0, "right"), Verdict(0.0, "wrong")
 UNPARSABLE, CUT_OFF, ERROR = Verdict(0.0, "unparsable"), Verdict(0.0, "truncated"), Verdict(0.0, "error")
 
@@ -130,7 +130,7 @@ def test_a_record_passes_at_k_where_one_of_its_samples_does():
 
 
 def test_a_graded_answer_passes_where_it_reaches_the_tasks_bar():
-    task = Task("title", "sns", "dialogue", "", "", "chrf", pass_at=0.5)
+    task = Task("title", "domain", "dialogue", "", "", "chrf", pass_at=0.5)
     half, less = Verdict(0.5, "right"), Verdict(0.49, "wrong")
     assert finding(answers(20, half, less), task=task).pass1 == 0.5
     assert finding(answers(20, half, less), task=TASK).pass1 == 0.0

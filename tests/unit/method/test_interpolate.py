@@ -21,10 +21,10 @@ def lab_of(make_lab, monkeypatch):
             share = float(path.name.removesuffix(".jsonl.gz"))
             tried.append(share)
             assert {record.split for record in records} == {"probe"}
-            assert {tasks[record.task].part for record in records} == {"sns"}
+            assert {tasks[record.task].part for record in records} == {"domain"}
             assert (reference is None) is (share == 0.0)
             low, high = (-9.0, -1.0) if share > bound else (-1.0, 1.0)
-            averages = {"sns": {"difference": -1.0, "interval": [low, high]}}
+            averages = {"domain": {"difference": -1.0, "interval": [low, high]}}
             return module.Standing({"tone": []}, {}, {} if reference is None else {"averages": averages})
 
         monkeypatch.setattr(module, "standing", standing)

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from redone.method.plan import make_plan, share_out
-from redone.records import SNS_FAMILIES, Finding, Task
+from redone.records import Finding, Task
 
 
 def finding(task, kind, pass1=0.5):
@@ -12,7 +12,7 @@ def finding(task, kind, pass1=0.5):
 
 def plan(cases, sizes=None, general=(), **options):
     """The plan for {task: (family, kind, pass@1)}, each with 1,000 train records, and general tasks."""
-    tasks = {name: Task(name, "sns", family, "", "", "exact") for name, (family, _, _) in cases.items()}
+    tasks = {name: Task(name, "domain", family, "", "", "exact") for name, (family, _, _) in cases.items()}
     tasks |= {name: Task(name, "general", "mathematics", "", "", "exact") for name in general}
     findings = [finding(name, kind, pass1) for name, (_, kind, pass1) in cases.items()]
     findings += [finding(name, "unknown", 0.0) for name in general]
@@ -21,7 +21,7 @@ def plan(cases, sizes=None, general=(), **options):
     return make_plan(findings, tasks, sizes, **given)
 
 
-EXTRACT, MATCH, TALK = SNS_FAMILIES[0], SNS_FAMILIES[1], SNS_FAMILIES[4]
+EXTRACT, MATCH, TALK = "information extraction", "semantic matching", "dialogue"
 
 
 def test_every_weak_task_has_a_share_by_its_need():
@@ -65,7 +65,7 @@ def test_rare_tasks_weigh_more():
     assert "rare (332 train records)" in plan(cases, {"ner": 332, **sizes}).why["ner"]
 
 
-def test_rarity_is_measured_among_sns_tasks_alone():
+def test_rarity_is_measured_among_the_domains_tasks_alone():
     made = plan({"ner": (EXTRACT, "unstable", 0.5)}, {"ner": 100, "sum": 10_000, "facts": 10_000}, ("sum", "facts"))
     assert "rare" not in made.why["ner"]
 
@@ -80,7 +80,7 @@ def test_no_quota_exceeds_what_there_is():
     assert made.quotas == {"ner": 30, "match": 40}
 
 
-def test_rehearsal_is_a_share_of_the_sns_records_taken_from_solved_tasks_alike():
+def test_rehearsal_is_a_share_of_the_domains_records_taken_from_solved_tasks_alike():
     cases = {"ner": (EXTRACT, "unknown", 0.0), "tags": (EXTRACT, "solved", 0.9), "reply": (TALK, "solved", 1.0)}
     made = plan(cases, rehearsal=0.2)
     assert made.quotas == {"ner": 480, "tags": 60, "reply": 60}
@@ -103,7 +103,7 @@ def test_general_records_are_a_share_of_the_whole_mix():
 
 def test_half_of_the_general_records_go_where_most_is_missing():
     tasks = {name: Task(name, "general", "mathematics", "", "", "exact") for name in ("sum", "facts")}
-    tasks["ner"] = Task("ner", "sns", EXTRACT, "", "", "exact")
+    tasks["ner"] = Task("ner", "domain", EXTRACT, "", "", "exact")
     findings = [finding("sum", "unstable", 0.8), finding("facts", "solved", 1.0), finding("ner", "unknown", 0.0)]
     made = make_plan(
         findings, tasks, dict.fromkeys(tasks, 5000), records=900, rare_factor=2.0, rehearsal=0.0, general_share=0.1
@@ -132,18 +132,18 @@ def test_where_nothing_is_weak_nothing_is_taught():
 
 
 def test_the_prose_names_every_task_that_is_chosen_and_how_much_of_it():
-    cases = {f"task{i}": (family, "unknown", 0.1 * i) for i, family in enumerate(SNS_FAMILIES)}
+    cases = {f"task{i}": (family, "unknown", 0.1 * i) for i, family in enumerate((EXTRACT, MATCH, TALK) * 2)}
     cases["done"] = (TALK, "solved", 1.0)
     made = plan(cases, general=("sum",), records=3000, rehearsal=0.1, general_share=0.056)
     assert len(made.quotas) == 7
     for name, quota in made.quotas.items():
         assert f"{name} ({cases[name][0]}, {quota:,} records; {made.why[name]})" in made.prose
-    assert "7 SNS tasks" in made.prose
+    assert "7 tasks of the domain" in made.prose
     assert "6 unknown, 1 solved" in made.prose
     assert f"{made.general['sum']:,} general records (5.6 % of the mix)" in made.prose
 
 
-def test_there_is_a_reason_for_every_sns_task():
+def test_there_is_a_reason_for_every_task_of_the_domain():
     cases = {f"task{i}": (TALK, kind, 0.5) for i, kind in enumerate(("unknown", "solved", "reward suspect", "format"))}
     assert list(plan(cases).why) == list(cases)
     assert all(plan(cases).why.values())

@@ -48,7 +48,7 @@ def test_prompts_are_train_records_of_all_tasks_alike_in_an_order_of_the_stages_
     [(trainer, _)] = trained
     assert trainer.mix.seed == derive_seed(7, "explore", "mix")
     assert shares(trainer.mix.strata) == {
-        "sns, reasoning None": (0.75, {"tone": 1.0, "topic": 1.0, "think": 1.0}),
+        "domain, reasoning None": (0.75, {"tone": 1.0, "topic": 1.0, "think": 1.0}),
         "general, reasoning None": (0.25, {"sums": 1.0}),
     }
     trainer.mix.begin(200)
@@ -61,15 +61,15 @@ def test_what_is_held_out_is_never_drawn(make_lab, samplers, trained):
     lab = make_lab('data.held_out=["topic", "sums"]', "explore.general_share=0.5")
     reinforce(lab, stage_of(lab, "explore"))
     [(trainer, _)] = trained
-    assert shares(trainer.mix.strata) == {"sns, reasoning None": (1.0, {"tone": 1.0, "think": 1.0})}
+    assert shares(trainer.mix.strata) == {"domain, reasoning None": (1.0, {"tone": 1.0, "think": 1.0})}
 
 
 def test_the_rationale_share_is_that_of_tasks_that_reason_and_a_cell_without_tasks_leaves_its_own(make_lab):
     lab = make_lab("refine.general_share=0.2", "refine.rationale_share=0.6")
     weights = dict.fromkeys(lab.dataset.tasks, 2.0)
     assert shares(strata(lab.dataset.tasks, lab.config.refine, weights)) == {
-        "sns, reasoning True": (0.6, {"think": 2.0}),
-        "sns, reasoning False": (round(0.4 * 0.8, 9), {"tone": 2.0, "topic": 2.0}),
+        "domain, reasoning True": (0.6, {"think": 2.0}),
+        "domain, reasoning False": (round(0.4 * 0.8, 9), {"tone": 2.0, "topic": 2.0}),
         "general, reasoning False": (round(0.4 * 0.2, 9), {"sums": 2.0}),
     }
 

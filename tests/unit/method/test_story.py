@@ -12,7 +12,7 @@ from redone.method.story import diagnosed, ending, heading, unsolved, verdict, w
 from redone.records import Task
 from redone.run.stages import Stage
 
-TASK = Task("size", "sns", "content understanding", "{n} ?", "{size}", "exact")
+TASK = Task("size", "domain", "content understanding", "{n} ?", "{size}", "exact")
 TASKS = {
     "size": TASK,
     "route": replace(TASK, name="route"),
@@ -90,13 +90,19 @@ def results(**changes):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"sns": (9.0, True), "general": (-0.5, False)}, "clearly better at the domain; nothing general fell clearly."),
-        ({"sns": (9.0, True)}, "clearly better at the domain; what it lost in general was not measured."),
-        ({"sns": (0.9, False), "general": (0.5, True)}, "not clearly better at the domain; nothing general fell"),
-        ({"sns": (-9.0, True), "general": (-5.0, True)}, "clearly worse at the domain; clearly worse at General."),
-        ({"sns": (9.0, True), "translation": (-2.0, True)}, "better at the domain in part, and worse in part; "),
-        ({"sns": (-9.0, True), "general": (-9.0, False)}, "clearly worse at the domain; nothing general fell clearly."),
-        ({"sns": (9.0, True), "unrehearsed": (-9.0, True)}, "domain; clearly worse at General, never rehearsed."),
+        (
+            {"domain": (9.0, True), "general": (-0.5, False)},
+            "clearly better at the domain; nothing general fell clearly.",
+        ),
+        ({"domain": (9.0, True)}, "clearly better at the domain; what it lost in general was not measured."),
+        ({"domain": (0.9, False), "general": (0.5, True)}, "not clearly better at the domain; nothing general fell"),
+        ({"domain": (-9.0, True), "general": (-5.0, True)}, "clearly worse at the domain; clearly worse at General."),
+        ({"domain": (9.0, True), "translation": (-2.0, True)}, "better at the domain in part, and worse in part; "),
+        (
+            {"domain": (-9.0, True), "general": (-9.0, False)},
+            "clearly worse at the domain; nothing general fell clearly.",
+        ),
+        ({"domain": (9.0, True), "unrehearsed": (-9.0, True)}, "domain; clearly worse at General, never rehearsed."),
     ],
 )
 def test_a_run_ends_with_a_sentence_that_only_clear_changes_decide(changes, said):
@@ -107,7 +113,7 @@ def test_a_run_ends_with_a_sentence_that_only_clear_changes_decide(changes, said
 
 
 def test_a_run_ends_with_its_model_and_how_to_use_it_where_there_is_one(tmp_path: Path):
-    found = results(sns=(9.0, True))
+    found = results(domain=(9.0, True))
     assert ending(found, tmp_path)[1:] == [f"Report:   {tmp_path / 'report.html'}"]
     (tmp_path / "last" / "model").mkdir(parents=True)
     assert f"Serve it: vllm serve {tmp_path / 'last' / 'model'}" in ending(found, tmp_path)

@@ -47,9 +47,9 @@ def lab(make_lab, samplers):
 def test_every_model_has_its_own_scores_and_every_stage_is_compared_with_the_model_it_started_from(lab):
     results = summarise(lab)
     assert json.loads((lab.out / "results.json").read_text()) == json.loads(json.dumps(results))
-    sns = {model: table["averages"]["sns"] for model, table in results["models"].items()}
-    assert sns == pytest.approx({"base": 0.0, "explore": 100 / 3, "target": 200 / 3, "refine": 0.0})
-    changes = {(one["before"], one["after"]): one["averages"]["sns"]["difference"] for one in results["changes"]}
+    domain = {model: table["averages"]["domain"] for model, table in results["models"].items()}
+    assert domain == pytest.approx({"base": 0.0, "explore": 100 / 3, "target": 200 / 3, "refine": 0.0})
+    changes = {(one["before"], one["after"]): one["averages"]["domain"]["difference"] for one in results["changes"]}
     assert changes == pytest.approx(
         {
             ("base", "explore"): 100 / 3,

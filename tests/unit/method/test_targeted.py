@@ -20,7 +20,7 @@ from redone.method.targeted import (
 )
 from redone.records import Record, TargetPlan, Task, Text, Verdict
 
-TOPIC = Task("topic", "sns", "dialogue", "note : {note} , so what is its topic ?", "{a}", "exact")
+TOPIC = Task("topic", "domain", "dialogue", "note : {note} , so what is its topic ?", "{a}", "exact")
 SUM = Task("sum", "general", "mathematics", "{q}", "{a}", "exact", think=True, rationale="{why}")
 FACT = Task("fact", "general", "knowledge", "{q}", "{a}", "exact")
 TASKS = {task.name: task for task in (TOPIC, SUM, FACT)}

@@ -13,8 +13,8 @@ NASTY = f"{SCRIPT} a|b\nc ``` [x](y) *d* \u202e\x1b[31m\\"
 def model(reply: float, slang: float, sums: float) -> dict[str, Any]:
     """An entry of results.json with one task of each part; every interval reaches 10 to both sides."""
     about: dict[str, dict[str, Any]] = {
-        "reply": {"score": reply, "part": "sns", "family": "dialogue", "baseline_answer": "first candidate"},
-        "slang": {"score": slang, "part": "sns", "family": "translation", "baseline_answer": "source echoed"},
+        "reply": {"score": reply, "part": "domain", "family": "dialogue", "baseline_answer": "first candidate"},
+        "slang": {"score": slang, "part": "domain", "family": "translation", "baseline_answer": "source echoed"},
         "sums": {"score": sums, "part": "general", "group": "mathematics", "baseline_answer": "majority"},
     }
     lenient = {"score": reply + 5, "interval": None, "above": 5.0, "above_interval": [1.0, 9.0]}
@@ -22,7 +22,7 @@ def model(reply: float, slang: float, sums: float) -> dict[str, Any]:
     about["reply"]["ngrams"] = {"score": 44.4, "above_interval": [-9.0, -1.0]}
     about["reply"]["commonest"] = {"label": NASTY, "share": 0.9, "references": 0.5}
     common = {"n": 48, "baseline": 20.0, "metric": "mean"}
-    averages = {"sns": reply, "translation": slang, "general": sums}
+    averages = {"domain": reply, "translation": slang, "general": sums}
     return {
         "averages": averages,
         "average_intervals": {kind: [value - 10, value + 10] for kind, value in averages.items()},

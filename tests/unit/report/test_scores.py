@@ -10,18 +10,18 @@ from redone.run.stages import Stage
 
 
 def task(score: float, half: float, **more: Any) -> dict[str, Any]:
-    return {"score": score, "interval": [score - half, score + half], "part": "sns", "family": "dialogue", **more}
+    return {"score": score, "interval": [score - half, score + half], "part": "domain", "family": "dialogue", **more}
 
 
 def make_run(**models: dict[str, dict[str, Any]]) -> Run:
     """A run of models with these tasks, each stage from the one before; a change of more than 8 points is clear.
 
-    The SNS average is the task "sns", so that a test sets it directly.
+    The domain's average is the task "domain", so that a test sets it directly.
     """
     table = {
         name: {
-            "averages": {"sns": tasks.get("sns", {}).get("score"), "translation": None, "general": None},
-            "average_intervals": {"sns": tasks["sns"]["interval"]} if "sns" in tasks else {},
+            "averages": {"domain": tasks.get("domain", {}).get("score"), "translation": None, "general": None},
+            "average_intervals": {"domain": tasks["domain"]["interval"]} if "domain" in tasks else {},
             "tasks": tasks,
         }
         for name, tasks in models.items()
@@ -33,18 +33,18 @@ def make_run(**models: dict[str, dict[str, Any]]) -> Run:
 
 
 def test_a_fall_is_said_as_plainly_as_a_rise():
-    low, high = {"sns": task(40.0, 5.0)}, {"sns": task(60.0, 5.0)}
+    low, high = {"domain": task(40.0, 5.0)}, {"domain": task(60.0, 5.0)}
     assert scores.headline(make_run(base=low, refine=high))[0] == (
-        "SNS rose by 20.0 points (+12.0 to +28.0), from 40.0 [35.0, 45.0] to 60.0 [55.0, 65.0]."
+        "Domain rose by 20.0 points (+12.0 to +28.0), from 40.0 [35.0, 45.0] to 60.0 [55.0, 65.0]."
     )
     fell = scores.headline(make_run(base=high, refine=low))
-    assert fell[0] == "SNS fell by 20.0 points (−28.0 to −12.0), from 60.0 [55.0, 65.0] to 40.0 [35.0, 45.0]."
-    assert "The refine stage made SNS worse, by 20.0 points (−28.0 to −12.0)." in fell
+    assert fell[0] == "Domain fell by 20.0 points (−28.0 to −12.0), from 60.0 [55.0, 65.0] to 40.0 [35.0, 45.0]."
+    assert "The refine stage made Domain worse, by 20.0 points (−28.0 to −12.0)." in fell
 
 
 def test_answers_that_are_missing_are_said_after_the_scores_and_before_them_where_they_are_many():
     few, all_there = {"answers": 50, "missing": {"empty": 2}}, {"answers": 50, "missing": {}}
-    run = make_run(base={"sns": task(40.0, 5.0, **few)}, refine={"sns": task(60.0, 5.0, **all_there)})
+    run = make_run(base={"domain": task(40.0, 5.0, **few)}, refine={"domain": task(60.0, 5.0, **all_there)})
     assert scores.headline(run)[-1] == "tasks: no answer: 2 empty (2 of 100). Missing by model: base 2."
     run.results["benchmarks"] = {"cups": {"base": all_there, "refine": {"answers": 9, "missing": {"cut off": 1}}}}
     assert scores.headline(run)[0] == "refine, cups: no answer: 1 cut off (1 of 9)."
@@ -75,21 +75,21 @@ def test_what_a_model_knows_and_does_not_say_as_asked_is_said_where_it_is_much_a
 
 
 def test_a_change_that_is_not_clear_is_not_claimed():
-    first = scores.headline(make_run(base={"sns": task(60.0, 9.0)}, refine={"sns": task(58.0, 9.0)}))
-    assert first[0].startswith("SNS may have fallen by 2.0 points (−10.0 to +6.0), ")
+    first = scores.headline(make_run(base={"domain": task(60.0, 9.0)}, refine={"domain": task(58.0, 9.0)}))
+    assert first[0].startswith("Domain may have fallen by 2.0 points (−10.0 to +6.0), ")
     assert "that is not clear, so perhaps not at all" in first[0]
     assert not any("worse" in line for line in first)
-    still = scores.headline(make_run(base={"sns": task(60.0, 9.0)}, refine={"sns": task(60.0, 9.0)}))
-    assert still[0] == "SNS did not move: from 60.0 [51.0, 69.0] to 60.0 [51.0, 69.0]."
+    still = scores.headline(make_run(base={"domain": task(60.0, 9.0)}, refine={"domain": task(60.0, 9.0)}))
+    assert still[0] == "Domain did not move: from 60.0 [51.0, 69.0] to 60.0 [51.0, 69.0]."
 
 
 def test_an_average_without_tasks_is_said_and_has_no_row():
-    run = make_run(base={"sns": task(40.0, 5.0)}, refine={"sns": task(60.0, 5.0)})
+    run = make_run(base={"domain": task(40.0, 5.0)}, refine={"domain": task(60.0, 5.0)})
     assert scores.headline(run)[1:3] == [
         "Translation: there are no such tasks.",
         "General: there are no such tasks.",
     ]
-    assert [row["kind"] for row in scores.averages(run)] == ["sns"]
+    assert [row["kind"] for row in scores.averages(run)] == ["domain"]
 
 
 def test_the_headline_counts_the_tasks_and_names_what_fell_and_what_needs_no_model():
@@ -107,7 +107,7 @@ def test_the_headline_counts_the_tasks_and_names_what_fell_and_what_needs_no_mod
 
 
 def test_one_model_alone_has_no_headline():
-    assert scores.headline(make_run(base={"sns": task(40.0, 5.0)})) == []
+    assert scores.headline(make_run(base={"domain": task(40.0, 5.0)})) == []
 
 
 def test_what_was_forgotten_is_listed_over_all_and_by_stage_the_largest_fall_first():
@@ -129,7 +129,7 @@ def test_two_models_are_compared_once():
     assert scores.forgotten(make_run(base={"a": task(80.0, 5.0)})) == []
 
 
-def test_tasks_are_listed_sns_first_and_by_family():
+def test_tasks_are_listed_the_domains_first_and_by_family():
     mine = {
         "sums": task(1.0, 1.0, part="general", family=None, group="mathematics"),
         "reply": task(1.0, 1.0),
@@ -146,10 +146,10 @@ def test_tasks_are_listed_sns_first_and_by_family():
 
 
 def test_a_stage_is_compared_with_the_model_that_it_started_from():
-    run = make_run(base={"sns": task(40.0, 5.0)}, a={"sns": task(60.0, 5.0)}, b={"sns": task(50.0, 5.0)})
+    run = make_run(base={"domain": task(40.0, 5.0)}, a={"domain": task(60.0, 5.0)}, b={"domain": task(50.0, 5.0)})
     stages = [run.stages[0], replace(run.stages[1], start="base")]
     branched = replace(run, stages=stages)
-    assert [(row["stage"], row["start"], row["changes"]["sns"].difference) for row in scores.gains(branched)] == [
+    assert [(row["stage"], row["start"], row["changes"]["domain"].difference) for row in scores.gains(branched)] == [
         ("a", "base", 20.0),
         ("b", "base", 10.0),
     ]
@@ -157,11 +157,11 @@ def test_a_stage_is_compared_with_the_model_that_it_started_from():
 
 
 def test_without_a_comparison_nothing_is_claimed():
-    run = make_run(base={"sns": task(40.0, 5.0)}, refine={"sns": task(60.0, 5.0)})
+    run = make_run(base={"domain": task(40.0, 5.0)}, refine={"domain": task(60.0, 5.0)})
     old = replace(run, results={"models": run.results["models"]})
     assert scores.headline(old) == [
         scores.UNPAIRED,
-        "SNS went from 40.0 [35.0, 45.0] to 60.0 [55.0, 65.0].",
+        "Domain went from 40.0 [35.0, 45.0] to 60.0 [55.0, 65.0].",
         "Translation: there are no such tasks.",
         "General: there are no such tasks.",
     ]

@@ -11,7 +11,7 @@ from redone.rewards import COMPARING, REWARDS, compared, validate_options
 from redone.run.scoring import Asked, in_process
 
 CASES = tomllib.loads((Path(__file__).parents[2] / "cases" / "accepted.toml").read_text(encoding="utf-8"))["case"]
-ABOUT = {"part": "sns", "family": "dialogue", "prompt": "?", "answer": "{a}"}
+ABOUT = {"part": "domain", "family": "dialogue", "prompt": "?", "answer": "{a}"}
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["name"]) for case in CASES])

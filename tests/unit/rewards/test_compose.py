@@ -34,7 +34,7 @@ def verdict(reward, answer, **options):
 )
 def test_scores_by_hand(reward, options, answer, score):
     assert verdict(reward, answer, **options).score == pytest.approx(score)
-    validate_options(Task("title", "sns", "dialogue", "", "", reward, options))
+    validate_options(Task("title", "domain", "dialogue", "", "", reward, options))
 
 
 def test_every_part_is_logged_with_its_own_parts_and_note():
@@ -69,11 +69,11 @@ def test_a_part_without_a_verdict_leaves_the_whole_without_one(monkeypatch):
 )
 def test_a_composition_that_cannot_be_is_refused(reward, options, said):
     with pytest.raises(ValueError, match=f"task title: reward {reward}.*{said}"):
-        validate_options(Task("title", "sns", "dialogue", "", "", reward, options))
+        validate_options(Task("title", "domain", "dialogue", "", "", reward, options))
 
 
 def test_a_judge_in_any_part_is_found():
     inner = {"of": [NEAR, {"reward": "judge", "options": {"rubric": "short"}}]}
-    task = Task("title", "sns", "dialogue", "", "", "product", {"of": [{"reward": "gate", "options": inner}]})
+    task = Task("title", "domain", "dialogue", "", "", "product", {"of": [{"reward": "gate", "options": inner}]})
     assert uses(task, JUDGED)
     assert not uses(replace(task, options={"of": [NEAR]}), JUDGED)

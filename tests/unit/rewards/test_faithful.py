@@ -509,5 +509,5 @@ def test_a_paragraph_takes_a_few_milliseconds_and_the_longest_answer_little_over
 
 
 def test_it_fits_the_interface_of_a_task():
-    task = Task("note", "sns", "dialogue", "?", "x", "faithful", {"require": "given", "names": "a|b", "all": True})
+    task = Task("note", "domain", "dialogue", "?", "x", "faithful", {"require": "given", "names": "a|b", "all": True})
     assert faithful(note(OSAKA, **GIVEN), "ICOCA: Osaka, Kyoto", **task.options).score == 1

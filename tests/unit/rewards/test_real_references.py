@@ -63,7 +63,7 @@ def test_the_reference_answers_of_a_training_set_score_1(name, every):
         answer = answer_of(row)
         record = Record(f"{name}/{i}", "t", ({"role": "user", "content": "?"},), answer, "train", name)
         for reward, options in rewards.items():
-            verdict = score(Task("t", "sns", "dialogue", "?", "{a}", reward, options), record, answer)
+            verdict = score(Task("t", "domain", "dialogue", "?", "{a}", reward, options), record, answer)
             found += 1
             low += [] if verdict.score == 1.0 else [(record.id, reward, answer, verdict)]
     assert found * every >= 100

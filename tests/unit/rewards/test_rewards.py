@@ -12,7 +12,7 @@ from redone.sandbox.isolate import unavailable
 
 def subject(reward, gold, prompt, candidates=(), fields=None, **options):
     """A task, its one record, and the options that its prompt lists."""
-    task = Task("tea", "sns", "dialogue", prompt, gold, reward, options)
+    task = Task("tea", "domain", "dialogue", prompt, gold, reward, options)
     fields = {"candidates": list(candidates), **(fields or {})}
     return task, Record(
         "tea/eval/0", "tea", ({"role": "user", "content": prompt},), gold, "eval", "world", fields=fields
@@ -244,7 +244,7 @@ def test_every_reward_has_a_table_of_cheats():
 
 
 def graded(gold="tea, milk", **fields):
-    task = Task("tags", "sns", "dialogue", "?", gold, "set_f1", metric="micro_f1", **fields)
+    task = Task("tags", "domain", "dialogue", "?", gold, "set_f1", metric="micro_f1", **fields)
     return task, Record("tags/eval/0", "tags", ({"role": "user", "content": "?"},), gold, "eval", "world")
 
 
@@ -325,7 +325,7 @@ def test_an_answer_of_more_characters_than_the_longest_is_not_read():
 )
 def test_what_does_not_fit_a_reward_is_refused_with_the_task_and_the_nearest_name(reward, options, others, message):
     with pytest.raises(ValueError) as refused:
-        validate_options(Task("tea", "sns", "dialogue", "?", "x", reward, options, **others))
+        validate_options(Task("tea", "domain", "dialogue", "?", "x", reward, options, **others))
     assert str(refused.value).startswith("task tea: ")
     assert message in str(refused.value)
 
@@ -340,9 +340,9 @@ def test_what_does_not_fit_a_reward_is_refused_with_the_task_and_the_nearest_nam
     ],
 )
 def test_options_that_fit_pass_and_one_more_does_not(reward, options, others):
-    assert validate_options(Task("tea", "sns", "dialogue", "?", "x", reward, options, **others)) is None
+    assert validate_options(Task("tea", "domain", "dialogue", "?", "x", reward, options, **others)) is None
     with pytest.raises(ValueError, match="has no option 'sugar'"):
-        validate_options(Task("tea", "sns", "dialogue", "?", "x", reward, {**options, "sugar": 1}, **others))
+        validate_options(Task("tea", "domain", "dialogue", "?", "x", reward, {**options, "sugar": 1}, **others))
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_options_that_fit_pass_and_one_more_does_not(reward, options, others):
     ],
 )
 def test_a_metric_over_labels_finds_their_counts_in_every_verdict(text, finished, counts):
-    task = Task("t", "sns", "dialogue", "?", "x", "exact", metric="macro_f1")
+    task = Task("t", "domain", "dialogue", "?", "x", "exact", metric="macro_f1")
     record = Record("t/eval/0", "t", ({"role": "user", "content": "?"},), "Yes", "eval", "world", accepted=("Maybe",))
     parts = score(task, record, text, finished).parts
     assert {name for name in parts if name != "parsed"} == counts
@@ -372,8 +372,8 @@ def test_a_metric_over_labels_finds_their_counts_in_every_verdict(text, finished
 def test_the_label_that_was_said_is_read_as_the_reward_reads_it():
     record = Record("t/eval/0", "t", ({"role": "user", "content": "?"},), "Yes", "eval", "world", rationale="because")
     last = [{"first": r"\w+\Z"}]
-    task = Task("t", "sns", "dialogue", "?", "Yes", "exact", {"kind": "yes or no"}, extract=last, think=True)
+    task = Task("t", "domain", "dialogue", "?", "Yes", "exact", {"kind": "yes or no"}, extract=last, think=True)
     assert said(task, record, record.gold_text) == "yes"
     assert said(task, record, "<think>yes</think>the answer: NO") == "no"
     assert said(task, record, "<think>yes") == ""
-    assert said(Task("t", "sns", "dialogue", "?", "Yes", "set_f1"), record, "yes") == ""
+    assert said(Task("t", "domain", "dialogue", "?", "Yes", "set_f1"), record, "yes") == ""

@@ -18,7 +18,9 @@ from redone.run.log import Log
 from redone.run.marks import marks
 from redone.run.store import Store
 
-TASKS = {name: Task(name, "sns", "dialogue", "{q}", "{a}", "exact", train=name == "tone") for name in ("tone", "topic")}
+TASKS = {
+    name: Task(name, "domain", "dialogue", "{q}", "{a}", "exact", train=name == "tone") for name in ("tone", "topic")
+}
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from redone.run import scoring
 from redone.run.scoring import Asked, Scorer, in_process
 from redone.sandbox.isolate import Unavailable, unavailable
 
-TASK = Task("tea", "sns", "dialogue", "?", "tea", "exact")
+TASK = Task("tea", "domain", "dialogue", "?", "tea", "exact")
 
 
 def record(number):
@@ -164,7 +164,7 @@ def test_a_search_that_takes_all_the_time_is_replied_with_none_and_is_no_error(s
 def test_a_regex_that_runs_away_is_no_way_out_for_a_policy():
     """It is wrong, and no error, which would keep its group out of the update."""
     rules = [{"rule": "regex", "pattern": "(a+)+b"}]
-    task = Task("tea", "sns", "dialogue", "?", "aab", "pattern", {"all": True})
+    task = Task("tea", "domain", "dialogue", "?", "aab", "pattern", {"all": True})
     given = replace(record(0), fields={"rules": rules})
     with Scorer({"tea": task}, workers=1, seconds=0.6, memory=2048) as scorer:
         [found] = scorer([Asked(given, [("aab", True), ("a" * 60, True), ("aab", True)])])
@@ -172,7 +172,7 @@ def test_a_regex_that_runs_away_is_no_way_out_for_a_policy():
     assert "may take too long" in found[1].note
 
 
-CODE = Task("tea", "sns", "dialogue", "?", "print(1)", "program")
+CODE = Task("tea", "domain", "dialogue", "?", "print(1)", "program")
 PRINTS = {"cases": [{"input": "", "output": "1"}, {"input": "", "output": "1"}]}
 
 

@@ -19,7 +19,7 @@ pytest.importorskip("openai", reason="the judge's client is not installed")
 
 GOOD = '{"why": "it is tea", "grade": 7}'
 RECORD = Record("tea/eval/0", "tea", ({"role": "user", "content": "Name a drink."},), "milk", "eval", "world")
-TASK = Task("tea", "sns", "dialogue", "?", "milk", "judge", {"rubric": "Is it a drink?"})
+TASK = Task("tea", "domain", "dialogue", "?", "milk", "judge", {"rubric": "Is it a drink?"})
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_without_a_judge_the_reward_says_what_to_configure():
 
 def test_agreement_with_a_verifiable_reward_counts_right_and_wrong_answers_apart(bench):
     """The judge likes everything: it agrees on all right answers and on no wrong one."""
-    task = Task("drink", "sns", "dialogue", "?", "{a}", "exact")
+    task = Task("drink", "domain", "dialogue", "?", "{a}", "exact")
     records = tuple(
         replace(RECORD, id=f"drink/eval/{i}", task="drink", answer=a) for i, a in enumerate(["tea", "milk", "tea"])
     )

@@ -12,8 +12,10 @@ from redone.records import Record, Rollout, Task, Verdict
 from redone.sample.protocol import Answer, Request
 from redone.train.rollouts import collect
 
-TASKS = {name: Task(name, "sns", "dialogue", "", "", "exact", budget=8) for name in ("clickbait", "emotion", "irony")}
-TASKS["entities"] = Task("entities", "sns", "dialogue", "", "", "exact", budget=120)
+TASKS = {
+    name: Task(name, "domain", "dialogue", "", "", "exact", budget=8) for name in ("clickbait", "emotion", "irony")
+}
+TASKS["entities"] = Task("entities", "domain", "dialogue", "", "", "exact", budget=120)
 SHORT, GROUP, PROMPTS = 4, 8, 8
 
 
@@ -47,7 +49,7 @@ class Clock:
 def run(steps):
     """(decoder passes, tokens decoded, groups drawn and groups trained by task) of each step."""
     records = {name: [Record(f"{name}/{i}", name, ({},), "", "train", "test") for i in range(400)] for name in TASKS}
-    mix = Mix([Stratum("sns", 1.0, dict.fromkeys(TASKS, 1.0))], records, seed=0)
+    mix = Mix([Stratum("domain", 1.0, dict.fromkeys(TASKS, 1.0))], records, seed=0)
     seen = Counter()
 
     def request(ticket, record):

@@ -245,7 +245,7 @@ def test_the_rate_falls_at_a_stages_end(make_trainer, monkeypatch):
 
 def test_the_length_penalty_joins_after_filtering_and_scales(make_trainer):
     """Budget 40, zone 10: 35 tokens cost 1/2 of the factor; the score itself stays as it was."""
-    task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
+    task = Task("t", "domain", "dialogue", "", "", "exact", budget=40)
     rollouts = tuple(Rollout("r", (0,) * n, (-1.0,) * n, "", True, 0) for n in (30, 35, 40))
     record = Record("r", "t", ({"content": "?"},), "z", "train", "test")
     group = Group(record, (0,), rollouts, tuple(Verdict(1.0, "right") for _ in rollouts))

@@ -65,7 +65,7 @@ class Script:
         return collect(sampler, self, request, self.score, tasks=TASKS, prompts=prompts, most=most, **options)
 
 
-TASKS = {"t": Task("t", "sns", "dialogue", "", "", "exact")}
+TASKS = {"t": Task("t", "domain", "dialogue", "", "", "exact")}
 
 
 def record(number, task="t"):
@@ -204,7 +204,7 @@ def test_the_filter_looks_at_the_outcome_and_not_at_the_penalised_reward():
     """Both answers are right, one is overlong: penalised they differ, and yet there is nothing to learn from."""
     script = Script(lambda number: DEAD)
     found = script.collect(make_sampler(), prompts=1, most=1)
-    task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
+    task = Task("t", "domain", "dialogue", "", "", "exact", budget=40)
     [group] = found.dropped
     long = Rollout("0", (0,) * 40, (-1.0,) * 40, "", True, 0)
     shaped = shaped_rewards([replace(group, rollouts=(group.rollouts[0], long))], {"t": task}, 1.0, 0.25)
@@ -216,7 +216,7 @@ def test_a_spread_that_the_penalty_evens_out_is_informative_all_the_same():
     found = Script(lambda number: ALIVE).collect(make_sampler(), prompts=1)
     [group] = found.groups
     long = Rollout("0", (0,) * 40, (-1.0,) * 40, "", True, 0)
-    task = Task("t", "sns", "dialogue", "", "", "exact", budget=40)
+    task = Task("t", "domain", "dialogue", "", "", "exact", budget=40)
     shaped = shaped_rewards([replace(group, rollouts=(group.rollouts[0], long))], {"t": task}, 1.0, 0.25)
     assert torch.equal(shaped, torch.zeros(1, 2))
     assert group.scores == (0.0, 1.0)
@@ -226,7 +226,7 @@ def test_the_table_by_task_counts_groups_answers_and_errors():
     """One alive, one dead, one broken group: of six answers five were scored, four of them 1."""
     script = Script(lambda number: (ALIVE, DEAD, BROKEN)[number])
     found = script.collect(make_sampler(), prompts=2, most=3)
-    task = Task("t", "sns", "dialogue", "", "", "exact")
+    task = Task("t", "domain", "dialogue", "", "", "exact")
     table = by_task(found.fresh, {"t": task}, 1e-3, {})
     reasons = table["t"].pop("reasons")
     assert (reasons.pop("error"), sum(reasons.values())) == (1, 5)
@@ -242,7 +242,7 @@ def test_the_table_by_task_says_which_label_closed_tasks_are_answered_by():
         replace(group, verdicts=tuple(Verdict(0.0, "wrong", said=one) for one in mine))
         for group, mine in zip(groups, said)
     ]
-    task = Task("t", "sns", "dialogue", "", "", "exact")
+    task = Task("t", "domain", "dialogue", "", "", "exact")
     labels = {groups[0].record.id: "no", groups[1].record.id: "yes"}
     found = by_task(groups, {"t": task}, 1e-3, labels)["t"]["commonest"]
     assert found == {"label": "no", "share": 5 / 8, "references": 0.5}
@@ -252,7 +252,7 @@ def test_the_table_by_task_says_which_label_closed_tasks_are_answered_by():
 def test_a_pass_is_a_score_that_the_task_itself_calls_one():
     """Of 0.3 and 0.6 one passes at 0.5, and both at 0.3."""
     groups = Script(lambda number: (0.3, 0.6)).collect(make_sampler(), prompts=1).fresh
-    tasks = {at: Task("t", "sns", "dialogue", "", "", "chrf", pass_at=at) for at in (0.3, 0.5, 0.7)}
+    tasks = {at: Task("t", "domain", "dialogue", "", "", "chrf", pass_at=at) for at in (0.3, 0.5, 0.7)}
     assert [by_task(groups, {"t": task}, 1e-3, {})["t"]["pass_rate"] for task in tasks.values()] == [1.0, 0.5, 0.0]
 
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from fakes import FAMILIES
 from verdicts import settled
 
 import redone.world
@@ -15,7 +16,7 @@ from redone.checks.texts import check_texts
 from redone.data.encode import Encoder
 from redone.data.load import Dataset, build
 from redone.measure.trivial import best, trivial_verdicts
-from redone.records import GENERAL_GROUPS, SNS_FAMILIES
+from redone.records import GENERAL_GROUPS
 from redone.rewards import score
 from redone.run.scoring import in_process
 from redone.world import PACKS, world_pack
@@ -40,11 +41,11 @@ def trivial(pack: str):
     return {name: best(given.tasks[name], mine) for name, mine in found.items()}
 
 
-def test_there_are_75_sns_tasks_over_the_six_families():
+def test_there_are_75_domain_tasks_over_the_six_families():
     social = read_catalogue("social")
     assert len(social.tasks) >= 75
     families = Counter(task.family for task in social.tasks.values())
-    assert set(families) == set(SNS_FAMILIES)
+    assert set(families) == FAMILIES
     assert min(families.values()) >= 8
     assert {"taxonomy", "hashtag_single", "match", "mrc", "ner", "audience", "highlight", "query_gen"} <= set(
         social.tasks
@@ -64,7 +65,7 @@ def test_there_are_14_general_tasks_over_the_seven_groups():
     assert {task.part for task in general} == {"general"}
 
 
-def test_all_mathematics_and_30_sns_tasks_have_rationales():
+def test_all_mathematics_and_30_domain_tasks_have_rationales():
     assert all(t.think for t in read_catalogue("general").tasks.values() if t.family == "mathematics")
     assert sum(task.think for task in read_catalogue("social").tasks.values()) >= 30
 
