@@ -30,6 +30,7 @@ def run(finished_run: Path) -> Path:
 def test_results_hold_every_model_task_and_average(run: Path) -> None:
     results = json.loads((run / "results.json").read_text())
     assert list(results["models"]) == list(MODELS)
+    assert results["domain"] == "support"
     for table in results["models"].values():
         assert set(table["averages"]) == {"domain", "translation", "general", "unrehearsed"}
         assert len(table["tasks"]) == TASKS

@@ -34,6 +34,7 @@ KIND_STYLE = {
     "reward suspect": ("#8a7a00", "*"),
     "solved": ("#008a66", "o"),
 }
+_WIDEST = 24  # characters of an average's name that stand above its panel
 CHANGE_COLOUR = {"rose": "#006b50", "fell": "#b34700", "unclear": "#6b7079"}
 
 
@@ -59,7 +60,7 @@ def plot_averages(facts: Mapping[str, Any]) -> Any:
     crowded = sum(map(len, models)) > 34
     figure, axes = sheet(3.8 if crowded else 3.4, 1, len(rows), sharey=True)
     for axis, row in zip(axes, rows):
-        axis.set_title(row["label"])
+        axis.set_title(row["label"] if len(row["label"]) <= _WIDEST else row["label"][: _WIDEST - 1] + "…")
         cells = {model: cell for model, cell in zip(models, row["cells"]) if cell.value is not None}
         for before, after in facts["steps"]:
             if {before, after} <= set(cells):

@@ -576,6 +576,23 @@ def test_what_a_definition_lacks_is_named(key):
     assert refusal(make_task, "ask", definition, "pack.toml") == f"pack.toml: task ask lacks {key}"
 
 
+def test_the_old_word_for_the_domain_is_refused_with_the_new_one():
+    definition = {"part": "sns", "family": "dialogue", "prompt": "{q}", "answer": "{a}", "reward": "exact"}
+    said = 'pack.toml: task ask: part = "sns" is called part = "domain"; write that'
+    assert refusal(make_task, "ask", definition, "pack.toml") == said
+
+
+def test_the_domain_has_the_name_of_the_pack_that_holds_it_and_none_where_several_do():
+    def pack(name, task, part):
+        rows = {task: {split: [f"{task} {split}"] for split in NEEDED}}
+        return replace(memory_pack(rows, replace(TASK, name=task, part=part)), name=name)
+
+    mine, others = pack("support", "route", "domain"), pack("more", "sum", "general")
+    assert built(mine, others).domain == "support"
+    assert built(mine, replace(others, tasks={"sum": replace(TASK, name="sum")})).domain == ""
+    assert built(others).domain == ""
+
+
 def test_a_whole_number_is_a_number():
     definition = {"part": "domain", "family": "dialogue", "prompt": "", "answer": "", "reward": "exact", "pass_at": 1}
     assert make_task("ask", definition, "pack.toml").pass_at == 1

@@ -132,7 +132,7 @@ def test_measures_are_averages_groups_tasks_and_benchmarks():
     assert found["two"] == [TWO]
     assert found["quiz"] == [[("quiz", "s")]]
     assert found["benchmarks"] == [[[("quiz", "s")]], [[("other", "t")]]]
-    assert sorted(found) == ["benchmarks", "one", "other", "quiz", "s", "domain", "t", "two"]
+    assert sorted(found) == ["benchmarks", "domain", "one", "other", "quiz", "s", "t", "two"]
 
 
 def test_a_group_of_the_name_of_an_average_does_not_take_its_place():

@@ -87,6 +87,7 @@ def test_configurations_are_beside_the_file_and_threads_that_are_set_stay(tmp_pa
         ('stage = "refine"', 'stage = "refin"', ["the arm two has no stage refin; did you mean refine?"]),
         ("[arms.two]", "[arms.base]", ["cannot be called 'base'"]),
         ("[arms.two]", '[arms."a/b"]', ["cannot be called 'a/b'"]),
+        ('["domain", "origin"]', '"sns"', ["question 'q': there is no measure sns; it is called domain"]),
         ('["domain", "origin"]', '"orign"', ["question 'q': there is no measure orign; did you mean origin?"]),
     ],
 )

@@ -10,9 +10,12 @@ from fakes import DEMO, small_config
 import redone
 from redone.benchmark.readings import AGGREGATES
 from redone.data.load import make_record, make_task
+from redone.experiment.analysis import measures
 from redone.experiment.definition import read_plan
-from redone.experiment.records import _sample, _verdicts, clusters_of, path_of, settings_of
+from redone.experiment.records import _sample, _verdicts, clusters_of, path_of, read_kept, settings_of
+from redone.files import read_jsonl
 from redone.measure.score import exact
+from redone.measure.shape import shape_from_json
 from redone.model.places import EMBEDDED
 from redone.records import Verdict
 
@@ -72,6 +75,11 @@ def test_the_records_in_the_repository_are_those_of_their_experiment_as_it_stand
     found = [path_of(job, plan, tmp_path) for job in plan.jobs]
     assert {path.name for path in found if path} == files
     assert files
+    asked = {measure for question in plan.experiment.questions for measure in question.measures}
+    for path in files:
+        shapes = next(read_jsonl(kept / path))["shapes"]
+        assert asked <= measures({name: shape_from_json(one, path) for name, one in shapes.items()}).keys()
+    assert read_kept(kept / min(files)).subsets
 
 
 def test_records_that_were_made_with_other_settings_are_not_taken_for_these(tmp_path):

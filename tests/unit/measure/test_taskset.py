@@ -486,6 +486,16 @@ def test_the_template_stands_beside_the_scores_and_a_comparison_says_where_two_d
     assert capsys.readouterr().out.splitlines()[-1] == "Prompts: no chat template: plain text"
 
 
+def test_the_table_has_columns_of_what_there_is_under_the_packs_own_name(encoder, tmp_path, capsys):
+    table = measured(encoder, dataset(WORD, word=["yes"] * 3), lambda *_: "yes", tmp_path / "tasks")
+    long = "a pack whose name is longer than a column"
+    for domain_, said in (("support", ["support"]), ("", ["Domain"]), (long, long.split())):
+        print_results({"models": {"base": table}, "domain": domain_})
+        head, bare, base = [line for line in capsys.readouterr().out.splitlines() if line][:3]
+        assert head.split() == said
+        assert len(head) == len(bare) == len(base)
+
+
 def test_tasks_that_are_scored_otherwise_are_not_compared(encoder, tmp_path):
     for model, metric in (("a", "mean"), ("b", "micro_f1")):
         given = dataset(domain("tags", reward="set_f1", metric=metric), tags=["a, b"] * 3)
@@ -495,3 +505,11 @@ def test_tasks_that_are_scored_otherwise_are_not_compared(encoder, tmp_path):
     (tmp_path / "a" / "tasks" / "scores.json").write_text('{"shape": {}}', encoding="utf-8")
     with pytest.raises(ValueError, match=r"a/tasks/scores\.json: its shape is damaged"):
         compare(tmp_path / "a", tmp_path / "b")
+
+
+def test_scores_of_a_version_with_another_word_for_the_domain_are_not_read(encoder, tmp_path):
+    measured(encoder, dataset(WORD, word=["yes"] * 3), lambda *_: "yes", tmp_path / "a" / "tasks")
+    path = tmp_path / "a" / "tasks" / "scores.json"
+    path.write_text(path.read_text().replace('"domain":', '"sns":'), encoding="utf-8")
+    with pytest.raises(ValueError, match=r'a/tasks/scores\.json: of a version of redone that called the domain "sns"'):
+        compare(tmp_path / "a", tmp_path / "a")

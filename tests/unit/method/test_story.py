@@ -112,6 +112,12 @@ def test_a_run_ends_with_a_sentence_that_only_clear_changes_decide(changes, said
     assert all(f"{abs(value):.1f} [" in line for value, _ in changes.values())
 
 
+def test_a_run_ends_with_its_packs_own_name():
+    found = results(domain=(9.0, True), general=(-5.0, True))
+    assert verdict(found, "base", "last").endswith(". Domain +9.0 [+8.0, +10.0], General −5.0 [−6.0, −4.0].")
+    assert ". support +9.0 [" in verdict({**found, "domain": "support"}, "base", "last")
+
+
 def test_a_run_ends_with_its_model_and_how_to_use_it_where_there_is_one(tmp_path: Path):
     found = results(domain=(9.0, True))
     assert ending(found, tmp_path)[1:] == [f"Report:   {tmp_path / 'report.html'}"]

@@ -120,7 +120,8 @@ def write_run(
     write_json(run / "config.json", {"name": NASTY, "model": {"path": "base"}, "stages": list(method), **method})
     write_json(run / "manifest.json", {"seed": 3, "device": "cpu", "model": "Tiny", "note": NASTY})
     seconds = {**dict.fromkeys(method, 60.0), "eval": 30.0}
-    results = {"models": models, "changes": changes(models, list(pairs)), "seconds": seconds, "notes": [NASTY]}
+    results = {"domain": "support", "models": models, "changes": changes(models, list(pairs))}
+    results |= {"seconds": seconds, "notes": [NASTY]}
     write_json(run / "results.json", results)
     for name, table in method.items():
         if table["kind"] == "reinforce":

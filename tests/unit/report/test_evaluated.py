@@ -19,7 +19,8 @@ WRONG = {"prompt": NASTY, "answer": "yes", "output": NASTY, "score": 0.25, "reas
 def evaluation(folder: Path, name: str, reply: float, questions: str = "0a", split: str = "eval") -> Path:
     """What `redone eval --config` leaves, as far as a page is made of it."""
     made = {"questions": {"tasks": questions}, "note": NASTY}
-    results = {"model": name, "made": made, "benchmarks": {}, "split": split, "models": {"model": model(reply, 40, 90)}}
+    results = {"model": name, "made": made, "benchmarks": {}, "split": split, "domain": "support"}
+    results["models"] = {"model": model(reply, 40, 90)}
     (folder / "tasks").mkdir(parents=True)
     (folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
     (folder / "tasks" / "examples.json").write_text(json.dumps({"reply": [WRONG]}), encoding="utf-8")
@@ -50,9 +51,9 @@ def test_the_page_of_one_model_has_its_scores_beside_what_needs_no_model_and_its
     check_page((folder / "report.html").read_text(encoding="utf-8"))
     check_markdown((folder / "report.md").read_text(encoding="utf-8"), fewest=3)
     page = lines(folder)
-    assert "<li>Domain: 30.0 [20.0, 40.0]; the best answers that need no model have 20.0.</li>" in page
+    assert "<li>support: 30.0 [20.0, 40.0]; the best answers that need no model have 20.0.</li>" in page
     assert "small answers 1 closed task nearly alike" in page
-    for term in ("commonest", "n-grams", "baseline", "score"):
+    for term in ("commonest", "n-grams", "baseline", "score", "support", "Translation"):
         assert page.count(f"<dt>{term}</dt>") == 1
     row = page.index("<td>reply</td><td>mean</td>")
     assert all(
@@ -84,7 +85,7 @@ def test_several_models_stand_beside_each_other_with_the_change_from_the_first_t
     page = lines(tmp_path / "all")
     assert compared == [("x", "z")]
     assert "<h1>Evaluation of x and y and z</h1>" in page
-    assert "<li>Domain rose by 20.0 points (+12.0 to +28.0), from 30.0 [20.0, 40.0] to 50.0 [40.0, 60.0].</li>" in page
+    assert "<li>support rose by 20.0 points (+12.0 to +28.0), from 30.0 [20.0, 40.0] to 50.0 [40.0, 60.0].</li>" in page
     assert [page.count(f"<summary>Table of {name}</summary>") for name in "xyz"] == [1, 1, 1]
     assert [page.count(f"<td>{name}</td><td><pre>") for name in "xyz"] == [1, 1, 1]
 

@@ -217,7 +217,14 @@ def test_the_same_results_give_the_same_reports(written: Path, tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [(None, "there is no such file"), ("{", "not JSON"), ("[]", "no benchmarks"), ('{"models": {}}', "no benchmarks")],
+    [
+        (None, "there is no such file"),
+        ("{", "not JSON"),
+        ("[]", "no benchmarks"),
+        ('{"models": {}}', "no benchmarks"),
+        ('{"benchmarks": {}, "models": {"model": {"averages": {"sns": 1.0}}}}', 'called the domain "sns"'),
+        ('{"benchmarks": {}, "models": {"model": {}}}', "not as redone leaves them"),
+    ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path: Path, text: str | None, said: str):
     if text is not None:

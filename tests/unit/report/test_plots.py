@@ -171,6 +171,12 @@ def test_an_average_near_100_is_shown_clear_of_the_title(facts: dict[str, Any], 
         assert to_svg(figure, "averages", "about").count(f">{score}<") == 3 * len(cells)
 
 
+def test_a_packs_long_name_stands_clear_of_the_next_average(facts: dict[str, Any]):
+    rows = [{**facts["averages"][0], "label": "a pack whose name is longer than its panel"}] * 4
+    with styled():
+        assert clashes(plot_averages({**facts, "averages": rows})) == []
+
+
 def test_a_tasks_name_is_text_and_not_markup(facts: dict[str, Any]):
     row = {**facts["rewards"][0], "task": "<b>$x$</b>"}
     with styled():

@@ -118,6 +118,13 @@ def test_a_run_that_has_only_begun_can_be_read_and_says_of_every_stage_what_is_m
     assert run.seconds == {}
 
 
+def test_a_run_of_a_version_with_another_word_for_the_domain_is_refused_in_a_sentence(folder: Path):
+    path = folder / "results.json"
+    path.write_text(path.read_text().replace('"domain":', '"sns":'), encoding="utf-8")
+    with pytest.raises(ValueError, match=r'results.json: of a version of redone that called the domain "sns"'):
+        read_run(folder)
+
+
 def test_a_run_of_a_version_without_stages_is_refused_in_a_sentence(folder: Path):
     (folder / "config.json").write_text('{"name": "old", "model": {"path": "base"}}')
     with pytest.raises(ValueError, match=r"config.json: cannot be read, so the run's stages and base are not known"):

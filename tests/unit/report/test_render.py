@@ -134,7 +134,7 @@ def test_a_spark_line_spans_its_values_or_the_given_range():
 def test_both_reports_say_what_fell(markdown: str, page: str):
     for text in (markdown, page):
         assert "General fell by 30.0 points" in text
-        assert "Domain rose by 30.0 points" in text
+        assert "support rose by 30.0 points" in text
         assert "From explore to target, 1 task fell clearly: sums (by 30.0, to 60.0)." in text
 
 
@@ -164,9 +164,21 @@ def test_a_run_without_such_tasks_has_a_report(folder: Path, kind: str, task: st
     pairs = [(entry["before"], entry["after"]) for entry in results["changes"]]
     rewritten(folder, models=results["models"], changes=changes(results["models"], pairs))
     for text in reports(folder):
-        assert f"{kind.capitalize()}: there are no such tasks." in text
-        assert "Domain rose by 30.0 points" in text
+        assert ("General: there are no such tasks." in text) == (kind == "general")
+        assert kind.capitalize() not in before(text, "Tasks").replace("General: there", "")
+        assert "support rose by 30.0 points" in text
         assert "None" not in text
+
+
+def test_the_domain_goes_by_the_name_of_its_pack_whatever_stands_in_it(folder: Path):
+    rewritten(folder, domain="a|b <b>*c*")
+    markdown, page = reports(folder)
+    check_markdown(markdown, fewest=7)
+    assert r"| a\|b &lt;b&gt;\*c\* | 30.0 [20.0, 40.0]" in markdown
+    assert r"- **a\|b &lt;b&gt;\*c\*** (0 to 100): Plain mean over the domain's tasks." in markdown
+    assert all(f"<{tag}>a|b &lt;b&gt;*c*<" in page for tag in ('th class="n"', "dt"))
+    rewritten(folder, domain="")
+    assert all("Domain rose by 30.0 points" in text for text in reports(folder))
 
 
 def test_a_run_whose_tasks_are_all_solved_has_a_report(folder: Path):
@@ -192,7 +204,7 @@ def test_a_run_that_stops_after_one_stage_has_a_whole_report(tmp_path: Path):
     check_markdown(markdown, fewest=6)
     for text in (page, markdown):
         assert "1 stage: explore (RL from base)." in text
-        assert "Domain rose by 10.0 points (+2.0 to +18.0), from 30.0 [20.0, 40.0] to 40.0 [30.0, 50.0]." in text
+        assert "support rose by 10.0 points (+2.0 to +18.0), from 30.0 [20.0, 40.0] to 40.0 [30.0, 50.0]." in text
         assert text.count("From base to explore, no task fell clearly.") == 1
         assert not re.search(r"target|refine|not complete|SFT|[Dd]iagnosis|taught", before(text, "Glossary"))
     assert markdown.count("| stage 1, explore (RL) | base | +10.0 [+2.0, +18.0] | +0.0 [−8.0, +8.0] ? |") == 1
@@ -215,7 +227,7 @@ def test_a_run_of_sft_then_rl_is_told_as_such(tmp_path: Path):
         assert "Stage 1, teach (SFT): what it was taught" in text
         assert "7 records: reply 5, sums 2." in text
         assert "The teach stage made General worse, by 30.0 points (−38.0 to −22.0)." in text
-        assert "The change in Domain by stage: teach +15.0, sharpen −5.0 ?." in text
+        assert "The change in support by stage: teach +15.0, sharpen −5.0 ?." in text
         assert "sharpen: 12 groups were generated" in text
         assert "teach: SFT loss" in markdown
         assert not re.search(r"explore|refine|[Dd]iagnosis", text)
@@ -251,7 +263,7 @@ def test_every_change_is_the_paired_one_of_the_results(folder: Path):
     rewritten(folder, changes=results["changes"])
     markdown, page = reports(folder)
     for text in (markdown, page):
-        assert "Domain may have risen by 30.0 points (−1.0 to +61.0), from 30.0 [20.0, 40.0] to 60.0" in text
+        assert "support may have risen by 30.0 points (−1.0 to +61.0), from 30.0 [20.0, 40.0] to 60.0" in text
         assert "From base to refine, no task fell clearly." in text
         assert "0 fell clearly" in text
     assert "| sums | general: mathematics | 48 | 90.0 [80.0, 100.0] |" in markdown
@@ -263,9 +275,9 @@ def test_without_paired_comparisons_scores_are_shown_and_no_changes(folder: Path
     rewritten(folder, changes=None)
     for text in reports(folder):
         assert text.count("results.json has no paired comparisons") == 1
-        assert "Domain went from 30.0 [20.0, 40.0] to 60.0 [50.0, 70.0]." in text
+        assert "support went from 30.0 [20.0, 40.0] to 60.0 [50.0, 70.0]." in text
         assert not re.search(
-            r" rose | fell |made Domain|What each stage changed|What was forgotten", before(text, "Training")
+            r" rose | fell |made support|What each stage changed|What was forgotten", before(text, "Training")
         )
     write_report(folder)
 
