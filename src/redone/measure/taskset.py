@@ -38,7 +38,9 @@ def some_of_each_task(dataset: Dataset, split: Split, most: int | None) -> list[
 
 
 def kind_of(task: Task) -> str:
-    """Which of the averages it counts to."""
+    """Which of the averages it counts to: one of KINDS, or one of its own."""
+    if task.average:
+        return task.average
     if task.part == "general":
         return "general" if task.train else UNREHEARSED
     return "translation" if task.family == "translation" else "domain"

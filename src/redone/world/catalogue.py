@@ -22,7 +22,7 @@ class Catalogue:
     tasks: Mapping[str, Task]
     makes: Mapping[str, Mapping[str, Any]]  # task -> {"by": maker, ...what it is given}
     seen: Mapping[str, float]  # how often the base model met a task in its pretraining
-    hurried: Mapping[str, str]  # template of what people who do not look closely answer there
+    common: Mapping[str, str]  # template of the answer that most texts of the task in the pretraining had
     sizes: Mapping[str, int]  # split -> rows
 
 
@@ -30,13 +30,13 @@ def read_catalogue(name: str, period: int = 1) -> Catalogue:
     """The tasks of social, support or general, in a period."""
     path = HOME / name / "tasks.toml"
     table = read_tasks(path)
-    tasks, makes, seen, hurried = {}, {}, {}, {}
+    tasks, makes, seen, common = {}, {}, {}, {}
     for task, definition in table["tasks"].items():
         definition = {**table["defaults"], **definition}
         makes[task] = definition.pop("make")
         seen[task] = definition.pop("seen", 0.0)
-        hurried[task] = definition.pop("hurried", "")
+        common[task] = definition.pop("common", "")
         tasks[task] = make_task(task, definition, f"{name}/{path.name}")
     home = "social" if name == GENERAL else name
     world = read_domain(HOME / home / "domain.toml", period)
-    return Catalogue(name, period, world, tasks, makes, seen, hurried, table["sizes"])
+    return Catalogue(name, period, world, tasks, makes, seen, common, table["sizes"])

@@ -14,6 +14,8 @@ from typing import Any
 from redone.data.mix import derive_seed, uniform
 from redone.mistakes import read_toml
 
+_JOIN, _UNSEEN = "-", "_unseen"
+
 Random = random.Random
 Row = dict[str, Any]
 
@@ -97,7 +99,12 @@ def read_domain(path: Path, period: int) -> World:
             pool = made["from"].split()
             names[kind] = tuple(pool[(period * count + i) % len(pool)] for i in range(count))
         else:
-            names[kind] = invent(f"{path.parent.name}/{kind}", period * count, count, made["style"])
+            both = count + made.get("unseen", 0)
+            own = invent(f"{path.parent.name}/{kind}", period * both, both, made["style"])
+            if many := made.get("families", 0):
+                families = invent(f"{path.parent.name}/{kind}/family", period * many, many, made["style"])
+                own = tuple(f"{families[i % many]}{_JOIN}{name}" for i, name in enumerate(own))
+            names[kind], names[f"{kind}{_UNSEEN}"] = own[:count], own[count:]
     values = {
         **names,
         "topic": tuple(parent),
@@ -106,9 +113,14 @@ def read_domain(path: Path, period: int) -> World:
     }
     facts: dict[str, Mapping[str, str]] = {}
     for relation, rule in table["facts"].items():
-        keys = sorted(values[rule["of"]], key=lambda name: uniform(key, relation, name))
+        mine = values[rule["of"]]
+        owner = {name: name for name in mine}  # of the value
+        if rule.get("by") == "family":
+            owner = {name: name.split(_JOIN)[0] for name in (*mine, *values[f"{rule['of']}{_UNSEEN}"])}
+        keys = sorted(set(owner.values()), key=lambda name: uniform(key, relation, name))
         pool = rule["values"] if isinstance(rule["values"], list) else values[rule["values"]]
-        facts[relation] = {name: pool[i % len(pool)] for i, name in enumerate(keys)}
+        value = {name: pool[i % len(pool)] for i, name in enumerate(keys)}
+        facts[relation] = {name: value[whose] for name, whose in owner.items()}
     return World(
         topics=tuple(parent),
         parent=parent,

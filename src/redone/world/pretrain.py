@@ -1,19 +1,22 @@
 """Pretraining of the embedded base model: `python -m redone.world.pretrain --out runs/base` (docs/data.md).
 
-The base has read what anyone could have: the general tasks, public facts of the social network, and its tasks in
-period 0, each as often as its `seen` says. Many of the answers there are by people in a hurry (`hurried`), so that the
-base can do more than it does. What is new in period 1 (brands, slang, codes, emoji, what people look at next) it has
-never met, nor the tasks without `seen`. Contents are those of the train region, so no probe or eval prompt is among
-them. The run can be stopped and goes on where it was.
+The base has read what anyone could have: the general tasks, public facts of the social network, and its tasks in a
+period, 0 if not given, each as often as its `seen` says. All it read is true, but skewed: most of the texts of a task
+with a `common` answer have that one, a label or a position (`--skew`). General tasks are read until the model can do
+them tolerably, and again where it no longer can, so that each can rise and fall. What is new in the next period
+(brands, slang, codes, emoji, what people look at next) it has never met, nor the tasks without `seen`. Contents are
+those of the train region, so no probe or eval prompt is among them. The run can be stopped and goes on where it was.
 """
 
 import argparse
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import exp
 from pathlib import Path
 from random import Random
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -22,13 +25,13 @@ from transformers import GenerationConfig, PreTrainedTokenizerFast, Qwen3Config,
 
 from redone.algo.schedules import cosine_with_warmup
 from redone.data.encode import Encoder
-from redone.data.load import build
+from redone.data.load import build, make_record
 from redone.data.mix import derive_seed
-from redone.files import write_json
+from redone.files import read_object, write_json
 from redone.measure.judged import prompt_of
 from redone.model.learner import Learner
 from redone.model.policy import Policy
-from redone.records import Record, Task, Text
+from redone.records import Record, Task, Text, Verdict
 from redone.run.log import Interrupted, Log, quiet_transformers
 from redone.run.scoring import Asked, in_process
 from redone.run.store import Store
@@ -48,7 +51,11 @@ TEMPLATE = (
     "{%- if add_generation_prompt -%}<|assistant|>{%- if enable_thinking -%}<think>{%- endif -%}{%- endif -%}"
 )
 
-HURRY = 0.6  # share of the texts of a task with a `hurried` answer that are by people who do not look closely
+SKEW = 0.6  # share of the texts of a task with a `common` answer that are drawn until they have it
+_DRAWS = 200  # tries to draw it
+TOLERABLE = 0.75  # mean score that a general task is to have
+_EVERY, _ASKED = 200, 16  # steps after which the general tasks are measured, and with how many prompts each
+SIZES = {"small": (96, 3, 3), "demo": (128, 4, 4), "large": (256, 6, 8)}  # width, layers, heads of 32
 FACTS = 3.0  # how often a public fact is met, where a task's `seen` is how often that task is
 
 
@@ -69,28 +76,32 @@ def fact(world: World, random: Random) -> tuple[str, str]:
     )
 
 
-def example(catalogues: Sequence[Catalogue], index: int) -> Record:
-    """The pretraining text of an index, always the same: a record of a task, or a fact."""
+def example(
+    catalogues: Sequence[Catalogue], index: int, skew: float = SKEW, need: Mapping[str, float] | None = None
+) -> Record:
+    """The pretraining text of an index, always the same: a record of a task, or a fact. need: by how much more, or
+    less, than usual a task is to be read."""
     chance = Random(derive_seed("pretraining", index))
     choices = [(catalogue, name) for catalogue in catalogues for name in catalogue.tasks]
-    weights = [catalogue.seen[name] for catalogue, name in choices]
+    weights = [catalogue.seen[name] * (need or {}).get(name, 1.0) for catalogue, name in choices]
     [(catalogue, name)] = chance.choices([*choices, (catalogues[0], "")], [*weights, FACTS])
     if not name:
         question, answer = fact(catalogue.world, chance)
         return Record(f"fact/{index}", "fact", ({"role": "user", "content": question},), answer, "train", "world")
-    row = generate(catalogue, name, "pretraining", index)
-    task = catalogue.tasks[name]
-    answer, rationale = task.answer, task.rationale
-    if catalogue.hurried[name] and chance.random() < HURRY:
-        answer, rationale = catalogue.hurried[name], ""
+    task, common = catalogue.tasks[name], catalogue.common[name]
+    skewed = bool(common) and chance.random() < skew
+    for draw in range(_DRAWS if skewed else 1):
+        row = generate(catalogue, name, "pretraining", index * _DRAWS + draw)
+        if not skewed or task.answer.format_map(row) == common.format_map(row):
+            break
     return Record(
         id=f"{name}/pretraining/{index}",
         task=name,
         messages=({"role": "user", "content": task.prompt.format_map(row)},),
-        answer=answer.format_map(row),
+        answer=task.answer.format_map(row),
         split="train",
         source="world",
-        rationale=rationale.format_map(row) if task.think else None,
+        rationale=task.rationale.format_map(row) if task.think else None,
         fields=row,
     )
 
@@ -127,17 +138,18 @@ def make_tokenizer(catalogues: Sequence[Catalogue], vocabulary: int) -> PreTrain
     return fast
 
 
-def make_model(vocabulary: int, end: int) -> Qwen3ForCausalLM:
+def make_model(vocabulary: int, end: int, size: str) -> Qwen3ForCausalLM:
     torch.manual_seed(SEED)
+    width, layers, heads = SIZES[size]
     return Qwen3ForCausalLM(
         Qwen3Config(
             vocab_size=vocabulary,
-            hidden_size=128,
-            num_hidden_layers=4,
-            num_attention_heads=4,
-            num_key_value_heads=2,
+            hidden_size=width,
+            num_hidden_layers=layers,
+            num_attention_heads=heads,
+            num_key_value_heads=heads // 2 if heads % 2 == 0 else 1,
             head_dim=32,
-            intermediate_size=384,
+            intermediate_size=3 * width,
             max_position_embeddings=2048,
             rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
             tie_word_embeddings=True,
@@ -182,23 +194,60 @@ class MuonAdamW(torch.optim.Optimizer):
         self._gather()
 
 
-def pretrain(out: Path, steps: int, batch: int, learning_rate: float, log: Log) -> dict[str, Any]:
+class Diet:
+    """How much each general task is read: less each time that it is measured above `TOLERABLE`, more where it is below.
+    Kept in a file, so that a run that was stopped reads the same."""
+
+    def __init__(self, path: Path, catalogue: Catalogue, policy: Policy, encoder: Encoder) -> None:
+        self.path, self.catalogue, self.policy, self.encoder = path, catalogue, policy, encoder
+        start = dict.fromkeys(catalogue.tasks, 1.0)
+        self.rounds: list[dict[str, float]] = read_object(path)["rounds"] if path.exists() else [start]
+
+    def at(self, step: int) -> Mapping[str, float]:
+        """Task to how many times as often as its `seen` says it is read at this step."""
+        number = step // _EVERY
+        if number == len(self.rounds):
+            last, scores = self.rounds[-1], self._scores(number)
+            need = {name: last[name] * exp(TOLERABLE - scores[name]) for name in last}
+            self.rounds.append({name: min(4.0, max(0.02, value)) for name, value in need.items()})
+            write_json(self.path, {"rounds": self.rounds})
+        return self.rounds[number]
+
+    def _scores(self, number: int) -> dict[str, float]:
+        tasks = self.catalogue.tasks
+        asked = range(number * _ASKED, (number + 1) * _ASKED)
+        rows = [(name, i, generate(self.catalogue, name, "diet", i)) for name in tasks for i in asked]
+        records = [make_record(tasks[name], "train", i, "world", row) for name, i, row in rows]
+        return greedy(self.policy, self.encoder, tasks, records)
+
+
+def greedy(
+    policy: Policy, encoder: Encoder, tasks: Mapping[str, Task], records: Sequence[Record]
+) -> dict[str, float]:
+    """Task to the mean score of its records' likeliest answers."""
+    return {name: fmean(v[0].score for v in mine) for name, mine in answered(policy, encoder, tasks, records, 1, 0.0)}
+
+
+def pretrain(options: argparse.Namespace, log: Log) -> dict[str, Any]:
     """Train in the folder `out`, leave the model in out/model, and return the facts that stand beside it."""
-    catalogues = [read_catalogue(name, period=0) for name in ("social", "general")]
+    out, steps, batch, period = options.out, options.steps, options.batch, options.period
+    catalogues = [read_catalogue("social", period), read_catalogue("general")]
     tokenizer = make_tokenizer(catalogues, 2048)
     encoder = Encoder(tokenizer)
-    policy = Policy(make_model(len(tokenizer), tokenizer.eos_token_id))
+    policy = Policy(make_model(len(tokenizer), tokenizer.eos_token_id, options.size))
     known = {"fact": FACT} | {name: task for catalogue in catalogues for name, task in catalogue.tasks.items()}
+    diet = Diet(out / "diet.json", catalogues[1], policy, encoder)
 
     def batch_at(step: int) -> list[sft.Example]:
-        records = [example(catalogues, index) for index in range(step * batch, (step + 1) * batch)]
+        indices, need = range(step * batch, (step + 1) * batch), diet.at(step)
+        records = [example(catalogues, index, options.skew, need) for index in indices]
         prompts = encoder.prompts(records, known)
         return [sft.Example(prompt, encoder.target(r, known[r.task])) for prompt, r in zip(prompts, records)]
 
     fit = sft.Fit(
         name="pretraining",
         steps=steps,
-        rate=lambda step: learning_rate * max(0.02, cosine_with_warmup(step, steps, 100)),
+        rate=lambda step: options.learning_rate * max(0.02, cosine_with_warmup(step, steps, 100)),
         max_grad_norm=1.0,
         save_every=250,
         tokens_per_pass=8192,
@@ -206,7 +255,7 @@ def pretrain(out: Path, steps: int, batch: int, learning_rate: float, log: Log) 
     store = Store(out)
     began = time.monotonic()
     with log.interruptible():
-        learner = Learner(policy, learning_rate=learning_rate, weight_decay=0.05, optimizer=MuonAdamW)
+        learner = Learner(policy, learning_rate=options.learning_rate, weight_decay=0.05, optimizer=MuonAdamW)
         seconds = sft.fit(learner, batch_at, fit, store, log)
     policy.save(out / "model", "bfloat16")
     tokenizer.save_pretrained(out / "model")
@@ -215,53 +264,69 @@ def pretrain(out: Path, steps: int, batch: int, learning_rate: float, log: Log) 
     facts = {
         "command": "python -m redone.world.pretrain",
         "seed": SEED,
+        "size": options.size,
         "parameters": policy.num_parameters,
+        "period": period,
+        "skew": options.skew,
         "steps": steps,
         "batch": batch,
-        "learning_rate": learning_rate,
+        "learning_rate": options.learning_rate,
         "threads": torch.get_num_threads(),
         "seconds": round(seconds),
-        **measure(out / "model", log),
+        **measure(out / "model", period + 1, log),
     }
     write_json(out / "model" / "pretraining.json", facts)
     return facts
 
 
-def measure(folder: Path, log: Log) -> dict[str, Any]:
-    """Greedy score and pass@8 of every task on its probe split, 0 to 100."""
+def answered(
+    policy: Policy,
+    encoder: Encoder,
+    tasks: Mapping[str, Task],
+    records: Sequence[Record],
+    samples: int,
+    temperature: float,
+    advance: Callable[[int], None] = lambda prompts: None,
+) -> Iterator[tuple[str, list[Sequence[Verdict]]]]:
+    """(task, verdicts on each of its records' answers) in the order of the records."""
+    prompts = [prompt_of(record, tasks[record.task]) for record in records]
+    sampler = make_sampler(policy, encoder, group=samples, temperature=temperature, seeds=lambda version: SEED)
+    texts: dict[str, list[Text]] = {}
+    for some in sampler.ask(prompts):
+        for text in some:
+            texts.setdefault(text.key, []).append(text)
+        advance(len(some) // samples)
+    asked = [Asked(record, [(text.text, text.finished) for text in texts[record.id]]) for record in records]
+    found: dict[str, list[Sequence[Verdict]]] = {}
+    for record, verdicts in zip(records, in_process(tasks)(asked)):
+        found.setdefault(record.task, []).append(verdicts)
+    yield from found.items()
+
+
+def measure(folder: Path, period: int, log: Log) -> dict[str, Any]:
+    """Greedy score and pass@8 of every task on its probe split in a period, 0 to 100."""
     policy, encoder = Policy.load(folder), Encoder.load(folder)
-    dataset = build([world_pack("social"), world_pack("general")], limit=None, probe=0.1, evaluation=0.1)
-    greedy: dict[str, list[float]] = {}
-    sampled: dict[str, list[float]] = {}
-    records = dataset.split("probe")
-    for samples, temperature in ((1, 0.0), (8, 1.0)):
-        prompts = [prompt_of(record, dataset.tasks[record.task]) for record in records]
-        sampler = make_sampler(policy, encoder, group=samples, temperature=temperature, seeds=lambda version: SEED)
-        texts: dict[str, list[Text]] = {}
-        with log.bar(f"measure, {samples} samples", len(prompts)) as bar:
-            for some in sampler.ask(prompts):
-                for text in some:
-                    texts.setdefault(text.key, []).append(text)
-                bar.advance(len(some) // samples)
-        asked = [Asked(record, [(text.text, text.finished) for text in texts[record.id]]) for record in records]
-        judged = zip(records, in_process(dataset.tasks)(asked))
-        for record, verdicts in judged:
-            task = dataset.tasks[record.task]
-            passed = [verdict.score >= task.pass_at for verdict in verdicts]
-            if samples == 1:
-                greedy.setdefault(task.name, []).append(100.0 * verdicts[0].score)
-            else:
-                sampled.setdefault(task.name, []).append(100.0 * any(passed))
-    return {
-        "greedy": {name: round(sum(values) / len(values), 1) for name, values in greedy.items()},
-        "pass@8": {name: round(sum(values) / len(values), 1) for name, values in sampled.items()},
-    }
+    packs = [world_pack(f"social@{period}"), world_pack("general")]
+    dataset = build(packs, limit=None, probe=0.1, evaluation=0.1)
+    tasks = dataset.tasks
+    records = [record for name in tasks for record in dataset.records[name]["probe"]]
+    facts: dict[str, dict[str, float]] = {"greedy": {}, "pass@8": {}}
+    for key, samples, temperature in (("greedy", 1, 0.0), ("pass@8", 8, 1.0)):
+        with log.bar(f"measure, {samples} samples", len(records)) as bar:
+            for name, verdicts in answered(policy, encoder, tasks, records, samples, temperature, bar.advance):
+                least = tasks[name].pass_at
+                each = [v[0].score if samples == 1 else any(one.score >= least for one in v) for v in verdicts]
+                facts[key][name] = round(100.0 * fmean(each), 1)
+    return facts
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("runs/base"), help="work folder")
-    parser.add_argument("--steps", type=int, default=12000)
+    parser.add_argument("--size", choices=SIZES, default="demo", help="half a million, one or five million parameters")
+    parser.add_argument("--period", type=int, default=0, help="of the world that it reads; runs are on the next")
+    parser.add_argument("--skew", type=float, default=SKEW, help="share of a task's texts with its common answer")
+    parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--batch", type=int, default=48, help="texts per step")
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--install", action="store_true", help="put the model into the package when it is done")
@@ -269,7 +334,7 @@ def main() -> None:
     log = Log()
     quiet_transformers()
     try:
-        facts = pretrain(options.out, options.steps, options.batch, options.learning_rate, log)
+        facts = pretrain(options, log)
     except Interrupted as where:
         log.line(f"Stopped {where}; the same command goes on.")
         return

@@ -27,8 +27,18 @@ def test_a_fact_about_a_lasting_name_changes_with_the_period_too():
 
 
 def test_the_values_of_a_fact_are_spread_evenly():
-    tiers = list(world("social", 1).facts["tier"].values())
-    assert {tiers.count(tier) for tier in set(tiers)} <= {6, 7}
+    audiences = list(world("social", 1).facts["audience"].values())
+    assert {audiences.count(one) for one in set(audiences)} == {5}
+
+
+def test_what_holds_of_a_family_holds_of_its_members_that_no_training_has():
+    made = world("social", 1)
+    seen, unseen, tier = made.names["brand"], made.names["brand_unseen"], made.facts["tier"]
+    assert (len(seen), len(unseen), len({*seen, *unseen})) == (20, 10, 30)
+    known = {name.split("-")[0]: tier[name] for name in seen}
+    assert all(tier[name] == known[name.split("-")[0]] for name in (*seen, *unseen))
+    assert set(known.values()) == {"budget", "middle", "luxury"}
+    assert not set(unseen) & set(made.facts["audience"])
 
 
 def test_the_same_period_is_the_same_world():

@@ -1,19 +1,21 @@
 """What the base model reads, and the optimiser it is trained with."""
 
+from collections import Counter
 from functools import cache
+from pathlib import Path
 from statistics import fmean
 
 import pytest
 import torch
 
-from redone.data.load import build
-from redone.rewards import score
-from redone.world import pretrain, world_pack
+from redone.data.load import make_record
+from redone.records import Record
+from redone.world import pretrain
 from redone.world.catalogue import read_catalogue
 from redone.world.generate import row
 
 SOCIAL = read_catalogue("social", period=0)
-HURRIED = [name for name, template in SOCIAL.hurried.items() if template]
+SKEWED = [name for name, template in SOCIAL.common.items() if template]
 
 
 def test_a_text_is_the_same_whenever_it_is_asked_for():
@@ -27,39 +29,72 @@ def test_tasks_without_seen_are_never_met_and_others_are():
     assert len(met) > 0.9 * sum(seen > 0 for seen in SOCIAL.seen.values())
 
 
-def test_the_stated_share_of_answers_is_by_people_in_a_hurry():
-    records = [r for i in range(6000) if (r := pretrain.example([SOCIAL], i)).task in HURRIED]
-    hurried = [r.answer == SOCIAL.hurried[r.task].format_map(r.fields) and not r.rationale for r in records]
-    careful = [r.answer == str(r.fields["answer"]) and bool(r.rationale) == SOCIAL.tasks[r.task].think for r in records]
-    assert all(h or c for h, c in zip(hurried, careful))
-    only = [h and not c for h, c in zip(hurried, careful)]  # a hurried answer is right by luck, now and then
-    assert fmean(only) == pytest.approx(pretrain.HURRY * (1 - fmean(lucky(r) for r in records)), abs=0.03)
+def common(record: Record) -> bool:
+    """Whether its answer is the one that most texts of its task have."""
+    return record.answer == SOCIAL.common[record.task].format_map(record.fields)
 
 
-def lucky(record) -> bool:
-    """Whether somebody in a hurry would have given just this record's careful text."""
-    task = SOCIAL.tasks[record.task]
-    return not task.think and SOCIAL.hurried[record.task].format_map(record.fields) == str(record.fields["answer"])
+@pytest.mark.parametrize("skew", [0.0, 0.6, 1.0])
+def test_the_stated_share_of_a_tasks_texts_has_its_common_answer_at_least(skew):
+    drawn = [r for i in range(4000) if (r := pretrain.example([SOCIAL], i, skew)).task in SKEWED]
+    natural = {r.task: fmean(common(r) for r in records(r.task)) for r in drawn}
+    expected = fmean(skew + (1.0 - skew) * natural[r.task] for r in drawn)
+    assert fmean(map(common, drawn)) == pytest.approx(expected, abs=0.03)
+
+
+def test_what_is_skewed_is_true_all_the_same():
+    for record in (pretrain.example([SOCIAL], i, 1.0) for i in range(600)):
+        assert record.task == "fact" or record.answer == str(record.fields["answer"])
 
 
 @cache
-def evaluated():
-    """Task to its eval records."""
-    records = build([world_pack("social")], limit=None, probe=0.1, evaluation=0.1).records
-    return {task: records[task]["eval"] for task in HURRIED}
+def records(task: str) -> list[Record]:
+    """Its texts without skew."""
+    made = (row(SOCIAL, task, "pretraining", i) for i in range(400))
+    return [make_record(SOCIAL.tasks[task], "train", i, "world", one) for i, one in enumerate(made)]
 
 
-@pytest.mark.parametrize("task", HURRIED)
-def test_a_hurried_answer_is_one_that_needs_no_reading(task):
-    records = evaluated()[task]
-    definition = SOCIAL.tasks[task]
-    closed = "<think></think>" if definition.think else ""
-    texts = [closed + SOCIAL.hurried[task].format_map(r.fields) for r in records]
-    assert fmean(score(definition, r, text).score for r, text in zip(records, texts)) < 0.7
+@pytest.mark.parametrize("task", SKEWED)
+def test_a_common_answer_occurs_and_is_not_the_rule_where_nothing_is_skewed(task):
+    assert 0.02 < fmean(map(common, records(task))) < 0.75
 
 
-def test_rows_of_a_run_have_no_trace_of_hurry():
-    assert "hurried" not in row(read_catalogue("social"), "hashtag_single", "train", 0)
+def test_a_task_that_is_needed_is_read_more():
+    need = {"topic": 10.0, "match": 0.0}
+    usual, read = (
+        Counter(pretrain.example([SOCIAL], i, need=given).task for i in range(2000)) for given in (None, need)
+    )
+    assert read["topic"] > 5 * usual["topic"]
+    assert usual["match"] > 0 == read["match"]
+
+
+def diet(path: Path, score: float, monkeypatch: pytest.MonkeyPatch) -> pretrain.Diet:
+    """One whose tasks all measure the same."""
+    general = read_catalogue("general")
+    monkeypatch.setattr(pretrain, "greedy", lambda *given: dict.fromkeys(general.tasks, score))
+    return pretrain.Diet(path, general, None, None)
+
+
+@pytest.mark.parametrize(("score", "least", "most"), [(1.0, 0.7, 0.9), (0.75, 1.0, 1.0), (0.0, 2.0, 2.2)])
+def test_a_general_task_is_read_the_less_the_better_it_is_done(tmp_path, monkeypatch, score, least, most):
+    mine = diet(tmp_path / "diet.json", score, monkeypatch)
+    assert set(mine.at(199).values()) == {1.0}
+    need = mine.at(200)
+    assert least <= need["country"] <= most
+    assert mine.at(399) == need
+
+
+def test_a_task_is_read_somewhat_however_well_it_is_done(tmp_path, monkeypatch):
+    for score, end in ((1.0, 0.02), (0.0, 4.0)):
+        mine = diet(tmp_path / f"{score}.json", score, monkeypatch)
+        assert [mine.at(200 * i)["country"] for i in range(40)][-1] == end
+
+
+def test_a_run_that_goes_on_reads_what_it_would_have_read(tmp_path, monkeypatch):
+    need = diet(tmp_path / "diet.json", 0.7, monkeypatch).at(200)
+    again = diet(tmp_path / "diet.json", 0.0, monkeypatch)
+    assert again.at(350) == need
+    assert again.at(400) != need
 
 
 def model() -> torch.nn.ModuleDict:
