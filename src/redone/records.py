@@ -24,6 +24,9 @@ GENERAL_GROUPS = (
     "mixed",
 )
 
+UNREHEARSED = "unrehearsed"
+KINDS = ("domain", "translation", "general", UNREHEARSED)  # what tasks are averaged under that name nothing themselves
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -48,7 +51,7 @@ class Task:
     accepted: str = ""  # name of the field that lists further answers that are right
     cluster: str = ""  # name of the field whose value tells which records hang together, as those about one fact
     train: bool = True  # False: it is only evaluated
-    average: str = ""  # what it is averaged under, with others of that name and apart from its part
+    average: str = ""  # what it is averaged under, with others that say the same and apart from its part
     on_bad_gold: Literal["refuse", "drop"] = "refuse"
     rare: float = 1.0  # share of the usual number of train rows the generator makes
     system: str = ""  # template of the system prompt

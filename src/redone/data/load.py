@@ -23,7 +23,7 @@ from redone.data.dedupe import normalised_prompt
 from redone.data.overlap import evaluated_keys, first_sharing, keys_of
 from redone.data.source import SPLITS, Source, make_source, rows_of, unlike
 from redone.mistakes import name_flaw, nearest, read_toml
-from redone.records import GENERAL_GROUPS, Record, Split, Task
+from redone.records import GENERAL_GROUPS, KINDS, Record, Split, Task
 
 NEEDED: tuple[Split, ...] = ("train", "probe", "eval")  # of a task that is trained
 _TASK_KEYS = {key: hint for key, hint in get_type_hints(Task).items() if key != "name"}
@@ -148,6 +148,11 @@ def make_task(name: str, definition: Mapping[str, Any], where: str) -> Task:
         raise ValueError(
             f'{where}: task {name}: family = "{task.family}"{nearest(task.family, GENERAL_GROUPS)}; '
             f"of a general task it is one of {', '.join(GENERAL_GROUPS)}"
+        )
+    if task.average.split(",")[0] in KINDS:
+        raise ValueError(
+            f'{where}: task {name}: average = "{task.average}", the name of an average of tasks that give none; give it '
+            "another, or leave it out"
         )
     if task.budget < 1:
         raise ValueError(f"{where}: task {name}: budget = {task.budget}; it is at least one token")

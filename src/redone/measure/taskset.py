@@ -21,15 +21,13 @@ from redone.measure.ngrams import Unaided
 from redone.measure.score import Measured, SubsetMeasured, known, mean_of, measure, measured
 from redone.measure.shape import Shape, SubsetShape
 from redone.measure.trivial import Trivial, best
-from redone.records import Record, Split, Task, Verdict
+from redone.records import KINDS, UNREHEARSED, Record, Split, Task, Verdict
 from redone.rewards.labels import Commonest
 from redone.run.log import Log
 from redone.run.scoring import ScoreAll
 
 TASKS = "tasks"
-UNREHEARSED = "unrehearsed"
 READING = "score"
-KINDS = ("domain", "translation", "general", UNREHEARSED)
 
 
 def some_of_each_task(dataset: Dataset, split: Split, most: int | None) -> list[Record]:
@@ -38,22 +36,29 @@ def some_of_each_task(dataset: Dataset, split: Split, most: int | None) -> list[
 
 
 def kind_of(task: Task) -> str:
-    """Which of the averages it counts to: one of KINDS, or one of its own."""
+    """Which of the averages it counts to: one of KINDS, or that which it names, after "general, " if it is general."""
+    if task.part == "general":
+        return f"general, {task.average}" if task.average else "general" if task.train else UNREHEARSED
     if task.average:
         return task.average
-    if task.part == "general":
-        return "general" if task.train else UNREHEARSED
     return "translation" if task.family == "translation" else "domain"
+
+
+def is_general(kind: str) -> bool:
+    """Whether an average is over general tasks."""
+    return kind == UNREHEARSED or kind.split(", ")[0] == "general"
 
 
 def tasks_shape(tasks: Mapping[str, Task], closed: Collection[str] = ()) -> Shape:
     """domain: plain mean over its tasks outside the translation family; translation: plain mean over that family;
     general: mean over the general groups of the mean over each group's tasks, those that are trained; unrehearsed: the
-    same of those that are not. closed: those that have the lenient reading too."""
+    same of those that are not; and likewise those that tasks name. closed: those that have the lenient reading too."""
     averages: dict[str, dict[str, list[str]]] = {}
     for task in tasks.values():
         kind = kind_of(task)
-        column = {"general": task.family, UNREHEARSED: f"{task.family}, {UNREHEARSED}"}.get(kind, task.name)
+        column = task.name
+        if task.part == "general":
+            column = task.family if kind == "general" else f"{task.family}, {task.average or UNREHEARSED}"
         averages.setdefault(kind, {}).setdefault(column, []).append(task.name)
     subsets = {
         name: SubsetShape(
@@ -122,14 +127,15 @@ def summarise(
             **({"commonest": asdict(alike[name])} if alike and name in alike else {}),
         }
     means = averages(mine, items, found)
+    kinds = dict.fromkeys((*KINDS, *shape.averages))
     baselines = {
         kind: fmean(fmean(table[name]["baseline"] for name in names) for names in members.values())
         for kind, members in shape.averages.items()
     }
     return {
-        "averages": {kind: known(means[kind].score) if kind in means else None for kind in KINDS},
+        "averages": {kind: known(means[kind].score) if kind in means else None for kind in kinds},
         "average_intervals": {kind: list(whole.interval or ()) for kind, whole in means.items()},
-        "baselines": {kind: baselines.get(kind) for kind in KINDS},
+        "baselines": {kind: baselines.get(kind) for kind in kinds},
         LENIENT: _over_closed([found[name].readings for name in closed_in(items)]),
         "ngrams": _over_learnt([(found[name].first, one) for name, one in words.items()]),
         "tasks": table,

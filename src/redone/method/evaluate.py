@@ -13,7 +13,7 @@ from redone.measure.closed import alarms, closed_tasks
 from redone.measure.compare import changes
 from redone.measure.judged import Judged, judged
 from redone.measure.ngrams import Unaided, unaided
-from redone.measure.taskset import TASKS, UNREHEARSED, measure_tasks, read_tasks, some_of_each_task
+from redone.measure.taskset import TASKS, is_general, measure_tasks, read_tasks, some_of_each_task
 from redone.method.drift import measure_drift, risen
 from redone.method.story import unsolved
 from redone.model.policy import Policy
@@ -72,7 +72,7 @@ def evaluate(lab: Lab, model: str, earned: Callable[[], Unaided]) -> None:
 def forgotten(lab: Lab, stage: Stage, made: Mapping[str, Any]) -> list[Alarm]:
     """What a stage lost of what it does not train: general tasks, benchmarks, held-out texts. made: `changes` from the
     model that it starts from."""
-    averages = {name: one for name, one in made["averages"].items() if name in ("general", UNREHEARSED)}
+    averages = {name: one for name, one in made["averages"].items() if is_general(name)}
     return [*forgets(stage.kind, averages | made["benchmarks"], risen(lab, stage.start, stage.name))]
 
 

@@ -21,7 +21,7 @@ from redone.files import as_left, read_jsonl, read_object, write_json, write_jso
 from redone.measure.drift import HeldOut, Line, held_texts, measure_texts, summed, trained_keys
 from redone.measure.gate import standing
 from redone.measure.items import Items
-from redone.measure.taskset import UNREHEARSED, some_of_each_task
+from redone.measure.taskset import some_of_each_task
 from redone.method.drift import templates_of
 from redone.method.evaluate import answerer
 from redone.method.interpolate import weights_of
@@ -163,7 +163,7 @@ def look(lab: Lab, gate: Gate, policy: Policy | str, path: Path, label: str, bas
             label=label,
         )
         items = dict(found.items)
-        averages = {name: one for name, one in found.differences.get("averages", {}).items() if name == UNREHEARSED}
+        averages = dict(found.differences.get("averages", {}))
     lines = _lines(lab, policy, path.with_name(path.name.replace(".jsonl.gz", ".texts.jsonl")), label)
     texts = summed(lines, lines if base is None else base.lines)["texts"]
     return Seen(averages, {} if base is None else texts, items, lines)

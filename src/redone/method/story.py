@@ -8,7 +8,7 @@ from typing import Any
 
 from redone.config import Reinforce, Teach
 from redone.data.load import Dataset
-from redone.measure.taskset import UNREHEARSED
+from redone.measure.taskset import is_general
 from redone.records import Task
 from redone.report.numbers import count, read_change
 from redone.report.scores import labels
@@ -101,8 +101,8 @@ def verdict(results: Mapping[str, Any], base: str, last: str) -> str:
     called = labels(results)
     found = {kind: read_change(made["averages"].get(kind)) for kind in called}
     known = {kind: change for kind, change in found.items() if change}
-    general = {kind: known[kind].verdict for kind in ("general", UNREHEARSED) if kind in known}
-    clear = {change.verdict for kind, change in known.items() if kind not in general}
+    general = {kind: change.verdict for kind, change in known.items() if is_general(kind)}
+    clear = {known[kind].verdict for kind in ("domain", "translation") if kind in known}
     fell = [called[kind] for kind, verdict in general.items() if verdict == "fell"]
     if {"rose", "fell"} <= clear:
         better = "better at the domain in part, and worse in part"

@@ -27,8 +27,10 @@ UNPAIRED = (
 
 
 def labels(results: Mapping[str, Any]) -> dict[str, str]:
-    """What the averages are called: the domain's by the pack that holds it, where one does."""
-    return {**AVERAGES, "domain": results.get("domain") or AVERAGES["domain"]}
+    """What the averages are called: the domain's by the pack that holds it, where one does; others as tasks name them."""
+    last = list(results["models"].values())[-1]["averages"]
+    named = {kind: kind[:1].upper() + kind[1:] for kind in last if kind not in AVERAGES}
+    return {**AVERAGES, "domain": results.get("domain") or AVERAGES["domain"], **named}
 
 
 def changed(
@@ -81,7 +83,7 @@ def gains(run: Scored) -> list[dict[str, Any]]:
         {
             "stage": after,
             "start": before,
-            "changes": {kind: changed(run, before, after, "averages", kind) for kind in AVERAGES},
+            "changes": {kind: changed(run, before, after, "averages", kind) for kind in labels(run.results)},
         }
         for before, after in steps_of(run)
     ]

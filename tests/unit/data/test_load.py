@@ -598,6 +598,14 @@ def test_a_whole_number_is_a_number():
     assert make_task("ask", definition, "pack.toml").pass_at == 1
 
 
+@pytest.mark.parametrize("name", ["general", "domain", "general, new"])
+def test_a_task_may_not_name_an_average_as_those_of_other_tasks_are_called(name):
+    definition = {"part": "domain", "family": "dialogue", "prompt": "", "answer": "", "reward": "exact"}
+    assert make_task("ask", {**definition, "average": "new"}, "pack.toml").average == "new"
+    message = refusal(make_task, "ask", {**definition, "average": name}, "pack.toml")
+    assert message.startswith(f'pack.toml: task ask: average = "{name}", the name of an average of tasks that give none')
+
+
 def test_a_general_task_belongs_to_one_of_the_groups():
     definition = {"part": "general", "family": "mathematic", "prompt": "", "answer": "", "reward": "exact"}
     message = refusal(make_task, "sum", definition, "pack.toml")

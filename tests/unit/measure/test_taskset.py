@@ -16,7 +16,7 @@ from redone.measure.gate import standing
 from redone.measure.items import Item
 from redone.measure.judged import Judged, judged
 from redone.measure.ngrams import unaided
-from redone.measure.taskset import KINDS, averages, measure_tasks, read_tasks, summarise, wrong_answers
+from redone.measure.taskset import KINDS, averages, is_general, measure_tasks, read_tasks, summarise, wrong_answers
 from redone.measure.trivial import best, chance, trivial_verdicts
 from redone.records import GENERAL_GROUPS, Record, Task, Text, Verdict
 from redone.run.log import Log
@@ -162,6 +162,28 @@ def test_general_tasks_that_are_never_trained_have_an_average_of_their_own():
     assert average(apart, SCORES, "general") == pytest.approx((100.0 + 0.0) / 2)
     assert average(apart, SCORES, "unrehearsed") == pytest.approx((50.0 + 30.0) / 2)
     assert average({**TASKS, "ner": replace(TASKS["ner"], train=False)}, SCORES, "domain") == pytest.approx(30.0)
+
+
+def test_tasks_that_name_an_average_are_in_that_alone():
+    apart = {**TASKS, **{name: replace(TASKS[name], average="new") for name in ("ner", "times", "country")}}
+    assert average(apart, SCORES, "new") == SCORES["ner"]
+    assert average(apart, SCORES, "general, new") == pytest.approx((50.0 + 30.0) / 2)
+    assert average(apart, SCORES, "general") == pytest.approx((100.0 + 0.0) / 2)
+    assert average(apart, SCORES, "domain") == pytest.approx(40.0)
+    assert average({**apart, "ner": replace(apart["ner"], train=False)}, SCORES, "new") == SCORES["ner"]
+
+
+def test_a_summary_has_the_averages_that_tasks_name():
+    given = dataset(TASKS["tags"], replace(TASKS["ner"], average="new"))
+    found = summary(given, {"ner": [1, 0, 0, 0], "tags": [1, 1, 1, 1]})
+    assert (found["averages"]["new"], found["averages"]["domain"]) == (25.0, 100.0)
+    assert found["baselines"]["new"] is not None
+    assert found["average_intervals"]["new"]
+
+
+@pytest.mark.parametrize(("kind", "general"), [("general", 1), ("general, new", 1), ("unrehearsed", 1), ("new", 0)])
+def test_which_averages_are_over_general_tasks(kind, general):
+    assert is_general(kind) == bool(general)
 
 
 @pytest.mark.parametrize("kind", KINDS)

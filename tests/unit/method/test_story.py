@@ -84,7 +84,8 @@ def results(**changes):
         kind: {"difference": value, "interval": [value - 1, value + 1], "clear": clear}
         for kind, (value, clear) in changes.items()
     }
-    return {"models": {"base": {}, "last": {}}, "changes": [{"before": "base", "after": "last", "averages": averages}]}
+    models = {name: {"averages": dict.fromkeys(averages, 50.0)} for name in ("base", "last")}
+    return {"models": models, "changes": [{"before": "base", "after": "last", "averages": averages}]}
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,11 @@ def results(**changes):
             "clearly worse at the domain; nothing general fell clearly.",
         ),
         ({"domain": (9.0, True), "unrehearsed": (-9.0, True)}, "domain; clearly worse at General, never rehearsed."),
+        ({"domain": (9.0, True), "general, new": (-9.0, True)}, "domain; clearly worse at General, new. "),
+        (
+            {"domain": (0.1, False), "rumours": (9.0, True)},
+            "not clearly better at the domain; what it lost in general was not measured. Domain +0.1",
+        ),
     ],
 )
 def test_a_run_ends_with_a_sentence_that_only_clear_changes_decide(changes, said):
