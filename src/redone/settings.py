@@ -104,6 +104,9 @@ class Teach(Table):
         description="shares, between 0 and 1, of the start's weights that are tried at the end; the largest is kept "
         "with which no average of the domain clearly falls on probe. Not with [lora]",
     )
+    interpolate_cost: float = Field(
+        0.0, ge=0, description="points that an average of the domain may fall by on probe for the start's weights"
+    )
     averaging: Literal["token", "record"] = Field(
         "record",
         description="the loss is the mean over a step's target tokens, of which long answers have most, or over its "

@@ -24,7 +24,8 @@ _DOMAIN = ("domain", "translation")  # the averages that may not fall
 
 def interpolate(lab: Lab, stage: Stage, policy: Policy) -> None:
     """Move the taught policy towards its start: by the largest of the stage's shares with which no average of the
-    domain is clearly below what was taught, measured on probe records; by none where there is no such share.
+    domain is clearly below what was taught and by more than `interpolate_cost` points, measured on probe records; by
+    none where there is no such share.
 
     The stage's interpolation.json says what was tried. Needs the weights three times.
     """
@@ -37,18 +38,19 @@ def interpolate(lab: Lab, stage: Stage, policy: Policy) -> None:
         policy.load_weights({name: taught[name].lerp(start[name], share) for name in taught})
         found = _standing(lab, stage, policy, share, reference).differences["averages"]
         tried[f"{share:g}"] = found
-        if not any(fell(found.get(kind)) for kind in _DOMAIN):
+        if not any(fell(found.get(kind), stage.settings.interpolate_cost) for kind in _DOMAIN):
             chosen = share
             break
     else:
         policy.load_weights(taught)
     write_json(lab.out / stage.name / "interpolation.json", {"share": chosen, "tried": tried})
-    lab.log.line(f"{stage.name}: {100 * chosen:g} % of the way back to {stage.start}, at no clear cost on probe")
+    cost = f" above {stage.settings.interpolate_cost:g} points" if stage.settings.interpolate_cost else ""
+    lab.log.line(f"{stage.name}: {100 * chosen:g} % of the way back to {stage.start}, at no clear cost{cost} on probe")
 
 
-def fell(one: Mapping[str, Any] | None) -> bool:
-    """Whether a paired difference lies wholly below zero."""
-    return bool(one and one["interval"] and one["interval"][1] < 0.0)
+def fell(one: Mapping[str, Any] | None, cost: float = 0.0) -> bool:
+    """Whether a paired difference lies wholly below zero, and itself below minus the cost."""
+    return bool(one and one["interval"] and one["interval"][1] < 0.0 and one["difference"] < -cost)
 
 
 def weights_of(policy: Policy) -> "dict[str, Tensor]":

@@ -36,6 +36,13 @@ def lab_of(make_lab, monkeypatch):
     return make
 
 
+@pytest.mark.parametrize(("cost", "share"), [(0.99, 0.0), (1.0, 0.75)])
+def test_what_a_fall_may_cost_is_stated(lab_of, cost, share):
+    lab, _ = lab_of(0.0, SHARES, f"target.interpolate_cost={cost}")
+    interpolate(lab, stage_of(lab, "target"), Weights(4.0, 4.0))
+    assert json.loads((lab.out / "target" / "interpolation.json").read_text())["share"] == share
+
+
 SHARES = "target.interpolate=[0.25, 0.75, 0.5]"
 
 

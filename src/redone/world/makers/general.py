@@ -33,6 +33,7 @@ TOOLS = "hammer saw drill wrench rake shovel axe chisel nail screw".split()
 CLASSES = {"animal": ANIMALS, "fruit": FRUIT, "tool": TOOLS, "colour": list(COLOURS), "thing": list(THINGS)}
 PLAIN = "sun moon star tree river stone cloud wind rain snow bird fish leaf seed road hill".split()
 _CLASS = {word: kind for kind, words in CLASSES.items() for word in words}
+_NO_WORDS = invent("nothing", 0, 200, "word")
 _CARD = {"pet": CLASSES["animal"], "fruit": FRUIT, "tool": CLASSES["tool"], "colour": list(COLOURS), "city": PLACES}
 
 
@@ -193,7 +194,7 @@ def larger(world: World, random: Random) -> Row:
 def word_or_not(world: World, random: Random) -> Row:
     """The class of a word; "unknown" where there is no such word."""
     known = random.random() < 0.5
-    word = random.choice(list(_CLASS)) if known else invent("nothing", random.randrange(200), 1, "word")[0]
+    word = random.choice(list(_CLASS)) if known else _NO_WORDS[random.randrange(len(_NO_WORDS))]
     return {"word": word, "candidates": [*CLASSES, "unknown"], "answer": _CLASS.get(word, "unknown")}
 
 
