@@ -129,7 +129,7 @@ def print_results(results: dict[str, Any]) -> None:
             print(f"{model}: {said(mine)}")
     last = list(results["models"].values())[-1]["averages"]
     kinds = {kind: label for kind, label in labels(results).items() if last.get(kind) is not None}
-    width = max(24, *(len(label) + 2 for label in kinds.values()))
+    width = max([24, *(len(label) + 2 for label in kinds.values())])
     print(f"\n{'':<10}" + "".join(f"{label:>{width}}" for label in kinds.values()))
     bare = list(results["models"].values())[-1].get("baselines", {})
     earned = ("-" if bare.get(kind) is None else f"{bare[kind]:.1f}" for kind in kinds)

@@ -28,8 +28,8 @@ UNPAIRED = (
 
 def labels(results: Mapping[str, Any]) -> dict[str, str]:
     """What the averages are called: the domain's by the pack that holds it, where one does; others as tasks name them."""
-    last = list(results["models"].values())[-1]["averages"]
-    named = {kind: kind[:1].upper() + kind[1:] for kind in last if kind not in AVERAGES}
+    kinds = (kind for table in results.get("models", {}).values() for kind in table["averages"])
+    named = {kind: kind[:1].upper() + kind[1:] for kind in kinds if kind not in AVERAGES}
     return {**AVERAGES, "domain": results.get("domain") or AVERAGES["domain"], **named}
 
 

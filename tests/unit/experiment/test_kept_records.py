@@ -61,16 +61,22 @@ def test_the_settings_say_nothing_of_where_things_lie_and_how_a_machine_runs_the
     assert settings_of(small_config("seed=1")) != settings_of(small_config())
 
 
+def model_of(experiment: str, folder: Path) -> list[str]:
+    """What sets its model, of which only the name counts."""
+    if experiment != "smollm2":
+        return []
+    model = folder / "SmolLM2-135M-Instruct"
+    model.symlink_to(EMBEDDED, target_is_directory=True)
+    return [f'model.path="{model}"']
+
+
 CONFIGS = Path(redone.__file__).parents[2] / "configs" / "experiments"
 
 
 @pytest.mark.parametrize("kept", sorted(CONFIGS.glob("*.records")), ids=lambda path: path.stem)
 def test_the_records_in_the_repository_are_those_of_their_experiment_as_it_stands(kept, tmp_path):
     """Also where a key is newer than they are, at its default."""
-    model = tmp_path / "SmolLM2-135M-Instruct"  # of which only the name counts
-    model.symlink_to(EMBEDDED, target_is_directory=True)
-    sets = [f'model.path="{model}"'] if "smollm2" in kept.stem else []
-    plan = read_plan(kept.with_suffix(".toml"), DEMO, sets=sets)
+    plan = read_plan(kept.with_suffix(".toml"), DEMO, sets=model_of(kept.stem, tmp_path))
     files = {path.name for path in kept.glob("*.jsonl.gz")}
     found = [path_of(job, plan, tmp_path) for job in plan.jobs]
     assert {path.name for path in found if path} == files
@@ -83,6 +89,6 @@ def test_the_records_in_the_repository_are_those_of_their_experiment_as_it_stand
 
 
 def test_records_that_were_made_with_other_settings_are_not_taken_for_these(tmp_path):
-    plan = read_plan(CONFIGS / "frontier.toml", DEMO, sets=["data.limit=7"])
-    with pytest.raises(ValueError, match=r"made with other settings(.|\n)*  data\.limit: None -> 7$"):
-        path_of(plan.job("replay-0"), plan, tmp_path)
+    plan = read_plan(CONFIGS / "smollm2.toml", DEMO, sets=[*model_of("smollm2", tmp_path), "data.limit=7"])
+    with pytest.raises(ValueError, match=r"made with other settings(.|\n)*  data\.limit: 1500 -> 7$"):
+        path_of(plan.job("whole-0"), plan, tmp_path)

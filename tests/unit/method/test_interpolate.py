@@ -66,9 +66,9 @@ def test_the_largest_share_that_costs_nothing_on_probe_is_kept(lab_of, bound, sh
 
 
 def test_what_falls_is_wholly_below_zero():
-    assert fell({"interval": [-3.0, -0.1]})
-    assert not fell({"interval": [-3.0, 0.0]})
-    assert not fell({"interval": None})
+    assert fell({"difference": -1.5, "interval": [-3.0, -0.1]})
+    assert not fell({"difference": -1.5, "interval": [-3.0, 0.0]})
+    assert not fell({"difference": -1.5, "interval": None})
     assert not fell(None)
 
 
