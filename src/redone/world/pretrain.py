@@ -13,7 +13,6 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from math import exp
 from pathlib import Path
 from random import Random
 from statistics import fmean
@@ -53,8 +52,8 @@ TEMPLATE = (
 
 SKEW = 0.6  # share of the texts of a task with a `common` answer that are drawn until they have it
 _DRAWS = 200  # tries to draw it
-TOLERABLE = 0.75  # mean score that a general task is to have
-_EVERY, _ASKED = 200, 16  # steps after which the general tasks are measured, and with how many prompts each
+ENOUGH = 0.85  # mean score of a general task from which it is not read any more
+_EVERY, _ASKED = 100, 16  # steps after which the general tasks are measured, and with how many prompts each
 SIZES = {"small": (96, 3, 3), "demo": (128, 4, 4), "large": (256, 6, 8)}  # width, layers, heads of 32
 FACTS = 3.0  # how often a public fact is met, where a task's `seen` is how often that task is
 
@@ -195,23 +194,22 @@ class MuonAdamW(torch.optim.Optimizer):
 
 
 class Diet:
-    """How much each general task is read: less each time that it is measured above `TOLERABLE`, more where it is below.
-    Kept in a file, so that a run that was stopped reads the same."""
+    """How much each general task is read: the less the nearer it is to `ENOUGH`, by the last two measurements. Kept in
+    a file, so that a run that was stopped reads the same."""
 
     def __init__(self, path: Path, catalogue: Catalogue, policy: Policy, encoder: Encoder) -> None:
         self.path, self.catalogue, self.policy, self.encoder = path, catalogue, policy, encoder
-        start = dict.fromkeys(catalogue.tasks, 1.0)
-        self.rounds: list[dict[str, float]] = read_object(path)["rounds"] if path.exists() else [start]
+        self.rounds: list[dict[str, float]] = read_object(path)["scores"] if path.exists() else []
 
     def at(self, step: int) -> Mapping[str, float]:
         """Task to how many times as often as its `seen` says it is read at this step."""
         number = step // _EVERY
-        if number == len(self.rounds):
-            last, scores = self.rounds[-1], self._scores(number)
-            need = {name: last[name] * exp(TOLERABLE - scores[name]) for name in last}
-            self.rounds.append({name: min(4.0, max(0.02, value)) for name, value in need.items()})
-            write_json(self.path, {"rounds": self.rounds})
-        return self.rounds[number]
+        if number > len(self.rounds):
+            self.rounds.append(self._scores(number))
+            write_json(self.path, {"scores": self.rounds})
+        last = self.rounds[max(0, number - 2) : number]
+        means = {name: fmean(scores[name] for scores in last) for name in self.catalogue.tasks} if last else {}
+        return {name: min(3.0, max(0.0, (ENOUGH - mean) / 0.2)) for name, mean in means.items()}
 
     def _scores(self, number: int) -> dict[str, float]:
         tasks = self.catalogue.tasks

@@ -68,33 +68,32 @@ def test_a_task_that_is_needed_is_read_more():
     assert usual["match"] > 0 == read["match"]
 
 
-def diet(path: Path, score: float, monkeypatch: pytest.MonkeyPatch) -> pretrain.Diet:
-    """One whose tasks all measure the same."""
+def diet(path: Path, scores: list[float], monkeypatch: pytest.MonkeyPatch) -> pretrain.Diet:
+    """One whose measurements find these scores, one after another, of every task the same."""
     general = read_catalogue("general")
-    monkeypatch.setattr(pretrain, "greedy", lambda *given: dict.fromkeys(general.tasks, score))
+    monkeypatch.setattr(pretrain, "greedy", lambda *given: dict.fromkeys(general.tasks, scores.pop(0)))
     return pretrain.Diet(path, general, None, None)
 
 
-@pytest.mark.parametrize(("score", "least", "most"), [(1.0, 0.7, 0.9), (0.75, 1.0, 1.0), (0.0, 2.0, 2.2)])
-def test_a_general_task_is_read_the_less_the_better_it_is_done(tmp_path, monkeypatch, score, least, most):
-    mine = diet(tmp_path / "diet.json", score, monkeypatch)
-    assert set(mine.at(199).values()) == {1.0}
-    need = mine.at(200)
-    assert least <= need["country"] <= most
-    assert mine.at(399) == need
+@pytest.mark.parametrize(("score", "need"), [(1.0, 0.0), (0.85, 0.0), (0.75, 0.5), (0.65, 1.0), (0.0, 3.0)])
+def test_a_general_task_is_read_the_less_the_better_it_is_done(tmp_path, monkeypatch, score, need):
+    mine = diet(tmp_path / "diet.json", [score], monkeypatch)
+    assert mine.at(99) == {}
+    assert mine.at(100)["country"] == pytest.approx(need)
+    assert mine.at(199) == mine.at(100)
 
 
-def test_a_task_is_read_somewhat_however_well_it_is_done(tmp_path, monkeypatch):
-    for score, end in ((1.0, 0.02), (0.0, 4.0)):
-        mine = diet(tmp_path / f"{score}.json", score, monkeypatch)
-        assert [mine.at(200 * i)["country"] for i in range(40)][-1] == end
+def test_the_last_two_measurements_count(tmp_path, monkeypatch):
+    mine = diet(tmp_path / "diet.json", [0.0, 0.6, 0.8], monkeypatch)
+    assert [round(mine.at(100 * i)["country"], 2) for i in (1, 2, 3)] == [3.0, 2.75, 0.75]
 
 
 def test_a_run_that_goes_on_reads_what_it_would_have_read(tmp_path, monkeypatch):
-    need = diet(tmp_path / "diet.json", 0.7, monkeypatch).at(200)
-    again = diet(tmp_path / "diet.json", 0.0, monkeypatch)
-    assert again.at(350) == need
-    assert again.at(400) != need
+    first = diet(tmp_path / "diet.json", [0.7, 0.8], monkeypatch)
+    need = [first.at(100), first.at(200)]
+    again = diet(tmp_path / "diet.json", [0.1], monkeypatch)
+    assert [again.at(150), again.at(250)] == need
+    assert again.at(300) != need[1]
 
 
 def model() -> torch.nn.ModuleDict:
