@@ -30,7 +30,7 @@ test: $(DONE)
 	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: $(DONE) test-lower
-	$(PYTEST)
+	$(PYTEST) --values 200
 	OMP_NUM_THREADS=1 .venv/bin/python tests/kills.py --kills 200
 	OMP_NUM_THREADS=1 .venv/bin/python tests/fuzz.py --inputs 10000
 	.venv/bin/python tests/mutations/run.py --jobs 2

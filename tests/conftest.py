@@ -94,7 +94,7 @@ rows = 16
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--values", type=int, default=200, help="random values of each kind that property tests draw")
+    parser.addoption("--values", type=int, default=60, help="random values of each kind that property tests draw")
 
 
 @pytest.fixture(scope="session")
