@@ -151,8 +151,8 @@ def make_task(name: str, definition: Mapping[str, Any], where: str) -> Task:
         )
     if task.average.split(",")[0] in KINDS:
         raise ValueError(
-            f'{where}: task {name}: average = "{task.average}", the name of an average of tasks that give none; give it '
-            "another, or leave it out"
+            f'{where}: task {name}: average = "{task.average}", the name of an average of tasks that give none; give '
+            "it another, or leave it out"
         )
     if task.budget < 1:
         raise ValueError(f"{where}: task {name}: budget = {task.budget}; it is at least one token")

@@ -27,7 +27,7 @@ UNPAIRED = (
 
 
 def labels(results: Mapping[str, Any]) -> dict[str, str]:
-    """What the averages are called: the domain's by the pack that holds it, where one does; others as tasks name them."""
+    """What the averages are called: the domain's by its pack, where one holds it; others as tasks name them."""
     kinds = (kind for table in results.get("models", {}).values() for kind in table["averages"])
     named = {kind: kind[:1].upper() + kind[1:] for kind in kinds if kind not in AVERAGES}
     return {**AVERAGES, "domain": results.get("domain") or AVERAGES["domain"], **named}

@@ -55,6 +55,7 @@ _DRAWS = 200  # tries to draw it
 ENOUGH = 0.85  # mean score of a general task from which it is not read any more
 _EVERY, _ASKED = 100, 16  # steps after which the general tasks are measured, and with how many prompts each
 SIZES = {"small": (96, 3, 3), "demo": (128, 4, 4), "large": (256, 6, 8)}  # width, layers, heads of 32
+WHOLE = 16  # every so manyth text is learnt whole, so that the base can write questions itself
 FACTS = 3.0  # how often a public fact is met, where a task's `seen` is how often that task is
 
 
@@ -103,6 +104,11 @@ def example(
         rationale=task.rationale.format_map(row) if task.think else None,
         fields=row,
     )
+
+
+def whole(prompt: Sequence[int], target: Sequence[int], before: Sequence[int]) -> sft.Example:
+    """A text of which the question is learnt too. before: the tokens before it."""
+    return sft.Example(before, [*prompt[len(before) :], *target])
 
 
 FACT = Task("fact", "general", "knowledge", "", "", "exact")
@@ -219,9 +225,7 @@ class Diet:
         return greedy(self.policy, self.encoder, tasks, records)
 
 
-def greedy(
-    policy: Policy, encoder: Encoder, tasks: Mapping[str, Task], records: Sequence[Record]
-) -> dict[str, float]:
+def greedy(policy: Policy, encoder: Encoder, tasks: Mapping[str, Task], records: Sequence[Record]) -> dict[str, float]:
     """Task to the mean score of its records' likeliest answers."""
     return {name: fmean(v[0].score for v in mine) for name, mine in answered(policy, encoder, tasks, records, 1, 0.0)}
 
@@ -235,12 +239,14 @@ def pretrain(options: argparse.Namespace, log: Log) -> dict[str, Any]:
     policy = Policy(make_model(len(tokenizer), tokenizer.eos_token_id, options.size))
     known = {"fact": FACT} | {name: task for catalogue in catalogues for name, task in catalogue.tasks.items()}
     diet = Diet(out / "diet.json", catalogues[1], policy, encoder)
+    before, _ = encoder.turn()
 
     def batch_at(step: int) -> list[sft.Example]:
         indices, need = range(step * batch, (step + 1) * batch), diet.at(step)
         records = [example(catalogues, index, options.skew, need) for index in indices]
         prompts = encoder.prompts(records, known)
-        return [sft.Example(prompt, encoder.target(r, known[r.task])) for prompt, r in zip(prompts, records)]
+        pairs = [(prompt, encoder.target(r, known[r.task])) for prompt, r in zip(prompts, records)]
+        return [whole(*pair, before) if i % WHOLE == 0 else sft.Example(*pair) for i, pair in zip(indices, pairs)]
 
     fit = sft.Fit(
         name="pretraining",

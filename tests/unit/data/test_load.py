@@ -603,7 +603,7 @@ def test_a_task_may_not_name_an_average_as_those_of_other_tasks_are_called(name)
     definition = {"part": "domain", "family": "dialogue", "prompt": "", "answer": "", "reward": "exact"}
     assert make_task("ask", {**definition, "average": "new"}, "pack.toml").average == "new"
     message = refusal(make_task, "ask", {**definition, "average": name}, "pack.toml")
-    assert message.startswith(f'pack.toml: task ask: average = "{name}", the name of an average of tasks that give none')
+    assert message.startswith(f'pack.toml: task ask: average = "{name}", the name of an average of tasks that give no')
 
 
 def test_a_general_task_belongs_to_one_of_the_groups():

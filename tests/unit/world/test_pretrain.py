@@ -8,8 +8,10 @@ from statistics import fmean
 import pytest
 import torch
 
+from redone.data.encode import Encoder
 from redone.data.load import make_record
-from redone.records import Record
+from redone.model.places import EMBEDDED
+from redone.records import Record, Task
 from redone.world import pretrain
 from redone.world.catalogue import read_catalogue
 from redone.world.generate import row
@@ -94,6 +96,17 @@ def test_a_run_that_goes_on_reads_what_it_would_have_read(tmp_path, monkeypatch)
     again = diet(tmp_path / "diet.json", [0.1], monkeypatch)
     assert [again.at(150), again.at(250)] == need
     assert again.at(300) != need[1]
+
+
+def test_of_some_texts_the_question_is_learnt_too():
+    encoder = Encoder.load(EMBEDDED)
+    record = Record("q", "q", ({"role": "user", "content": "tea ?"},), "yes", "train", "world")
+    task = Task("q", "domain", "dialogue", "{q}", "{a}", "exact")
+    [prompt], target = encoder.prompts([record], {"q": task}), encoder.target(record, task)
+    before, end = encoder.turn()
+    text = pretrain.whole(prompt, target, before)
+    assert [*text.prompt, *text.target] == [*prompt, *target]
+    assert encoder.message(text.target[: text.target.index(end)]) == "tea ?"
 
 
 def model() -> torch.nn.ModuleDict:

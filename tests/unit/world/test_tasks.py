@@ -75,8 +75,9 @@ def test_a_reworded_task_asks_for_the_same_in_other_words():
         first = name.removesuffix("_reworded")
         assert general.makes[name] == general.makes[first]
         assert general.tasks[name].prompt != general.tasks[first].prompt
-        assert replace(general.tasks[name], name=first, prompt=general.tasks[first].prompt, train=True, average="") == (
-            general.tasks[first]
+        assert (
+            replace(general.tasks[name], name=first, prompt=general.tasks[first].prompt, train=True, average="")
+            == (general.tasks[first])
         )
 
 
