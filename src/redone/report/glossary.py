@@ -55,8 +55,9 @@ _MEANS = {
     "general": "Mean over the general groups of the mean over each group's trained tasks.",
     "unrehearsed": "The same mean over general tasks that are measured and never trained.",
 }
+_NAMED = "Mean over the tasks that name this `average`, apart from all others; of general ones by group first."
 
 
 def of_averages(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
     """The averages that a report shows (`scores.averages`), under the names that it shows them by."""
-    return [(row["label"], "0 to 100", _MEANS[row["kind"]]) for row in rows]
+    return [(row["label"], "0 to 100", _MEANS.get(row["kind"], _NAMED)) for row in rows]

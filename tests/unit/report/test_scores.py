@@ -5,6 +5,7 @@ from typing import Any
 from run_folders import changes
 
 from redone.report import scores
+from redone.report.glossary import of_averages
 from redone.report.read import Run
 from redone.run.stages import Stage
 
@@ -51,6 +52,17 @@ def test_the_domain_is_called_by_its_pack_where_one_holds_it():
     assert "The change in support by stage: refine −20.0, last −20.0." in said
     assert "The last stage made support worse, by 20.0 points (−28.0 to −12.0)." in said
     assert [row["label"] for row in scores.averages(run)] == ["support"]
+
+
+def test_the_glossary_has_every_average_that_is_shown_under_its_name():
+    run = make_run(base={"domain": task(60.0, 5.0)}, refine={"domain": task(40.0, 5.0)})
+    run.results["domain"] = "support"
+    for table in run.results["models"].values():
+        table["averages"] |= {"sayings": 10.0}
+    terms = {name: meaning for name, _, meaning in of_averages(scores.averages(run))}
+    assert list(terms) == ["support", "Sayings"]
+    assert terms["support"] == "Plain mean over the domain's tasks."
+    assert "`average`" in terms["Sayings"]
 
 
 def test_answers_that_are_missing_are_said_after_the_scores_and_before_them_where_they_are_many():
