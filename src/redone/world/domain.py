@@ -92,35 +92,14 @@ def read_domain(path: Path, period: int) -> World:
         pairs = table["opinions"][side].split()
         zh |= dict(zip(pairs[0::2], pairs[1::2]))
     topic = {word: name for name, mine in words.items() for word in mine}
-    names = {kind: tuple(line.split()) for kind, line in table["names"].items()}
-    for kind, made in table["invented"].items():
-        count = made["count"]
-        if "from" in made:
-            pool = made["from"].split()
-            names[kind] = tuple(pool[(period * count + i) % len(pool)] for i in range(count))
-        else:
-            both = count + made.get("unseen", 0)
-            own = invent(f"{path.parent.name}/{kind}", period * both, both, made["style"])
-            if many := made.get("families", 0):
-                families = invent(f"{path.parent.name}/{kind}/family", period * many, many, made["style"])
-                own = tuple(f"{families[i % many]}{_JOIN}{name}" for i, name in enumerate(own))
-            names[kind], names[f"{kind}{_UNSEEN}"] = own[:count], own[count:]
+    names = _names(table, path.parent.name, period)
     values = {
         **names,
         "topic": tuple(parent),
         "opinion": opinions["good"] + opinions["bad"],
         "item": tuple(topic),
     }
-    facts: dict[str, Mapping[str, str]] = {}
-    for relation, rule in table["facts"].items():
-        mine = values[rule["of"]]
-        owner = {name: name for name in mine}  # of the value
-        if rule.get("by") == "family":
-            owner = {name: name.split(_JOIN)[0] for name in (*mine, *values[f"{rule['of']}{_UNSEEN}"])}
-        keys = sorted(set(owner.values()), key=lambda name: uniform(key, relation, name))
-        pool = rule["values"] if isinstance(rule["values"], list) else values[rule["values"]]
-        value = {name: pool[i % len(pool)] for i, name in enumerate(keys)}
-        facts[relation] = {name: value[whose] for name, whose in owner.items()}
+    facts = {relation: _fact(relation, rule, values, key) for relation, rule in table["facts"].items()}
     return World(
         topics=tuple(parent),
         parent=parent,
@@ -136,6 +115,36 @@ def read_domain(path: Path, period: int) -> World:
         replies={intent: {k: tuple(v) for k, v in both.items()} for intent, both in table["replies"].items()},
         popular={name: 1.0 + 2.0 * uniform(key, "popular", name) for name in parent},
     )
+
+
+def _names(table: Mapping[str, Any], domain: str, period: int) -> dict[str, tuple[str, ...]]:
+    """Kind to its names; those that no training has as another kind, brand_unseen beside brand."""
+    names = {kind: tuple(line.split()) for kind, line in table["names"].items()}
+    for kind, made in table["invented"].items():
+        count = made["count"]
+        if "from" in made:
+            pool = made["from"].split()
+            names[kind] = tuple(pool[(period * count + i) % len(pool)] for i in range(count))
+            continue
+        both = count + made.get("unseen", 0)
+        own = invent(f"{domain}/{kind}", period * both, both, made["style"])
+        if many := made.get("families", 0):
+            families = invent(f"{domain}/{kind}/family", period * many, many, made["style"])
+            own = tuple(f"{families[i % many]}{_JOIN}{name}" for i, name in enumerate(own))
+        names[kind], names[f"{kind}{_UNSEEN}"] = own[:count], own[count:]
+    return names
+
+
+def _fact(relation: str, rule: Mapping[str, Any], values: Mapping[str, tuple[str, ...]], key: str) -> Mapping[str, str]:
+    """Name, or its family, to what holds of it: values spread evenly in an order by hash."""
+    mine = values[rule["of"]]
+    owner = {name: name for name in mine}  # of the value
+    if rule.get("by") == "family":
+        owner = {name: name.split(_JOIN)[0] for name in (*mine, *values[f"{rule['of']}{_UNSEEN}"])}
+    keys = sorted(set(owner.values()), key=lambda name: uniform(key, relation, name))
+    pool = rule["values"] if isinstance(rule["values"], list) else values[rule["values"]]
+    value = {name: pool[i % len(pool)] for i, name in enumerate(keys)}
+    return {name: value[whose] for name, whose in owner.items()}
 
 
 def invent(key: str, first: int, count: int, style: str) -> tuple[str, ...]:
