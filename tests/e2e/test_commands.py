@@ -27,7 +27,7 @@ def test_eval_writes_outputs_and_scores_of_the_chosen_split(tiny_run: Path, tiny
     assert {row["id"].split("/")[1] for row in rows} == {"probe"}
     assert len(rows) == 3 * 4
     table = json.loads((out / "results.json").read_text())["models"]["model"]
-    assert set(table["averages"]) == {"domain", "translation", "general", "unrehearsed"}
+    assert {"domain", "translation", "general", "unrehearsed"} <= set(table["averages"])
     left = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     lost = (out / "tasks" / "scores.json", out / "tasks" / "items.jsonl", out / "results.json")
     for path in lost:

@@ -185,9 +185,9 @@ def test_a_period_that_is_no_number_is_refused():
 @pytest.mark.parametrize(
     ("pack", "sha256"),
     [
-        ("social", "352878ca75efd6d9b79af8609be0df6e64c25e81da1f90bec8b1861cb19d75d4"),
+        ("social", "a8f602bb38ff833cb8bf6112a139c5b58917f02c83ea96a688962d59d572285e"),
         ("support", "84bc829a5381209134d2b2552b38aba9bb4f1c3c6c6f410e582ac939d4c538d5"),
-        ("general", "e469c5999974277ba3ff9af981449ded362da0586f4013285da2386870bc40f6"),
+        ("general", "a7a44110778d504e455affb46419c23d929aebb7a1b2b9d068735f75c905e82c"),
     ],
 )
 def test_the_rows_are_the_same_on_every_machine(pack, sha256):
