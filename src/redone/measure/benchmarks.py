@@ -21,6 +21,7 @@ from redone.measure.definitions import (
     members,
     read_records,
 )
+from redone.measure.items import write_prompts
 from redone.measure.outputs import here, items_on, reading_tasks, score_outputs
 from redone.measure.predictions import Outputs, output_of
 from redone.records import Prompt, Record, Task
@@ -82,6 +83,7 @@ def measure_benchmark(
     [found], items = score_all([benchmark], {benchmark.name: one.records}, outputs, log)
     scores = {**found, "prompts": whose_prompts(benchmark, one.data), "chat_template": template}
     write_jsonl(folder / "items.jsonl", items)
+    write_prompts(folder, [record for mine in one.records.values() for record in mine])
     write_json(folder / "scores.json", scores)
     return scores
 

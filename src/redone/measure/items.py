@@ -1,14 +1,14 @@
 """Items: a record's verdicts in every reading, one for each sample, and the lines of items.jsonl that hold them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from redone.files import numbered_jsonl
-from redone.records import Verdict
+from redone.files import numbered_jsonl, write_jsonl
+from redone.records import Record, Verdict
 
 Samples = list[list[Verdict]]  # [K samples][n records]
 
@@ -48,6 +48,12 @@ def item_line(set_name: str, item: Item) -> dict[str, Any]:
     subset = {} if item.subset == _beginning(item.id) else {"subset": item.subset}
     group = {"group": item.group} if item.group else {}
     return {"benchmark": set_name, **subset, "id": item.id, **group, **mine, "readings": readings}
+
+
+def write_prompts(folder: Path, records: Iterable[Record]) -> None:
+    """What was asked, and the reference answers, for people: prompts.jsonl.gz."""
+    rows = ({"id": r.id, "task": r.task, "prompt": r.prompt_text, "answer": r.answer} for r in records)
+    write_jsonl(folder / "prompts.jsonl.gz", rows)
 
 
 def _verdict_line(verdict: Verdict) -> dict[str, Any]:

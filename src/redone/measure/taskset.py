@@ -14,7 +14,7 @@ from redone.data.load import Dataset, drawn
 from redone.files import as_left, read_object, write_json, write_jsonl
 from redone.measure.ask import Answerer
 from redone.measure.closed import LENIENT, Closed, commonest_answers, lenient
-from redone.measure.items import Item, Items, item_line, read_items
+from redone.measure.items import Item, Items, item_line, read_items, write_prompts
 from redone.measure.judged import Judged, examples, judged
 from redone.measure.missing import told
 from redone.measure.ngrams import Unaided
@@ -221,6 +221,7 @@ def measure_tasks(
     }
     shape = tasks_shape({name: task for name, task in tasks.items() if name in items}, closed_in(items))
     write_json(folder / "examples.json", wrong_answers(found))
+    write_prompts(folder, records)
     write_jsonl(folder / "items.jsonl", (item_line(TASKS, item) for mine in items.values() for item in mine))
     write_json(folder / "scores.json", {**table, "shape": shape.to_json()})
     return table

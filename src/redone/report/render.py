@@ -1,7 +1,10 @@
 """The templates, what they format with, and the pages made of them."""
 
+import base64
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +51,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
         "shares": shares,
         "paragraphs": paragraphs,
         "shown": shown,
+        "digest": digest,
     }
     return environment.get_template(template).render(values)
 
@@ -106,6 +110,16 @@ def parts(counts: Mapping[str, float]) -> str:
 
 def shares(reasons: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {100 * share:.0f} %" for name, share in reasons.items() if share > 0)
+
+
+def digest(text: str) -> str:
+    """What a page's policy calls a script or a style by, which it then allows."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def packaged(name: str) -> str:
+    """A file of this package that goes into a page as it is."""
+    return (resources.files("redone") / "report" / name).read_text(encoding="utf-8")
 
 
 def paragraphs(text: str) -> list[str]:
