@@ -39,9 +39,8 @@
   const score = (value) => el("span", { class: `score ${grade(value)}` },
     `${{ high: "●", mid: "◐", low: "○", none: "–" }[grade(value)]} ${value === null ? "" : number(value)}`);
 
-  function note(text) {
-    $("notes").append(el("p", { class: "note", role: "alert" }, text));
-  }
+  const note = (text) => el("p", { class: "note" }, text);
+  const trouble = (error) => $("trouble").replaceChildren(note(error.message)); // until another view is chosen
 
   // --- files
 
@@ -88,7 +87,7 @@
     return low;
   }
 
-  async function held_in(kind, thing) {
+  async function part(kind, thing) {
     const file = fileOf(data[kind], thing);
     return (await load(`${kind}-${file}`))[thing - data[kind][file]] || [];
   }
@@ -96,11 +95,11 @@
   const pairs = (flat = []) => Array.from({ length: flat.length >> 1 }, (_, i) => [data.names[flat[2 * i]], flat[2 * i + 1]]);
 
   async function answer(row) {
-    const [text, said, parts, facts, texts, tokens] = await held_in("texts", row);
+    const [text, said, parts, facts, texts, tokens] = await part("texts", row);
     return { text: text || "", note: said || "", parts: pairs(parts), facts: pairs(facts), texts: pairs(texts), tokens };
   }
 
-  const prompt = (record) => held_in("prompts", record); // [prompt, reference answer], null where they are not known
+  const prompt = (record) => part("prompts", record); // [prompt, reference answer], null where they are not known
 
   // --- the index
 
@@ -220,21 +219,23 @@
   async function search(mine) {
     const wanted = state.q.toLowerCase(), candidates = found, asked = new Set();
     const holds = (text) => typeof text === "string" && text.toLowerCase().includes(wanted);
+    const missed = (error) => trouble(error) || [];
     const files = (kind, things) => [...new Set(things.map((thing) => fileOf(data[kind], thing)))].sort((a, b) => a - b);
     found = [];
     const records = [...new Set(candidates.map((row) => recordOf(groupOf[row])))];
     for (const file of files("prompts", records)) {
-      const texts = await load(`prompts-${file}`);
+      const texts = await load(`prompts-${file}`).catch(missed);
       if (mine !== turn) return;
       texts.forEach((one, i) => one.some(holds) && asked.add(data.prompts[file] + i));
     }
     const all = files("texts", candidates);
     let next = 0;
     for (const [done, file] of all.entries()) {
-      const texts = await load(`texts-${file}`), first = data.texts[file];
+      const texts = await load(`texts-${file}`).catch(missed), first = data.texts[file];
       if (mine !== turn) return;
-      for (; next < candidates.length && candidates[next] < first + texts.length; next++) {
-        const row = candidates[next], [text, said, , , more = []] = texts[row - first];
+      const end = data.texts[file + 1] ?? groupOf.length;
+      for (; next < candidates.length && candidates[next] < end; next++) {
+        const row = candidates[next], [text, said, , , more = []] = texts[row - first] || [];
         if (asked.has(recordOf(groupOf[row])) || holds(text) || holds(said) || more.some(holds)) found.push(row);
       }
       say(done + 1 < all.length ? `, ${done + 1} of ${plural(all.length, "file")} searched` : "");
@@ -266,7 +267,7 @@
       const { text } = await answer(row);
       const place = $(`row-${row}`);
       if (place) place.querySelector(".text").textContent = text.trim().replace(/\s+/g, " ").slice(0, 160) || "(empty)";
-    })).catch((error) => note(error.message));
+    })).catch(trouble);
   }
 
   function item(row) {
@@ -296,12 +297,12 @@
 
   // To the first answer found of the next or the previous prompt.
   function turnTo(by) {
-    const prompt_of = (place) => recordOf(groupOf[found[place]]);
+    const promptOf = (place) => recordOf(groupOf[found[place]]);
     let place = Math.max(0, found.indexOf(chosen));
-    const here = prompt_of(place);
-    while (found[place + by] !== undefined && prompt_of(place) === here) place += by;
-    const there = prompt_of(place);
-    while (by < 0 && place > 0 && prompt_of(place - 1) === there) place--;
+    const here = promptOf(place);
+    while (found[place + by] !== undefined && promptOf(place) === here) place += by;
+    const there = promptOf(place);
+    while (by < 0 && place > 0 && promptOf(place - 1) === there) place--;
     if (found.length && there !== here) go({ at: addressOf(found[place]) });
   }
 
@@ -310,13 +311,13 @@
   async function show(row) {
     const mine = (chosen = row), group = groupOf[row], record = recordOf(group), source = sources[sourceOf(group)];
     choose();
+    const back = el("button", { type: "button", id: "back" }, "Back to the list");
+    back.addEventListener("click", () => go({ at: "" }));
     try {
       const [said, [question, reference]] = await Promise.all([answer(row), prompt(record)]);
       const elsewhere = await around(row);
       if (mine !== chosen) return;
       const rows = together(group), step = source.kind === "measured" ? "" : `, step ${stepOf(group)}`;
-      const back = el("button", { type: "button", id: "back" }, "Back to the list");
-      back.addEventListener("click", () => go({ at: "" }));
       $("one").replaceChildren(
         back,
         el("h2", {}, taskOf(row), " ", el("span", { class: "soft" }, data.records[record])),
@@ -336,7 +337,7 @@
       );
       $("one").scrollTop = 0;
     } catch (error) {
-      note(error.message);
+      if (mine === chosen) $("one").replaceChildren(back, note(error.message));
     }
   }
 
@@ -508,6 +509,7 @@
     const asked = new URLSearchParams(location.hash.slice(1)), old = state;
     state = Object.fromEntries([...FILTERS, "at", "view", "after"].map((name) => [name, asked.get(name) || ""]));
     for (const id of ["where", "task", "verdict", "from", "to", "low", "high", "q"]) if ($(id).value !== state[id]) $(id).value = state[id];
+    $("trouble").replaceChildren();
     const comparing = state.view === "changes";
     document.body.classList.toggle("reading", Boolean(state.at) && !comparing);
     for (const id of ["filters", "found", "list", "one"]) $(id).hidden = comparing;
@@ -517,14 +519,18 @@
     if (comparing) return changes();
     if (old.view || FILTERS.some((name) => old[name] !== state[name])) {
       page = 0;
-      await find();
+      const mine = find();
+      const last = turn;
+      await mine;
+      if (last !== turn) return; // another view has been chosen since
     }
     const row = state.at ? at(state.at) : found.length ? found[0] : -1;
-    if (state.at && row < 0) note(`There is no answer ${state.at} here: the link is of another run, or of an earlier state of this one.`);
+    if (state.at && row < 0) trouble(new Error(`There is no answer ${state.at} here: the link is of another run, or of an earlier state of this one.`));
     const place = found.indexOf(row);
     if (place >= 0) page = Math.floor(place / PAGE);
     chosen = row;
     const filled = list();
+    if (state.at && $("list").offsetParent === null) $("one").focus();
     if (row >= 0) await show(row);
     else $("one").replaceChildren(el("p", { class: "soft" }, groupOf.length ? "No answer fits the filters." : "There are no answers here yet."));
     await filled;
@@ -533,13 +539,13 @@
   async function start() {
     try {
       open(await load("index"));
-      data.notes.forEach(note);
+      $("notes").append(...data.notes.map(note));
       form();
-      addEventListener("hashchange", () => read().catch((error) => note(error.message)));
+      addEventListener("hashchange", () => read().catch(trouble));
       document.addEventListener("keydown", keys);
       await read();
     } catch (error) {
-      note(error.message);
+      trouble(error);
     }
     document.body.dataset.ready = Math.round(performance.now()); // milliseconds since the page was asked for
   }
