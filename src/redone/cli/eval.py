@@ -6,7 +6,7 @@ OUT/<set>/predictions.jsonl    an answer per line, as it comes; a set is a bench
 OUT/<set>/items.jsonl          a record per line with its verdicts, once all its answers are there
 OUT/<set>/scores.json          likewise
 OUT/tasks/examples.json        wrong answers to each task
-OUT/results.json, report.md, report.html
+OUT/results.json, report.md, report.html, rollouts.html
 """
 
 from __future__ import annotations

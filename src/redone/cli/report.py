@@ -17,7 +17,7 @@ class Options:
 
 
 def add(commands: Any) -> None:
-    report = commands.add_parser("report", help="write report.md and report.html of a run or an evaluation again")
+    report = commands.add_parser("report", help="write report.md, report.html and rollouts.html of a run or an evaluation again")
     report.add_argument(
         "folders", type=Path, nargs="+", metavar="FOLDER", help="a run's, or of `redone eval`; several of these beside"
     )
@@ -32,7 +32,7 @@ def command(namespace: argparse.Namespace) -> int:
     return 0
 
 
-def written(folders: tuple[Path, ...], out: Path | None) -> tuple[Path, Path]:
+def written(folders: tuple[Path, ...], out: Path | None) -> tuple[Path, ...]:
     from redone.report import write_report
     from redone.report.evaluation import write_evaluation_report, write_reports_together
     from redone.report.plots import PLOTS

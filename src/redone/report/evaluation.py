@@ -10,6 +10,7 @@ from redone.files import read_json
 from redone.measure.missing import many, said
 from redone.measure.taskset import TASKS
 from redone.report import evaluated, glossary
+from redone.report.browse import write_evaluations
 from redone.report.drawing import (
     INK,
     WORSE,
@@ -52,8 +53,8 @@ GLOSSARY = (
 )  # fmt: skip
 
 
-def write_evaluation_report(folder: Path) -> tuple[Path, Path]:
-    """Write report.md and report.html beside results.json. Raises ValueError where that is missing or no such file."""
+def write_evaluation_report(folder: Path) -> tuple[Path, ...]:
+    """Write report.md, report.html and rollouts.html beside results.json. Raises ValueError where that is missing or no such file."""
     results = read_results(folder / "results.json")
     with undamaged(folder):
         name = short_name(results["model"])
@@ -61,8 +62,8 @@ def write_evaluation_report(folder: Path) -> tuple[Path, Path]:
         return _write(folder, results, found, {name: folder})
 
 
-def write_reports_together(folders: Sequence[Path], out: Path) -> tuple[Path, Path]:
-    """Write report.md and report.html of evaluations on the same tasks into `out`; of their benchmarks `redone compare`
+def write_reports_together(folders: Sequence[Path], out: Path) -> tuple[Path, ...]:
+    """Write report.md, report.html and rollouts.html of evaluations on the same tasks into `out`; of their benchmarks `redone compare`
     tells. Raises ValueError naming a folder that does not belong to the others."""
     read = [read_results(folder / "results.json") for folder in folders]
     names = [short_name(one["model"]) for one in read]
@@ -79,14 +80,15 @@ def write_reports_together(folders: Sequence[Path], out: Path) -> tuple[Path, Pa
 
 def _write(
     out: Path, results: Mapping[str, Any], found: evaluated.Evaluated, folders: Mapping[str, Path]
-) -> tuple[Path, Path]:
+) -> tuple[Path, ...]:
     wrong = {name: path for name, folder in folders.items() if (path := folder / TASKS / "examples.json").exists()}
     facts = collect(results)
     facts |= evaluated.collect(found, {name: read_json(path) for name, path in wrong.items()})
     if found.models:
         facts["headline"] = [*evaluated.headline(found), *facts["headline"]]
         facts["glossary"] = (*GLOSSARY, *glossary.of_averages(facts["averages"]), *evaluated.GLOSSARY)
-    return write_pages(out, "evaluation", facts, draw({**evaluated.PLOTS, **PLOTS}, facts))
+    pages = write_pages(out, "evaluation", facts, draw({**evaluated.PLOTS, **PLOTS}, facts))
+    return *pages, write_evaluations(folders, out)
 
 
 def short_name(model: str) -> str:

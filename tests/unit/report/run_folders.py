@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from redone.files import write_json, write_jsonl
+from redone.measure.items import write_prompts
+from redone.records import Record
 
 SCRIPT = "<script>alert(1)</script>"  # what a model might write
 NASTY = f"{SCRIPT} a|b\nc ``` [x](y) *d* \u202e\x1b[31m\\"
@@ -135,3 +137,25 @@ def write_run(
             write_json(run / name / "plan.json", PLAN)
         write_json(run / name / "DONE", {"seconds": 90.0})
     return run
+
+
+def evaluated(folder: Path, scores: dict[str, list[float]], set: str = "tasks") -> None:
+    """What measuring a model leaves of its answers: id -> the score of each sample."""
+    answers = [
+        {"id": id, "sample": n, "output": f"answer {n} to {id} {NASTY}", "finished": n == 0, "logprob": -0.25}
+        for id, mine in scores.items()
+        for n in range(len(mine))
+    ]
+    items = []
+    for id, mine in scores.items():
+        verdicts = [
+            {"score": score, "reason": "right" if score else "wrong", "note": NASTY, "parts": {"__proto__": score}}
+            for score in mine
+        ]
+        lenient = [{**one, "score": 1.0} for one in verdicts]
+        items.append({"benchmark": set, "id": id, "readings": {"score": verdicts, "lenient": lenient}})
+    write_jsonl(folder / set / "predictions.jsonl", answers)
+    write_jsonl(folder / set / "items.jsonl", items)
+    write_json(folder / set / "scores.json", {})
+    asked = ({"role": "user", "content": f"prompt of {NASTY}"},)
+    write_prompts(folder / set, [Record(id, id.split("/")[0], asked, "yes", "eval", "x:1") for id in scores])

@@ -47,7 +47,8 @@ def lines(folder: Path) -> str:
 
 def test_the_page_of_one_model_has_its_scores_beside_what_needs_no_model_and_its_wrong_answers(tmp_path: Path):
     folder = evaluation(tmp_path / "one", "models/small", 30)
-    assert write_evaluation_report(folder) == (folder / "report.md", folder / "report.html")
+    written = ("report.md", "report.html", "rollouts.html")
+    assert write_evaluation_report(folder) == tuple(folder / name for name in written)
     check_page((folder / "report.html").read_text(encoding="utf-8"))
     check_markdown((folder / "report.md").read_text(encoding="utf-8"), fewest=3)
     page = lines(folder)

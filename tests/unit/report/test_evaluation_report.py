@@ -75,7 +75,7 @@ def results() -> dict[str, Any]:
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluation")
     (folder / "results.json").write_text(json.dumps(results()), encoding="utf-8")
-    assert write_evaluation_report(folder) == (folder / "report.md", folder / "report.html")
+    assert write_evaluation_report(folder)[:2] == (folder / "report.md", folder / "report.html")
     return folder
 
 
@@ -91,7 +91,7 @@ def page(written: Path) -> str:
 
 def rewritten(tmp_path: Path, made: Any) -> tuple[str, str]:
     (tmp_path / "results.json").write_text(json.dumps(made), encoding="utf-8")
-    one, two = write_evaluation_report(tmp_path)
+    one, two, _ = write_evaluation_report(tmp_path)
     return one.read_text(encoding="utf-8"), two.read_text(encoding="utf-8")
 
 
