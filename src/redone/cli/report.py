@@ -17,7 +17,8 @@ class Options:
 
 
 def add(commands: Any) -> None:
-    report = commands.add_parser("report", help="write report.md, report.html and rollouts.html of a run or an evaluation again")
+    about = "write report.md, report.html and rollouts.html of a run or an evaluation again"
+    report = commands.add_parser("report", help=about)
     report.add_argument(
         "folders", type=Path, nargs="+", metavar="FOLDER", help="a run's, or of `redone eval`; several of these beside"
     )

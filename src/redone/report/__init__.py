@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def write_report(run: Path, advance: Callable[[int], None] = lambda plots: None) -> tuple[Path, ...]:
-    """Write report.md, report.html and rollouts.html into the run's folder; a part that has not run yet is said to be missing.
+    """Write report.md, report.html and rollouts.html into the run's folder; a part that has not run yet is named.
 
     advance: called after each of `plots.PLOTS`, which take most of the time.
     Raises ValueError where the folder is not a run's, or its files are damaged.

@@ -1,4 +1,4 @@
-"""rollouts.html: every answer that a run or an evaluation kept, to be filtered, searched and compared, beside its report.
+"""rollouts.html: every answer that a run or an evaluation kept, to filter, search and compare, beside its report.
 
 A file that is missing or damaged is shown as far as it goes, and named on the page.
 """
@@ -13,7 +13,6 @@ from redone.measure.taskset import TASKS
 from redone.report.chunks import FOLDER, Chunks, stamp_of
 from redone.report.read import Run
 from redone.report.render import packaged, render
-from redone.run.stages import BASE
 from redone.thinking import split_thinking
 
 PAGE = "rollouts.html"
@@ -60,7 +59,9 @@ def _sampled(run: Run, folder: Path) -> Iterator[Source]:
 
 def measured(folder: Path, model: str, start: str = "") -> list[Source]:
     """The sets that a model was measured on, its configuration's tasks first."""
-    sets = sorted((path.parent.name for path in folder.glob("*/predictions.jsonl")), key=lambda name: (name != TASKS, name))
+    sets = sorted(
+        (path.parent.name for path in folder.glob("*/predictions.jsonl")), key=lambda name: (name != TASKS, name)
+    )
     return [
         Source(
             f"{model}/{name}".replace(":", "_"),
@@ -143,7 +144,7 @@ def _rollout(chunks: Chunks, number: int, step: int, row: Mapping[str, Any]) -> 
         note=row.get("note", ""),
         parts=row.get("parts", {}).items(),
         facts=[*_said(row), *facts],
-        texts=[("thinking", thinking)] if answer is not None and thinking and thinking.strip() else [],
+        texts=[("thinking", thinking)] if answer is not None and thinking else [],
         tokens=[row.get(key) or [] for key in ("tokens", "logprobs", "sampler_logprobs")] if "tokens" in row else (),
     )
 
@@ -200,8 +201,10 @@ def _written(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if row.get("thinking"):
         yield "thinking", row["thinking"]
     thinking, answer = split_thinking(row.get("text", ""))
-    if answer is None or (thinking and thinking.strip()):
+    if answer is None:
         yield "all that the model wrote", row["text"]
+    elif thinking:
+        yield "thinking", thinking
     if row.get("said"):
         yield "said instead", row["said"]
     if row.get("likelihoods"):

@@ -54,7 +54,10 @@ GLOSSARY = (
 
 
 def write_evaluation_report(folder: Path) -> tuple[Path, ...]:
-    """Write report.md, report.html and rollouts.html beside results.json. Raises ValueError where that is missing or no such file."""
+    """Write report.md, report.html and rollouts.html beside results.json.
+
+    Raises ValueError where that is missing or no such file.
+    """
     results = read_results(folder / "results.json")
     with undamaged(folder):
         name = short_name(results["model"])
@@ -63,8 +66,8 @@ def write_evaluation_report(folder: Path) -> tuple[Path, ...]:
 
 
 def write_reports_together(folders: Sequence[Path], out: Path) -> tuple[Path, ...]:
-    """Write report.md, report.html and rollouts.html of evaluations on the same tasks into `out`; of their benchmarks `redone compare`
-    tells. Raises ValueError naming a folder that does not belong to the others."""
+    """Write report.md, report.html and rollouts.html of evaluations on the same tasks into `out`; of their benchmarks
+    `redone compare` tells. Raises ValueError naming a folder that does not belong to the others."""
     read = [read_results(folder / "results.json") for folder in folders]
     names = [short_name(one["model"]) for one in read]
     if len(set(names)) < len(names):

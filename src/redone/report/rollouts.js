@@ -378,7 +378,7 @@
     const source = sources[sourceOf(group)], is = mean(together(group));
     const start = sources.findIndex((one) => one.set === source.set && one.model === source.start && one.kind === "measured");
     const was = start < 0 ? null : meansOf(start).get(recordOf(group)) ?? null;
-    const turned = was === null || is === null || was === is ? "" : is > was ? ` ▲ rose from ${source.start}` : ` ▼ fell from ${source.start}`;
+    const turned = was === null || is === null ? "" : `${was === is ? "＝ as" : is > was ? "▲ rose from" : "▼ fell from"} ${source.start}`;
     return [`${source.model} `, score(is), el("span", { class: "soft" }, turned)];
   }
 
@@ -506,8 +506,8 @@
   }
 
   async function read() {
-    const asked = new URLSearchParams(location.hash.slice(1)), old = state;
-    state = Object.fromEntries([...FILTERS, "at", "view", "after"].map((name) => [name, asked.get(name) || ""]));
+    const given = new URLSearchParams(location.hash.slice(1)), old = state;
+    state = Object.fromEntries([...FILTERS, "at", "view", "after"].map((name) => [name, given.get(name) || ""]));
     for (const id of ["where", "task", "verdict", "from", "to", "low", "high", "q"]) if ($(id).value !== state[id]) $(id).value = state[id];
     $("trouble").replaceChildren();
     const comparing = state.view === "changes";
@@ -524,8 +524,8 @@
       await mine;
       if (last !== turn) return; // another view has been chosen since
     }
-    const row = state.at ? at(state.at) : found.length ? found[0] : -1;
-    if (state.at && row < 0) trouble(new Error(`There is no answer ${state.at} here: the link is of another run, or of an earlier state of this one.`));
+    const asked = state.at ? at(state.at) : -1, row = asked < 0 && found.length ? found[0] : asked;
+    if (state.at && asked < 0) trouble(new Error(`There is no answer ${state.at} here: the link is of another run, or of an earlier state of this one.`));
     const place = found.indexOf(row);
     if (place >= 0) page = Math.floor(place / PAGE);
     chosen = row;

@@ -151,9 +151,9 @@ def test_texts_stand_in_files_of_a_bounded_size_which_the_index_finds(run: Path,
 
 
 def test_what_anybody_wrote_is_made_visible_and_cut_and_never_is_a_key_or_a_line_of_the_script(run: Path):
-    write_jsonl(run / "explore" / "rollouts.jsonl.gz", [
-        {"step": 1, "id": "a", "task": "t", "prompt": "p", "text": "x" * 20_000 + "\u202e", "score": 1, "reason": "right"}
-    ])  # fmt: skip
+    long = "x" * 20_000 + "\u202e"
+    row = {"step": 1, "id": "a", "task": "t", "prompt": "p", "text": long, "score": 1, "reason": "right"}
+    write_jsonl(run / "explore" / "rollouts.jsonl.gz", [row])
     index = written(run)
     assert of(index, "explore")[0]["text"] == "x" * MOST_SHOWN + " [... 20,001 characters in all]"
     assert of(index, "base/tasks")[0]["parts"] == {"__proto__": 0.0}
@@ -289,7 +289,9 @@ def test_the_page_allows_its_own_script_its_style_and_files_beside_it_alone(run:
     )
     assert policy.end() < page.index("<style>") < page.index("<script>")
     assert "://" not in page
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|Function\(|fetch|XMLHttp", script)
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacent|document\.write|\beval\b|Function\(|fetch|XMLHttp", script
+    )
     assert SCRIPT not in page
     assert not re.search(r"\son\w+=|style=", page.replace(script, ""))
     assert min(map(float, re.findall(r"font(?:-size)?:[^;}]*?([\d.]+)px", style))) >= 11
