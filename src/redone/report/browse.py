@@ -120,14 +120,16 @@ def _files(source: Source) -> list[Path]:
 
 def _rollouts(chunks: Chunks, number: int, source: Source) -> Iterator[None]:
     for row in read_jsonl(source.path):
-        yield _rollout(chunks, number, row["step"], row)
+        _rollout(chunks, number, row["step"], row)
+        yield
 
 
 def _refused(chunks: Chunks, number: int, source: Source) -> Iterator[None]:
     found = read_json(source.path)
     for row in found["batch"]:
         if "text" in row:
-            yield _rollout(chunks, number, found["step"], row)
+            _rollout(chunks, number, found["step"], row)
+            yield
 
 
 def _rollout(chunks: Chunks, number: int, step: int, row: Mapping[str, Any]) -> None:
@@ -164,7 +166,7 @@ def _answers(chunks: Chunks, number: int, source: Source, items: Mapping[str, An
         readings = list(item.get("readings", {}).values())
         verdict: Mapping[str, Any] = readings[0][row["sample"]] if readings else {}
         record = chunks.record(source.set, row["id"], task_of(source.set, row["id"], item.get("subset")))
-        yield chunks.answer(
+        chunks.answer(
             (number, 0, record),
             verdict.get("score"),
             verdict.get("reason", "not scored yet"),
@@ -174,12 +176,13 @@ def _answers(chunks: Chunks, number: int, source: Source, items: Mapping[str, An
             facts=[*_said(verdict), *_beside(item, row["sample"]), *_of_answer(row)],
             texts=[*_written(row)],
         )
+        yield
 
 
 def _beside(item: Mapping[str, Any], sample: int) -> Iterator[tuple[str, Any]]:
     """The scores of the other readings, where they are others."""
     readings = item.get("readings", {})
-    first = next(iter(readings.values()), [])
+    first: Any = next(iter(readings.values()), [])
     for name, verdicts in readings.items():
         if isinstance(verdicts, list) and verdicts[sample]["score"] != first[sample]["score"]:
             yield f"score, {name}", verdicts[sample]["score"]

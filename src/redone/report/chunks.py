@@ -1,8 +1,8 @@
 """The data of rollouts.html: an index that is read at once, and texts in files of about CHUNK characters that the page
 loads when somebody looks at them. Memory holds the index and one file of texts.
 
-Every file is a script that calls `rollouts(stamp, name, data)`, since a page from file:// may load nothing else; data is
-JSON without an object whose keys a model could choose. docs/data.md has its form.
+Every file is a script that calls `rollouts(stamp, name, data)`, since a page from file:// may load nothing else; data
+is JSON without an object whose keys a model could choose. docs/data.md has its form.
 """
 
 import hashlib

@@ -379,7 +379,7 @@
     const start = sources.findIndex((one) => one.set === source.set && one.model === source.start && one.kind === "measured");
     const was = start < 0 ? null : meansOf(start).get(recordOf(group)) ?? null;
     const turned = was === null || is === null ? "" : `${was === is ? "＝ as" : is > was ? "▲ rose from" : "▼ fell from"} ${source.start}`;
-    return [`${source.model} `, score(is), el("span", { class: "soft" }, turned)];
+    return [`${source.model} `, score(is), " ", el("span", { class: "soft" }, turned)];
   }
 
   async function cards(rows, current) {

@@ -41,7 +41,7 @@ class Page(HTMLParser):
 
 
 def check_page(text: str) -> None:
-    """Every tag is closed, nothing comes from elsewhere, no text became markup, links end in the page or at all answers."""
+    """Every tag is closed, nothing comes from elsewhere, no text became markup, links end here or at all answers."""
     page = Page(text)
     assert page.open == []
     assert "svg" in page.tags

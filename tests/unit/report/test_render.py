@@ -194,12 +194,12 @@ def test_a_run_whose_tasks_are_all_solved_has_a_report(folder: Path):
 
 
 def test_the_same_run_gives_the_same_reports(markdown: str, page: str, folder: Path):
-    assert [path.read_text(encoding="utf-8") for path in write_report(folder)] == [markdown, page]
+    assert [path.read_text(encoding="utf-8") for path in write_report(folder)[:2]] == [markdown, page]
 
 
 def test_a_run_that_stops_after_one_stage_has_a_whole_report(tmp_path: Path):
     run = write_run(tmp_path / "one", {"explore": METHOD["explore"]})
-    page, markdown = (path.read_text(encoding="utf-8") for path in reversed(write_report(run)))
+    page, markdown = (path.read_text(encoding="utf-8") for path in reversed(write_report(run)[:2]))
     check_page(page)
     check_markdown(markdown, fewest=6)
     for text in (page, markdown):
@@ -219,7 +219,7 @@ def test_a_run_of_sft_then_rl_is_told_as_such(tmp_path: Path):
     }
     scores = {"base": (30.0, 50.0, 90.0), "teach": (45.0, 50.0, 60.0), "sharpen": (40.0, 50.0, 70.0)}
     run = write_run(tmp_path / "two", method, scores)
-    page, markdown = (path.read_text(encoding="utf-8") for path in reversed(write_report(run)))
+    page, markdown = (path.read_text(encoding="utf-8") for path in reversed(write_report(run)[:2]))
     check_page(page)
     check_markdown(markdown, fewest=6)
     for text in (page, markdown):
