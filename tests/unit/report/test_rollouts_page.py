@@ -85,7 +85,7 @@ def test_a_link_holds_what_is_searched_for_and_filtered_by(seen: dict[str, Any])
 
 def test_a_prompt_is_shown_under_each_model_with_its_reference_and_the_parts_of_the_score(seen: dict[str, Any]):
     person = seen["person"]
-    assert person["models"] == ["base ◐ 0.50", "explore ● 1.00 ▲ rose from base", "refine ○ 0.00 "]
+    assert person["models"] == ["base ◐ 0.50 ", "explore ● 1.00 ▲ rose from base", "refine ○ 0.00 "]
     answer, reference, prompt = person["pre"]
     assert answer == visible(f"answer 0 to reply/eval/1 {NASTY}")
     assert (reference, prompt) == ("yes", visible(f"prompt of {NASTY}"))
