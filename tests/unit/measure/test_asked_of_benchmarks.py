@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from redone.files import read_jsonl
 from redone.measure.ask import Answerer
 from redone.measure.benchmarks import measure_benchmark, prepared
 from redone.records import Text
@@ -60,6 +61,15 @@ def test_an_answer_is_bounded_by_the_benchmark_and_by_less_where_that_is_asked(m
     assert (found["letters/0"].budget, found["free/0"].budget) == (64, 8)
     found = asked(made, tmp_path / "short", most=16)
     assert (found["letters/0"].budget, found["free/0"].budget) == (16, 8)
+
+
+def test_what_was_asked_is_kept_with_the_reference_beside_the_answers(made, tmp_path):
+    found = asked(made, tmp_path)
+    kept = {row["id"]: row for row in read_jsonl(tmp_path / "prompts.jsonl.gz")}
+    assert kept.keys() == found.keys()
+    assert {row["task"] for row in kept.values()} == {"letters", "listed", "free"}
+    assert all(row["prompt"] == found[id].messages[0]["content"] for id, row in kept.items())
+    assert kept["letters/0"]["answer"] == "A"
 
 
 def test_items_with_choices_are_chosen_among_where_that_is_asked(made, tmp_path):

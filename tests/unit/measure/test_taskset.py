@@ -415,6 +415,15 @@ def test_answers_come_back_in_the_records_order_with_their_verdicts(encoder, tmp
     assert found[4].verdicts[1].reason == "unparsable"
 
 
+def test_what_was_asked_is_kept_with_the_reference_beside_the_answers(encoder, tmp_path):
+    given = dataset(domain("word"), word=["yes", "never"])
+    measured(encoder, given, lambda prompt, number: "yes", tmp_path)
+    assert list(read_jsonl(tmp_path / "prompts.jsonl.gz")) == [
+        {"id": one.id, "task": "word", "prompt": one.messages[0]["content"], "answer": answer}
+        for one, answer in zip(given.split("eval"), ["yes", "never"])
+    ]
+
+
 def test_an_answer_that_its_budget_cut_off_is_scored_as_such(encoder, tmp_path):
     """Budget 4, one token a byte: "yes" and the end token fit, "never" does not."""
     given = dataset(domain("word", budget=4), word=["yes", "never"])
