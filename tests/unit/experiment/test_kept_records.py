@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 from fakes import DEMO, small_config
 
-import redone
 from redone.benchmark.readings import AGGREGATES
 from redone.data.load import make_record, make_task
 from redone.experiment.analysis import measures
@@ -70,7 +69,7 @@ def model_of(experiment: str, folder: Path) -> list[str]:
     return [f'model.path="{model}"']
 
 
-CONFIGS = Path(redone.__file__).parents[2] / "configs" / "experiments"
+CONFIGS = Path(__file__).parents[3] / "configs" / "experiments"
 
 
 @pytest.mark.parametrize("kept", sorted(CONFIGS.glob("*.records")), ids=lambda path: path.stem)
