@@ -3,7 +3,8 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,30 @@ from urllib.parse import urlsplit
 from redone.texts import visible
 
 MOST_TOML = 16 << 20  # bytes of a file of settings or tasks
+
+
+class Several(ValueError):
+    """Mistakes of which none follows from another."""
+
+    def __init__(self, causes: Sequence[str]) -> None:
+        self.causes = causes
+        super().__init__("\n".join([f"{len(causes)} things are wrong:", *(f"- {cause}" for cause in causes)]))
+
+
+@contextmanager
+def gathered(causes: list[str]) -> Iterator[None]:
+    """Have a ValueError that is raised in here join the causes, each once."""
+    try:
+        yield
+    except ValueError as error:
+        mine = error.causes if isinstance(error, Several) else [str(error)]
+        causes += [cause for cause in mine if cause not in causes]
+
+
+def refuse(causes: Sequence[str]) -> None:
+    """Raises ValueError with the cause, or the causes, where there are any."""
+    if causes:
+        raise Several(causes) if len(causes) > 1 else ValueError(causes[0])
 
 
 def read_toml(path: Path, kind: str) -> dict[str, Any]:

@@ -70,12 +70,11 @@ def command(request, tmp_path, tiny_run):
 def test_check_shows_a_prompt_of_every_task_and_with_prompts_the_whole(tiny_run, capsys):
     assert main(["check", str(tiny_run), "--prompts"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    [place] = [i for i, line in enumerate(lines) if line.startswith("size ")]
-    assert lines[place + 1].startswith("    prompts of ")
-    assert lines[place + 2].startswith("    <|user|>")
-    assert lines[place + 2].endswith("<|end|>⟧")
-    [whole] = [i for i, line in enumerate(lines) if line.startswith("size: size.train.jsonl:1 (size/train/0), ")]
-    assert lines[whole + 1].strip() == lines[place + 2].strip()  # it is short
+    [place] = [i for i, line in enumerate(lines) if line.startswith("size: size.train.jsonl:1 (size/train/0), ")]
+    assert lines[place + 1].startswith("  <|user|>")
+    assert lines[place + 1].endswith("<|end|>⟧")
+    assert main(["check", str(tiny_run)]) == 0
+    assert lines[place + 1] in capsys.readouterr().out.splitlines()  # it is short
 
 
 def test_what_is_right_is_accepted(tiny_run, tmp_path, capsys):
@@ -106,7 +105,7 @@ def test_a_class_that_no_reference_has_is_named_and_references_that_are_all_one_
     pack = (tmp_path / "pack.toml").read_text()
     (tmp_path / "pack.toml").write_text(pack.replace('metric = "macro_f1"\nclasses = ["huge"]', ""))
     assert main(["check", str(tiny_run)]) == 0
-    assert 'size: every reference answer is "big", so that always saying so is right' in capsys.readouterr().err
+    assert 'size: every reference answer is "big", so that always saying so is right' in capsys.readouterr().out
 
 
 def test_a_record_with_a_missing_field_is_named_with_file_line_and_field(command, refused, tmp_path):
@@ -150,8 +149,35 @@ def test_every_gold_answer_that_its_reward_does_not_score_1_is_listed(command, r
     assert lines[0].startswith("2 reference answers do not score 1")
     assert 'on_bad_gold = "drop"' in lines[0]
     assert lines[1].startswith("  next.train.jsonl:2: next/train/1: ")
-    assert lines[2].startswith("  next.eval.jsonl:4: next/eval/3: ")
-    assert len(lines) == 3
+    assert lines[1].endswith(" (and 1 more of next: next.eval.jsonl:4)")
+    assert len(lines) == 2
+
+
+def test_check_says_every_cause_at_once_and_a_run_those_that_need_no_data(refused, tiny_run, tmp_path):
+    change_line(tmp_path / "next.train.jsonl", 2, after="a lot")
+    change_line(tmp_path / "german.eval.jsonl", 1, word="hundertdreiundzwanzig")
+    given = [tiny_run, "--set", "model.dtype=bfloat16"]
+    head, *lines = refused("check", *given).splitlines()
+    assert head == "3 things are wrong:"
+    causes = [line for line in lines if line.startswith("- ")]
+    starts = ("- model.dtype", "- 1 reference answers do not", "- records are too long")
+    assert [cause.startswith(start) for cause, start in zip(causes, starts)] == [True] * 3
+    assert refused("run", *given, "--out", tmp_path / "out").startswith('model.dtype = "bfloat16"')
+
+
+def test_check_says_what_a_run_takes_and_is_likely_a_mistake(tiny_run, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pack = (tmp_path / "pack.toml").read_text()
+    (tmp_path / "pack.toml").write_text(pack.replace("{n}", "{{n}}", 1))
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / load_config([tiny_run]).name).write_text("a letter")
+    held = "size", "german", "next"
+    assert main(["check", str(tiny_run), "--set", f"data.held_out={list(held)}"]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("- ")]
+    assert [line for line in said if line.startswith("- few records ") and ": german 4 (±49), next 4 (±49)" in line]
+    assert [line for line in said if line.startswith("- fields left in braces: ") and "has {{n}};" in line]
+    assert [line for line in said if line.startswith("- nothing is trained: ")]
+    assert [line for line in said if line.endswith("exists and is not a run's folder; give another --out")]
 
 
 def test_bad_gold_answers_are_dropped_where_the_task_says_so_and_the_person_is_told(tiny_run, tmp_path, capsys):
@@ -159,9 +185,9 @@ def test_bad_gold_answers_are_dropped_where_the_task_says_so_and_the_person_is_t
     task_gets(tmp_path, "next", 'on_bad_gold = "drop"')
     assert main(["check", str(tiny_run)]) == 0
     shown = capsys.readouterr()
-    assert "next: 1 records left out" in shown.err
+    assert "next: 1 records left out" in shown.out
     [line] = [line for line in shown.out.splitlines() if line.startswith("next ")]
-    assert line.split()[-6:] == ["train", "11", "probe", "4", "eval", "4"]
+    assert line.split()[:4] == ["next", "11", "4", "4"]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +201,20 @@ def test_bad_gold_answers_are_dropped_where_the_task_says_so_and_the_person_is_t
 )
 def test_numbers_that_cannot_be_trained_in_are_refused(command, refused, sets, said):
     assert said in refused(*command, *(part for one in sets for part in ("--set", one)))
+
+
+def test_a_device_that_is_not_there_is_refused_and_so_is_a_stage_without_a_task(refused, tiny_run, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    held = 'data.held_out=["size", "german"]'
+    sets = [part for one in ("device=cuda", held, "explore.general_share=0") for part in ("--set", one)]
+    head, device, stage = refused("check", tiny_run, *sets).splitlines()
+    assert device == '- device = "cuda", but torch sees no such device; set device = "cpu"'
+    assert stage.startswith("- explore.general_share = 0 and explore.rationale_share = None leave no trained task ")
+
+
+def test_a_context_at_which_no_way_to_run_the_model_is_right_is_refused_by_check(refused, tiny_run, monkeypatch):
+    monkeypatch.setattr("redone.model.trial._on_twin", lambda policy, path: "off by 3")
+    assert "off by 3; no way to run it gives what the model itself gives" in refused("check", tiny_run)
 
 
 def test_a_model_folder_that_is_not_there_is_named(command, refused, tmp_path):
@@ -200,9 +240,9 @@ def test_records_that_are_too_long_are_left_out_where_that_is_wished(tiny_run, t
     change_line(tmp_path / "size.train.jsonl", 2, n="1" * 60)
     assert main(["check", str(tiny_run), "--set", "model.max_context=50", "--set", "data.too_long=drop"]) == 0
     shown = capsys.readouterr()
-    assert "size: 1 of 20 records left out, too long" in shown.err
+    assert "size: 1 of 20 records left out, too long" in shown.out
     [line] = [line for line in shown.out.splitlines() if line.startswith("size ")]
-    assert "1 too long" in line
+    assert line.split()[1] == "11"
 
 
 def test_a_prompt_longer_than_the_models_own_context_is_named(command, refused, tmp_path):
@@ -281,16 +321,14 @@ def test_a_tokenizer_larger_than_the_embedding_is_refused(command, refused, tmp_
     assert f"has number {rows}, but the model's embedding has {rows} rows; take the tokenizer" in message
 
 
-def test_a_model_that_lacks_a_projection_is_refused(tmp_path, tiny_run, tiny_model, capsys):
+def test_a_model_that_lacks_a_projection_is_refused_by_check_too(command, refused, tmp_path, tiny_model):
     shutil.copytree(tiny_model, tmp_path / "lacking")
     weights = load_file(tmp_path / "lacking" / "model.safetensors")
     [name, *_] = [name for name in weights if "down_proj" in name]
     del weights[name]
     save_file(weights, tmp_path / "lacking" / "model.safetensors", metadata={"format": "pt"})
-    assert main(["run", str(tiny_run), "--model", str(tmp_path / "lacking"), "--out", str(tmp_path / "out")]) == 2
-    said = capsys.readouterr().err
+    said = refused(*command, "--model", tmp_path / "lacking")
     assert f"its weights do not fit its config.json: 1 missing ({name})" in said
-    assert "Traceback" not in said
 
 
 def test_a_run_says_in_its_first_lines_that_prompts_are_plain_text(tmp_path, tiny_run, tiny_model, capsys):

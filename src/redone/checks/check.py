@@ -7,7 +7,7 @@ from math import sqrt
 
 from redone.algo.statistics import Z
 from redone.data.load import SPLITS, Dataset, needed
-from redone.mistakes import nearest
+from redone.mistakes import gathered, nearest, refuse
 from redone.records import Record, Split, Task, Verdict
 from redone.rewards import JUDGED, SANDBOXED, uses, validate_options
 from redone.run.scoring import Asked, ScoreAll
@@ -27,7 +27,7 @@ def check_rewards(
 
     Raises ValueError listing them where a task does not say on_bad_gold = "drop", or is left without data by it.
     """
-    refused: list[str] = []
+    refused: dict[str, dict[str, str]] = {}
     notes = []
     records = dict(dataset.records)
     for name, task in dataset.tasks.items():
@@ -46,15 +46,25 @@ def check_rewards(
         if bad and task.on_bad_gold == "drop":
             notes.append(f"{name}: {len(bad)} records left out, whose reference answer their reward does not score 1")
             records[name] = without(dataset, name, bad, notes[-1], "mend its answers")
-        else:
-            refused += bad.values()
+        elif bad:
+            refused[name] = bad
         advance(1)
     if refused:
+        lines = [_first(name, bad, {r.id: r.source for r in every(dataset, name)}) for name, bad in refused.items()]
         raise ValueError(
-            f"{len(refused)} reference answers do not score 1 under their own reward; mend them, or set "
-            f'on_bad_gold = "drop" in their task:\n{listed(refused)}'
+            f"{sum(map(len, refused.values()))} reference answers do not score 1 under their own reward; mend them, or "
+            f'set on_bad_gold = "drop" in their task:\n{listed(lines)}'
         )
     return replace(dataset, records=records), notes
+
+
+def _first(task: str, bad: Mapping[str, str], sources: Mapping[str, str]) -> str:
+    """What is wrong with the task's first bad reference, and where the others are, by their records' ids."""
+    first, *others = bad
+    if not others:
+        return bad[first]
+    places = ", ".join(sources[one] for one in others[:_SHOWN]) + (", ..." if len(others) > _SHOWN else "")
+    return f"{bad[first]} (and {len(others):,} more of {task}: {places})"
 
 
 def held_out(tasks: Mapping[str, Task], names: Collection[str]) -> dict[str, Task]:
@@ -87,28 +97,31 @@ def check_tune(dataset: Dataset, split: str, most: int | None) -> list[str]:
         raise ValueError('eval.split = "tune", but no task has such a split; set data.tune, or name one in its files')
     if split == "tune" and (without := [name for name in dataset.tasks if name not in sizes]):
         notes.append(f"not measured, because they have no split tune: {', '.join(without)}")
-    half = {name: _half_width([size]) for name, size in sizes.items()}
+    half = {name: half_width([size]) for name, size in sizes.items()}
     if small := sorted((name for name in sizes if half[name] > _TELLING), key=lambda name: (-half[name], name)):
         said = ", ".join(f"{name} ±{half[name]:.0f} ({sizes[name]})" for name in small[:_NAMED])
         more = f" and {len(small) - _NAMED} more" if len(small) > _NAMED else ""
         notes.append(
             f"tune is too small to choose a setting by {said}{more}: points to both sides of a score of 50, at 95 % "
-            f"(and records). The mean over all {len(sizes)} has ±{_half_width(list(sizes.values())):.1f}; raise "
+            f"(and records). The mean over all {len(sizes)} has ±{half_width(list(sizes.values())):.1f}; raise "
             "data.tune, or bring more records"
         )
     return notes
 
 
-def _half_width(sizes: Sequence[int]) -> float:
+def half_width(sizes: Sequence[int]) -> float:
     """Points to both sides of a mean over tasks whose scores are 50, where so many records of each are right or wrong,
     at 95 %."""
     return 100 * Z * sqrt(sum(0.25 / size for size in sizes)) / len(sizes)
 
 
 def check_options(tasks: Mapping[str, Task]) -> None:
-    """Raises ValueError naming the task whose reward, options, metric or pass_at cannot be."""
+    """Raises ValueError naming the tasks whose reward, options, metric or pass_at cannot be."""
+    causes: list[str] = []
     for task in tasks.values():
-        validate_options(task)
+        with gathered(causes):
+            validate_options(task)
+    refuse(causes)
 
 
 def check_sandbox(dataset: Dataset, missing: str) -> tuple[Dataset, list[str]]:
@@ -126,14 +139,15 @@ def check_sandbox(dataset: Dataset, missing: str) -> tuple[Dataset, list[str]]:
 
 
 def check_judge(tasks: Mapping[str, Task], base_url: str | None, model: str) -> None:
-    """Raises ValueError where a task asks a judge and the configuration names none, or its client is not installed."""
+    """Raises ValueError where tasks ask a judge and the configuration names none, or its client is not installed."""
     asking = [name for name, task in tasks.items() if uses(task, JUDGED)]
     if not asking:
         return
+    said = f"task{' ' if len(asking) == 1 else 's '}{', '.join(asking)} ask{'s' if len(asking) == 1 else ''} a judge"
     if not base_url or not model:
-        raise ValueError(f"task {asking[0]} asks a judge; name one: judge.base_url and judge.model")
+        raise ValueError(f"{said}; name one: judge.base_url and judge.model")
     if find_spec("openai") is None:
-        raise ValueError(f"task {asking[0]} asks a judge; install the client of its endpoint: {INSTALL}")
+        raise ValueError(f"{said}; install the client of its endpoint: {INSTALL}")
 
 
 def _gold_flaw(record: Record, verdict: Verdict) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from math import ceil
-from statistics import median
 
 from redone.algo.dapo import overlong_cache
 from redone.records import Record, Task
 
+_SHOWN = 20  # tasks in a sentence
 MOST = 0.99  # of a task's records, beside the room for all: what the very longest ask for
 
 
@@ -19,14 +19,6 @@ class Lengths:
     prompts: Sequence[int]
     answers: Sequence[int]
 
-    def __str__(self) -> str:
-        return f"prompts of {_span(self.prompts)}, answers of {_span(self.answers)}"
-
-
-def _span(lengths: Sequence[int]) -> str:
-    low, high = min(lengths), max(lengths)
-    return f"{low:,} tokens" if low == high else f"{low:,} to {high:,} tokens (median {median(lengths):,.0f})"
-
 
 @dataclass(frozen=True)
 class TooLong:
@@ -34,6 +26,8 @@ class TooLong:
 
     places: frozenset[int]
     said: str
+    short: str = ""  # the same in a few words, where another task has said it
+    need: int = 0  # tokens of the longest
 
 
 def long_prompts(records: Sequence[Record], task: Task, lengths: Sequence[int], context: int, own: int) -> TooLong:
@@ -80,7 +74,16 @@ def _longer(
         places,
         f"{records[longest].task}: {len(places):,} of {len(records):,} {said}; the longest has {has(longest)} "
         f"({_named(records[longest])}). {_room(key, needs, most, value)}",
+        f"{records[longest].task} ({len(places):,} of {len(records):,}; {key} = {value(max(needs))})",
+        max(needs),
     )
+
+
+def together(found: Sequence[TooLong]) -> str:
+    """The tasks' in one sentence: what the longest asks for, and the others in short."""
+    worst, *others = sorted(found, key=lambda one: -one.need)
+    more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+    return f"{worst.said}; likewise {', '.join(one.short for one in others[:_SHOWN])}{more}" if others else worst.said
 
 
 def rewarded(budget: int, zone: float) -> int:

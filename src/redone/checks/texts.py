@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from redone.checks.check import every, listed, without
-from redone.checks.lengths import Lengths, long_answers, long_prompts
+from redone.checks.lengths import Lengths, TooLong, long_answers, long_prompts, together
 from redone.data.encode import Encoder, Written
 from redone.data.load import Dataset
+from redone.mistakes import gathered, refuse
 from redone.records import Prompt, Record, Task
 from redone.rewards import JUDGED, uses
 from redone.run.scoring import Asked, ScoreAll
@@ -47,7 +48,7 @@ def check_texts(
             f"{crowded[0].name}, whose budget is {crowded[0].budget:,} tokens; raise the one or lower the other"
         )
     flaws: list[Flaw] = []
-    long: list[str] = []
+    long: list[tuple[TooLong, TooLong]] = []
     notes: list[str] = []
     lengths = {}
     records, dropped = dict(dataset.records), dict(dataset.too_long)
@@ -68,14 +69,18 @@ def check_texts(
             records[name] = without(dataset, name, {mine[i].id for i in bad}, note, mend)
             notes.append(note)
         else:
-            long += [one.said for one in found if one.places]
+            long.append(found)
         kept = [i for i in range(len(mine)) if i not in bad or too_long == "refuse"]
         flaws += unasked + _changed([mine[i] for i in kept], [answers[i] for i in kept], task, encoder, score_all)
         lengths[name] = Lengths([prompts[i] for i in kept], [taught[i] for i in kept])
         notes += _spelled(name, [mine[i] for i in kept], encoder)
         advance(1)
-    if flaws or long:
-        raise ValueError("\n".join([*_flawed(flaws), *_refused(long)]))
+    causes: list[str] = []
+    with gathered(causes):
+        _refuse_flawed(flaws)
+    with gathered(causes):
+        _refuse_long(long)
+    refuse(causes)
     return Texts(replace(dataset, records=records, too_long=dropped), notes, lengths)
 
 
@@ -86,8 +91,8 @@ class Flaw(NamedTuple):
     why: str
 
 
-def _flawed(flaws: Sequence[Flaw]) -> list[str]:
-    """A line for each task and reason, with the first of its records and how many more there are."""
+def _refuse_flawed(flaws: Sequence[Flaw]) -> None:
+    """With a line for each task and reason, with the first of its records and how many more there are."""
     alike: dict[tuple[str, str], list[Record]] = {}
     for record, why in flaws:
         alike.setdefault((record.task, why), []).append(record)
@@ -95,12 +100,16 @@ def _flawed(flaws: Sequence[Flaw]) -> list[str]:
         f"{mine[0].source} ({mine[0].id}){f' and {len(mine) - 1:,} more of {task}' if len(mine) > 1 else ''}: {why}"
         for (task, why), mine in alike.items()
     ]
-    return [f"{len(flaws):,} records cannot be asked or taught as they are:", listed(lines)] if flaws else []
+    if flaws:
+        raise ValueError(f"{len(flaws):,} records cannot be asked or taught as they are:\n{listed(lines)}")
 
 
-def _refused(long: Sequence[str]) -> list[str]:
-    said = 'records are too long; make room for them, or set data.too_long = "drop", which leaves them out:'
-    return [said, *(f"  {line}" for line in long)] if long else []
+def _refuse_long(long: Sequence[tuple[TooLong, TooLong]]) -> None:
+    """long: of tasks, their prompts and their reference answers."""
+    kinds = [[one for one in kind if one.places] for kind in zip(*long)]
+    if lines := [f"  {together(kind)}" for kind in kinds if kind]:
+        said = 'records are too long; make room for them, or set data.too_long = "drop", which leaves them out:'
+        raise ValueError("\n".join([said, *lines]))
 
 
 def check_prompts(prompts: Sequence[Prompt], encoder: Encoder, name: str) -> list[str]:

@@ -6,10 +6,13 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from redone.cli import estimate, prepare
+from redone.cli.begun import same_configuration
 from redone.cli.options import Configured, add_configured, frozen, positive
+from redone.report.numbers import count
 from redone.texts import visible
 
 if TYPE_CHECKING:
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from redone.data.load import Dataset
     from redone.run.log import Log
     from redone.run.scoring import ScoreAll
+
+_FEW = 3  # tasks whose prompts are shown unasked
 
 
 @dataclass(frozen=True)
@@ -57,60 +62,124 @@ def command(namespace: argparse.Namespace) -> int:
 
 
 def check(options: Options) -> None:
-    """Read and check everything, and print what was found."""
+    """Read and check everything, and print what was found: a line for each task, prompts, what is doubtful."""
     config = options.resolve()
-    from redone.checks.shown import LINE_END, shown
-    from redone.data.chat import template_said
+    from redone.checks.shown import shown
+    from redone.mistakes import gathered, refuse
+    from redone.model.trial import NotServed
     from redone.run.log import Log
 
     log = Log()
-    checked = prepare.check(config, log)
-    examples = {name: shown(checked.dataset, task, checked.encoder) for name, task in checked.dataset.tasks.items()}
-    print(
-        f"Prompts: {template_said(checked.encoder.chat.mark)}. Under each task is its first, as the model reads it; in "
-        f"⟦ ⟧ what is taught, {LINE_END} for a line's end."
-    )
-    for name, task in checked.dataset.tasks.items():
-        records = checked.dataset.records[name]
-        sizes = "  ".join(f"{split} {len(mine)}" for split, mine in records.items() if mine or split != "tune")
-        removed, too_long = checked.dataset.removed[name], checked.dataset.too_long.get(name)
-        print(
-            f"{name:<28} {task.family:<24} {sizes}"
-            + (f"  {removed} repeated ones removed{_most(checked.dataset.shared.get(name, ()))}" if removed else "")
-            + (f"  {too_long} too long" if too_long else "")
-            + ("" if task.train else "  only evaluated")
-        )
-        print(f"    {checked.lengths[name]}, budget {task.budget:,}")
-        print(f"    {examples[name].line}")
-    if options.prompts:
-        _print_prompts(examples)
-    print(f"{len(checked.dataset.tasks)} tasks, all reference answers score 1, everything fits.")
-    with prepare.scoring(config, checked.dataset.tasks) as score_all:
-        _print_misread(checked.dataset, score_all, log)
+    checked = prepare.check(config, log, whole=True)
+    dataset, causes = checked.dataset, list[str]()
+    with prepare.scoring(config, dataset.tasks) as score_all:
+        with gathered(causes):
+            earned = _without_a_model(config, dataset, score_all, log)
+        try:
+            memory = _memory(config, checked)
+        except NotServed as refusal:
+            causes.append(str(refusal))
+        refuse(causes)
+        _print_tasks(checked, earned)
+        _print_prompts([shown(dataset, task, checked.encoder) for task in dataset.tasks.values()], options.prompts)
+        _print_doubts(config, checked)
+        print(f"{count(len(dataset.tasks), 'task')}, all reference answers score 1, everything fits.")
+        _print_misread(dataset, score_all, log)
         if options.rewards:
-            _print_stress(checked.dataset, score_all, log)
+            _print_stress(dataset, score_all, log)
         if options.judge:
-            _print_agreement(checked.dataset, score_all, config, options.judge, log)
+            _print_agreement(dataset, score_all, config, options.judge, log)
+    print(checked.machine.line)
+    if memory:
+        print(memory)
+
+
+def _memory(config: RunConfig, checked: prepare.Checked) -> str:
+    """What a run takes of it, or why that is not known, which is no fault of the configuration. Raises NotServed where
+    no way to run the model is right."""
+    from redone.model.trial import NotServed
+
     try:
         found = estimate.memory(config, checked)
-    except ValueError as error:  # which is no fault of the configuration
-        print(error)
-    else:
-        if found:
-            print(estimate.peak_line(found, checked.machine.device))
+    except NotServed:
+        raise
+    except ValueError as error:
+        return str(error)
+    return estimate.peak_line(found, checked.machine.device) if found else ""
 
 
-def _print_prompts(examples: Mapping[str, Shown]) -> None:
-    for name, one in examples.items():
+def _without_a_model(
+    config: RunConfig, dataset: Dataset, score_all: ScoreAll, log: Log
+) -> dict[str, tuple[float, str]]:
+    """Task to the score, 0 to 100, and the name of the best answer that needs no model, on what models are measured
+    by; none where a judge decides. Raises ValueError where such an answer cannot be scored, as a run would."""
+    from redone.checks.agreement import verifiable
+    from redone.measure.taskset import some_of_each_task
+    from redone.measure.trivial import best, trivial_verdicts
+
+    records = some_of_each_task(dataset, config.eval.split, config.eval.records)
+    found = {}
+    with log.bar("answers that need no model", len(dataset.tasks)) as bar:
+        for task in verifiable(dataset):
+            if mine := [record for record in records if record.task == task.name]:
+                found[task.name] = best(task, trivial_verdicts(dataset, mine, score_all)[task.name])
+            bar.advance(1)
+    return found
+
+
+def _print_tasks(checked: prepare.Checked, earned: Mapping[str, tuple[float, str]]) -> None:
+    """A line for each task: its records by split, tokens, and what is earned without a model."""
+    from redone.data.load import SPLITS
+
+    dataset = checked.dataset
+    splits = [split for split in SPLITS if split != "tune" or dataset.split("tune")]
+    width = max(len(name) for name in ("task", *dataset.tasks))
+    print(f"{'':<{width}}{'records':>{7 * len(splits)}}{'prompt tokens':>16}{'answer tokens':>16}")
+    print(
+        f"{'task':<{width}}"
+        + "".join(f"{split:>7}" for split in splits)
+        + f"{'median':>9}{'most':>7}" * 2
+        + f"{'budget':>8}  without a model"
+    )
+    for name, task in dataset.tasks.items():
+        records, lengths = dataset.records[name], checked.lengths[name]
+        cells = [f"{len(records.get(split, ())) or '-':>7}" for split in splits]
+        cells += [f"{median(each):>9,.0f}{max(each):>7,}" for each in (lengths.prompts, lengths.answers)]
+        said = "{:5.1f} {}".format(*earned[name]) if name in earned else "    -"
+        print(f"{name:<{width}}{''.join(cells)}{task.budget:>8,}  {said}")
+
+
+def _print_prompts(examples: Sequence[Shown], whole: bool) -> None:
+    """Of each task the first prompt whole, or of the first few in a line."""
+    from redone.checks.shown import LINE_END
+
+    some = examples if whole or len(examples) <= _FEW else examples[:_FEW]
+    of = f"first {len(some)} of {len(examples)} tasks" if len(some) < len(examples) else "tasks"
+    end = "" if whole else f", {LINE_END} is a line's end; --prompts shows all, whole"
+    print(f"\nThe {of}, each its first prompt as the model reads it; in ⟦ ⟧ stands what is taught{end}:")
+    for one in some:
         prompt, target = one.tokens
-        print(f"\n{name}: {one.record.source} ({one.record.id}), {prompt:,} tokens, and {target:,} that are taught")
-        print("\n".join(f"  {line}" for line in one.text.split("\n")))
+        place = f"{one.record.source} ({one.record.id})"
+        print(f"{one.record.task}: {place}, {prompt:,} tokens, and {target:,} that are taught")
+        print("\n".join(f"  {line}" for line in (one.text.split("\n") if whole else [one.line])))
     print()
 
 
-def _most(shared: Sequence[str]) -> str:
-    """What most of the removed records share with which others."""
-    return f": {shared[0]}{'; ...' if len(shared) > 1 else ''}" if shared else ""
+def _print_doubts(config: RunConfig, checked: prepare.Checked) -> None:
+    """What a run takes and a person may not want, a sentence for each cause."""
+    from redone.checks.check import check_trained
+    from redone.checks.doubts import grouped, repeated
+    from redone.mistakes import gathered
+
+    doubts = [*grouped(checked.notes, checked.dataset.tasks), *repeated(checked.dataset)]
+    with gathered(doubts):  # which is no fault of what is evaluated alone
+        check_trained(checked.dataset)
+    out = Path("runs") / config.name
+    with gathered(doubts):
+        same_configuration(out, config)
+    if doubts:
+        print(f"{count(len(doubts), 'thing')} to know before a run:")
+        print("\n".join(f"- {visible(one)}" for one in doubts))
 
 
 def _print_protections() -> None:

@@ -40,6 +40,8 @@ def command(namespace: argparse.Namespace) -> int:
 
     log = Log()
     checked = prepare.check(config, log)
+    for line in checked.lines:
+        log.line(line)
     check_trained(checked.dataset)
     found = memory(config, checked)
     print_phases(found, checked.machine.device)
@@ -55,9 +57,9 @@ def command(namespace: argparse.Namespace) -> int:
 
 def memory(config: RunConfig, checked: prepare.Checked) -> list[Phase]:
     """Nothing where nothing is trained. Raises ValueError where the model's own code does not run on tensors without
-    contents."""
+    contents, of them NotServed where a run would refuse it."""
     from redone.method.estimate import phases
-    from redone.model.trial import BREAKS
+    from redone.model.trial import BREAKS, NotServed
 
     tasks = checked.dataset.trained
     lengths = [(prompt, task.budget) for name, task in tasks.items() for prompt in checked.lengths[name].prompts]
@@ -66,6 +68,8 @@ def memory(config: RunConfig, checked: prepare.Checked) -> list[Phase]:
         return []
     try:
         return phases(config, checked.base, dtype, device == "cuda", checked.max_context, lengths)
+    except NotServed:
+        raise
     except BREAKS as error:
         raise ValueError(f"memory cannot be estimated: {type(error).__name__}: {str(error)[:200]}") from None
 

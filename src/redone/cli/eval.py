@@ -130,7 +130,7 @@ def refuse(options: Options) -> None:
 
 
 def on_benchmarks(options: Options, log: Log) -> int:
-    from redone.cli import prepare
+    from redone.cli import base
     from redone.cli.tables import average_of, print_table
     from redone.data.mix import derive_seed
     from redone.files import write_json
@@ -143,7 +143,7 @@ def on_benchmarks(options: Options, log: Log) -> int:
     suites = asked_for(names, data, log)[1]
     place = None if options.base_url else place_of(options)
     machine = None if options.base_url else settled(log, options.device, options.dtype)
-    read = cache(lambda: None if place is None else prepare.reader_of(options.model_folder, place.folder, 0).encoder)
+    read = cache(lambda: None if place is None else base.reader_of(options.model_folder, place.folder, 0).encoder)
     items = {b.benchmark.name: fingerprint(b.records) for b in found}
     mark = same_settings(options, place, machine, lambda: mark_of(read()), options.seed or 0, items)
     if (encoder := read()) is not None:
@@ -176,7 +176,8 @@ def on_benchmarks(options: Options, log: Log) -> int:
 
 
 def of_tasks(options: Options, log: Log) -> int:
-    from redone.cli import prepare
+    from redone.checks.doubts import grouped
+    from redone.cli import base, prepare
     from redone.cli.run import print_results
     from redone.data.mix import derive_seed
     from redone.measure.benchmarks import fingerprint, limited
@@ -188,8 +189,10 @@ def of_tasks(options: Options, log: Log) -> int:
     config = options.resolve()
     place = None if options.base_url else place_of(options)
     packs = prepare.read_packs(config)
-    reader = None if place is None else prepare.reader_for(config, options.model_folder, place.folder)
-    dataset, *_ = prepare.read_dataset(config, packs, log, reader)
+    reader = None if place is None else base.reader_for(config, options.model_folder, place.folder)
+    dataset, notes, _ = prepare.read_dataset(config, packs, log, reader)
+    for note in grouped(notes, dataset.tasks):
+        log.line(note)
     split: Any = options.split or config.eval.split
     first = some_of_each_task(dataset, split, config.eval.records)
     subsets = limited({name: [r for r in first if r.task == name] for name in dataset.tasks}, options.limit)
@@ -246,9 +249,9 @@ def tried(encoder: Encoder, options: Options, benchmarks: Sequence[Prepared], lo
     """Try how the model reads texts on all that it will be asked."""
     from redone.cli import prepare
 
-    for note in encoder.notes(bool(options.think)):
+    asked = prepare.check_questions(benchmarks, encoder, options.think or 0, options.likelihood)
+    for note in [*encoder.notes(bool(options.think)), *asked]:
         log.line(note)
-    prepare.check_questions(benchmarks, encoder, log, options.think or 0, options.likelihood)
 
 
 def settled(log: Log, device: str | None, dtype: str | None) -> Machine:

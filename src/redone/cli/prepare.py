@@ -10,12 +10,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from redone.cli.base import Reader, check_model, check_numbers, reader_for
 from redone.cli.begun import as_begun, begun_with, code_mark, same_configuration, same_inputs
+from redone.mistakes import gathered, refuse
 
 if TYPE_CHECKING:
     from redone.checks.lengths import Lengths
+    from redone.checks.texts import Texts
     from redone.config import RunConfig
     from redone.data.encode import Encoder
     from redone.data.load import Dataset, Pack
@@ -46,175 +49,171 @@ class Checked:
     guard: HeldOut | None  # what the gate reads
     machine: Machine
 
+    @property
+    def lines(self) -> list[str]:
+        """What a person should know before it is trained on: a sentence for each cause."""
+        from redone.checks.doubts import grouped
 
-def check(config: RunConfig, log: Log) -> Checked:
-    """Read and check everything a run needs. Raises ValueError with what is wrong and what to do."""
-    from redone.checks.texts import Texts
-    from redone.checks.turns import check_turns
-    from redone.method import gate
-    from redone.method.drift import held_out
+        return [*grouped(self.notes, self.dataset.tasks), self.machine.line]
+
+
+def check(config: RunConfig, log: Log, whole: bool = False) -> Checked:
+    """Read and check everything a run needs. whole: read the data too where a run is refused without a look at them.
+    Raises ValueError with every cause of a refusal that does not follow from another, and what to do."""
     from redone.model.places import model_path
     from redone.model.precision import settle
 
-    check_numbers(config)
-    base = model_path(config.model.path)
-    if config.lora is not None:
-        check_targets(config, base, config.lora.targets)
-    machine = settle(config.device, config.model.dtype)
-    packs = read_packs(config)
-    reader = reader_for(config, config.model.path, base)
-    if any(getattr(config.stage(name), "own_share", 0.0) for name in config.stages):
-        reader.encoder.turn()  # or it says why not
-    dataset, notes, lengths = read_dataset(config, packs, log, reader)
-    if any(getattr(config.stage(name), "turns", "last") == "all" for name in config.stages):
-        told = len(notes)
-        dataset, notes, lengths = check_turns(
-            Texts(dataset, notes, lengths), reader.encoder, reader.context, config.data.too_long
-        )
-        for note in notes[told:]:
-            log.line(note)
-    benchmarks = []
-    if config.eval.benchmarks:
-        from redone.measure.benchmarks import prepared
-
-        root = Path(config.data.root) if config.data.root else None
-        benchmarks = prepared(config.eval.benchmarks, root, log, config.eval.benchmark_items)
-        notes = [*notes, *check_questions(benchmarks, reader.encoder, log, likelihood=config.eval.likelihood)]
-    drift, more = held_out(config, dataset, reader.encoder, reader.context)
-    guard, others = gate.texts_of(config, dataset, reader.encoder, reader.context, drift)
-    more += others
-    for line in (*more, machine.line):
-        log.line(line)
-    notes = [*notes, *more]
+    causes: list[str] = []
+    machine = packs = base = reader = read = None
+    with gathered(causes):
+        check_numbers(config)
+    with gathered(causes):
+        machine = settle(config.device, config.model.dtype)
+    with gathered(causes):
+        packs = read_packs(config)
+    with gathered(causes):
+        base = model_path(config.model.path)
+        reader = reader_for(config, config.model.path, base)
+    if base and reader:
+        with gathered(causes):
+            check_model(config, base)
+    if not whole:
+        refuse(causes)
+    if packs is not None:
+        with gathered(causes):
+            read = read_dataset(config, packs, log, reader)
+    with gathered(causes):
+        benchmarks, said = read_benchmarks(config, reader and reader.encoder, log)
+    if read is not None and reader is not None:
+        with gathered(causes):
+            read = check_stages(config, read, reader)
+        with gathered(causes):
+            drift, guard, more = read_held_out(config, read.dataset, reader)
+    refuse(causes)
+    assert machine is not None
+    assert base is not None
+    assert reader is not None
+    assert read is not None
+    dataset, notes, lengths = read.dataset, [*read.notes, *said, *more], read.lengths
     return Checked(dataset, notes, base, reader.encoder, reader.context, lengths, benchmarks, drift, guard, machine)
 
 
-def check_numbers(config: RunConfig) -> None:
-    """Raises ValueError where the weights would be kept in numbers too coarse for what they are to learn."""
-    coarse = f'model.dtype = "{config.model.dtype}": '
-    if config.model.dtype not in ("bfloat16", "4bit"):
-        return
-    if config.lora is None:
-        raise ValueError(
-            coarse + "steps at these learning rates are smaller than the distance between two such numbers, so that "
-            'most weights would never move; set "mixed", or train an adapter beside them, [lora]'
-        )
-    if config.lora.each_stage:
-        raise ValueError(
-            coarse + "a stage would begin with what the adapter before it learnt rounded away, for most of it is "
-            'smaller than the distance between two such numbers; set "mixed", or lora.each_stage = false'
-        )
+def check_stages(config: RunConfig, texts: Texts, reader: Reader) -> Texts:
+    """The texts, without records that a stage is to teach and has no room for. Raises ValueError where a stage cannot
+    do what it is to with these tasks."""
+    from redone.checks.turns import check_turns
+    from redone.method.reinforce import check_shares
+
+    causes: list[str] = []
+    stages = {name: config.stage(name) for name in config.stages}
+    for name, settings in stages.items():
+        if settings.kind == "reinforce" and texts.dataset.trained:
+            with gathered(causes):
+                check_shares(name, texts.dataset.trained, settings)
+    with gathered(causes):
+        if any(getattr(settings, "own_share", 0.0) for settings in stages.values()):
+            reader.encoder.turn()  # or it says why not
+    with gathered(causes):
+        if any(getattr(settings, "turns", "last") == "all" for settings in stages.values()):
+            texts = check_turns(texts, reader.encoder, reader.context, config.data.too_long)
+    refuse(causes)
+    return texts
 
 
-def check_targets(config: RunConfig, folder: Path, targets: Sequence[str]) -> None:
-    """Raises ValueError where no adapter can stand where the targets say in the configuration's model, which is built
-    without weights."""
-    import torch
+def read_benchmarks(config: RunConfig, encoder: Encoder | None, log: Log) -> tuple[list[Prepared], list[str]]:
+    """The run's benchmarks, and what a person should know of their prompts. Raises ValueError where they cannot be
+    read or asked."""
+    if not config.eval.benchmarks:
+        return [], []
+    from redone.measure.benchmarks import prepared
 
-    from redone.model import adapter
-    from redone.model.places import config_of, loading
-    from redone.model.policy import loader
+    root = Path(config.data.root) if config.data.root else None
+    found = prepared(config.eval.benchmarks, root, log, config.eval.benchmark_items)
+    return found, check_questions(found, encoder, likelihood=config.eval.likelihood) if encoder else []
 
-    trust = config.model.trust_remote_code
-    with loading(config.model.path), torch.device("meta"):
-        size = config_of(folder, trust)
-        model = loader(size).from_config(size, trust_remote_code=trust)
-    adapter.check(model, targets)
+
+def read_held_out(
+    config: RunConfig, dataset: Dataset, reader: Reader
+) -> tuple[HeldOut | None, HeldOut | None, list[str]]:
+    """What drift is measured on, what the gate reads, and what a person should know of them. Raises ValueError as
+    `method.drift` and `method.gate` do."""
+    from redone.method import gate
+    from redone.method.drift import held_out
+
+    drift, notes = held_out(config, dataset, reader.encoder, reader.context)
+    guard, more = gate.texts_of(config, dataset, reader.encoder, reader.context, drift)
+    return drift, guard, [*notes, *more]
 
 
 def check_questions(
-    benchmarks: Sequence[Prepared], encoder: Encoder, log: Log, think: int = 0, likelihood: bool = False
+    benchmarks: Sequence[Prepared], encoder: Encoder, think: int = 0, likelihood: bool = False
 ) -> list[str]:
-    """What a person should know of the benchmarks' prompts, logged. Raises ValueError naming those that the model
-    cannot be asked."""
+    """What a person should know of the benchmarks' prompts. Raises ValueError naming those that the model cannot be
+    asked."""
     from redone.checks.texts import check_prompts
     from redone.measure.benchmarks import questions
 
     notes = []
     for one in benchmarks:
         notes += check_prompts(questions(one, think, likelihood), encoder, one.benchmark.name)
-    for note in notes:
-        log.line(note)
     return notes
 
 
-class Reader(NamedTuple):
-    """How a model reads texts, and for how many tokens it has room: of what is asked for, and at all."""
-
-    encoder: Encoder
-    context: int
-    own: int
-
-
-def reader_for(config: RunConfig, name: str, folder: Path) -> Reader:
-    """Raises ValueError where the configuration asks for more context than the model has, or `reader_of` does."""
-    asked = config.model.max_context
-    reader = reader_of(name, folder, asked, config.model.trust_remote_code)
-    if asked > reader.own and "max_context" in config.model.model_fields_set:
-        raise ValueError(
-            f"model.max_context = {asked:,}, but {name} goes as far as {reader.own:,} tokens; set that, or less"
-        )
-    return reader
-
-
-def reader_of(name: str, folder: Path, most: int, trust: bool = False) -> Reader:
-    """most: tokens of context that are asked for. trust: run code that the folder brings. Raises ValueError naming
-    the model where its files are missing or broken, or where its chat template or end token is not what it can be asked
-    or taught with."""
-    from redone.data.encode import Encoder, read_tokenizer
-    from redone.model.places import config_of, loading
-    from redone.run.log import quiet_transformers
-
-    quiet_transformers()
-    with loading(name):
-        size = config_of(folder, trust).get_text_config()
-        read = read_tokenizer(folder, trust)
-    own = getattr(size, "max_position_embeddings", None) or most
-    return Reader(Encoder(*read, size.vocab_size), min(most, own), own)
-
-
-def read_dataset(
-    config: RunConfig, packs: Sequence[Pack], log: Log, reader: Reader | None
-) -> tuple[Dataset, list[str], Mapping[str, Lengths]]:
+def read_dataset(config: RunConfig, packs: Sequence[Pack], log: Log, reader: Reader | None) -> Texts:
     """The packs' tasks and records, checked; what a person should know of them; and how long they are, by task. reader:
     None where nothing here reads the texts, so that no lengths are known. Raises ValueError with what is wrong and what
     to do."""
     from redone.checks import check as checks
+    from redone.checks.doubts import few_measured, left_in_braces
     from redone.checks.labels import check_labels
-    from redone.checks.texts import check_texts
+    from redone.checks.texts import Texts, check_texts
     from redone.data.load import build
 
+    causes: list[str] = []
     passes = (2 if reader is None else 3) * sum(len(pack.tasks) for pack in packs)
     with log.bar(f"reading and checking {', '.join(config.data.packs)}", passes) as bar:
         shares: Any = {"probe": config.data.probe, "evaluation": config.data.eval, "tune": config.data.tune}
         evaluated, missing = evaluated_texts(config)
         dataset = build(packs, limit=config.data.limit, **shares, evaluated=evaluated, advance=bar.advance)
-        dataset = replace(dataset, tasks=checks.held_out(dataset.tasks, config.data.held_out))
-        checks.check_options(dataset.tasks)
-        dataset, left_out = checks.check_sandbox(dataset, config.scoring.sandbox_missing)
-        checks.check_judge(dataset.tasks, config.judge.base_url, config.judge.model)
+        with gathered(causes):
+            dataset = replace(dataset, tasks=checks.held_out(dataset.tasks, config.data.held_out))
+        with gathered(causes):
+            checks.check_judge(dataset.tasks, config.judge.base_url, config.judge.model)
+        with gathered(causes):
+            checks.check_options(dataset.tasks)
+            dataset, notes = checks.check_sandbox(dataset, config.scoring.sandbox_missing)
+        if causes:  # without them nothing can be scored
+            refuse(causes)
+        notes += noted(config, packs, dataset, missing)
+        lengths: Mapping[str, Lengths] = {}
         with scoring(config, dataset.tasks) as score_all:
-            dataset, notes = checks.check_rewards(dataset, score_all, bar.advance)
-            notes += check_labels(dataset, score_all)
-            lengths: Mapping[str, Lengths] = {}
+            with gathered(causes):
+                dataset, found = checks.check_rewards(dataset, score_all, bar.advance)
+                notes += [*found, *check_labels(dataset, score_all)]
             if reader is not None:
-                texts = check_texts(
-                    dataset, *reader, score_all, config.overlong_zone, config.data.too_long, bar.advance
-                )
-                dataset, lengths = texts.dataset, texts.lengths
-                asked = reader.encoder.notes(any(task.think for task in dataset.tasks.values()))
-                notes = [*asked, *notes, *texts.notes]
+                zone, drop = config.overlong_zone, config.data.too_long
+                with gathered(causes):
+                    dataset, found, lengths = check_texts(dataset, *reader, score_all, zone, drop, bar.advance)
+                    asked = reader.encoder.notes(any(task.think for task in dataset.tasks.values()))
+                    notes += [*asked, *found]
+    with gathered(causes):
+        notes += checks.check_tune(dataset, config.eval.split, config.eval.records)
+    refuse(causes)
+    notes += [*few_measured(dataset, config.eval.split, config.eval.records), *left_in_braces(dataset)]
+    return Texts(dataset, notes, lengths)
+
+
+def noted(config: RunConfig, packs: Sequence[Pack], dataset: Dataset, missing: Sequence[str]) -> list[str]:
+    """What a person should know of what the records were compared with. missing: benchmarks without data."""
+    notes = []
+    if missing:
+        notes.append(f"not compared with {', '.join(missing)}: their data are not in {config.data.root}")
+    if config.data.benchmarks and (untold := [t for pack in packs for t, fields in pack.texts.items() if not fields]):
+        notes.append(f"not compared with any benchmark, because they name no texts: {', '.join(untold)}")
     if dataset.overlap:
         counts = ", ".join(f"{name} {count}" for name, count in dataset.overlap.items())
-        notes = [f"records left out of train, tune and probe because a benchmark holds their text: {counts}", *notes]
-    if missing:
-        notes = [f"not compared with {', '.join(missing)}: their data are not in {config.data.root}", *notes]
-    if config.data.benchmarks and (untold := [t for pack in packs for t, fields in pack.texts.items() if not fields]):
-        notes = [f"not compared with any benchmark, because they name no texts: {', '.join(untold)}", *notes]
-    notes = [*left_out, *notes, *checks.check_tune(dataset, config.eval.split, config.eval.records)]
-    for note in notes:
-        log.line(note)
-    return dataset, notes, lengths
+        notes.append(f"records left out of train, tune and probe because a benchmark holds their text: {counts}")
+    return notes
 
 
 def read_packs(config: RunConfig) -> list[Pack]:
@@ -279,7 +278,10 @@ def prepare(config: RunConfig, out: Path, log: Log, checked: Checked | None = No
 
     torch.set_num_threads(config.threads or os.cpu_count() or 1)
     begun = begun_with(out)
-    checked = checked or check(as_begun(out, config), log)
+    if checked is None:
+        checked = check(as_begun(out, config), log)
+        for line in checked.lines:
+            log.line(line)
     check_trained(checked.dataset)
     from redone.files import write_json
     from redone.model import adapter, gguf

@@ -1,6 +1,7 @@
 """A stage of reinforcement: DAPO over all tasks alike, so that the long tail stays visible; on hard prompts where the
 stage draws by difficulty, with as many rationales as it asks for."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
@@ -102,6 +103,17 @@ def strata(tasks: Mapping[str, Task], settings: Reinforce, weights: Mapping[str,
             if cells[part] and total > 0:
                 made.append(Stratum(f"{part}, reasoning {think}", kind_share * share / total, cells[part]))
     return made
+
+
+def check_shares(name: str, tasks: Mapping[str, Task], settings: Reinforce) -> None:
+    """Raises ValueError where no trained task has a share of the stage's prompts."""
+    if not any(one.share > 0 for one in strata(tasks, settings, dict.fromkeys(tasks, 1.0))):
+        kinds = Counter(f"{task.part}, {'reasoning' if task.think else 'not reasoning'}" for task in tasks.values())
+        there = "; ".join(f"{count} {kind}" for kind, count in kinds.items())
+        raise ValueError(
+            f"{name}.general_share = {settings.general_share:g} and {name}.rationale_share = "
+            f"{settings.rationale_share} leave no trained task a share of the stage's prompts; there are {there}"
+        )
 
 
 def difficulty(lab: Lab, stage: Stage) -> Difficulty:

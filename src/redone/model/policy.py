@@ -6,7 +6,7 @@ takes is decided when it is loaded (`model.trial`).
 """
 
 import copy
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -97,11 +97,7 @@ class Policy:
             path, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **told
         )
         model, found = loaded
-        if wrong := _misfits(found, tied=model.all_tied_weights_keys):
-            raise ValueError(
-                f"{path}: its weights do not fit its config.json: {wrong}. Give a folder as save_pretrained leaves it; "
-                "an adapter has to be merged into its base first"
-            )
+        refuse_misfits(path, model, found)
         if broken := precision.not_finite(model):
             raise ValueError(
                 f"{path}: {len(broken)} weights hold NaN or infinite numbers, first {', '.join(broken[:3])}; the files "
@@ -394,15 +390,19 @@ def loader(config: Any) -> Any:
     return AutoModelForImageTextToText if type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING else AutoModelForCausalLM
 
 
-def _misfits(found: Mapping[str, Any], tied: Collection[str]) -> str:
-    """What of transformers' loading report is wrong, with the first names; heads tied to the embedding need no weights
-    of their own."""
+def refuse_misfits(path: str | Path, model: Any, found: Mapping[str, Any]) -> None:
+    """Raises ValueError where transformers' loading report says that the folder's weights are not all of this model's
+    and no others; heads tied to the embedding need no weights of their own."""
     kinds = {
-        "missing": sorted(set(found["missing_keys"]) - set(tied)),
+        "missing": sorted(set(found["missing_keys"]) - set(model.all_tied_weights_keys)),
         "unknown": sorted(found["unexpected_keys"]),
         "of another shape": sorted(str(key[0]) for key in found["mismatched_keys"]),
     }
-    return "; ".join(f"{len(names)} {kind} ({', '.join(names[:3])})" for kind, names in kinds.items() if names)
+    if wrong := "; ".join(f"{len(names)} {kind} ({', '.join(names[:3])})" for kind, names in kinds.items() if names):
+        raise ValueError(
+            f"{path}: its weights do not fit its config.json: {wrong}. Give a folder as save_pretrained leaves it; "
+            "an adapter has to be merged into its base first"
+        )
 
 
 def _expected(logits: Tensor, ids: Tensor, shares: Tensor) -> tuple[Tensor]:

@@ -53,6 +53,8 @@ def settle(device: str = "auto", dtype: str = "auto") -> Machine:
     dtype = ("mixed" if device == "cuda" else "float32") if dtype == "auto" else dtype
     if dtype == "4bit" and device != "cuda":
         raise ValueError('model.dtype = "4bit" needs a CUDA device, and there is none; set "bfloat16"')
+    if dtype == "4bit":
+        four_bit()  # or it says what is not installed
     return Machine(device, dtype, products.settle(device))
 
 

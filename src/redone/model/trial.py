@@ -52,6 +52,12 @@ BREAKS = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError),
     StrictDataclassError,
 )
+
+
+class NotServed(ValueError):
+    """No way to run the model gives what the model itself gives."""
+
+
 _Trees = list[tuple[list[int], list[list[int]]]]
 _seen: dict[tuple[Any, ...], str] = {}  # what was off on a twin
 
@@ -75,7 +81,7 @@ def _fastest(policy: "Policy", off: Callable[["Policy", Path], str]) -> tuple[Pa
             if not why[path]:
                 break
     else:
-        raise ValueError(
+        raise NotServed(
             f"{name}: {why[path]}; no way to run it gives what the model itself gives, so it is not served. If it is "
             "right on shorter texts, a lower model.max_context is; otherwise take another model"
         )

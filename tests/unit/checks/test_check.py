@@ -129,11 +129,12 @@ def test_gold_answers_of_every_split_are_looked_at():
         assert f"price.{split}.jsonl:4" in refusal(check_rewards, replace(given, records=records))
 
 
-def test_a_long_list_is_cut_and_counted():
+def test_a_task_is_a_line_with_the_places_of_its_bad_answers_of_many_the_first():
     lines = refusal(check_rewards, dataset((NUMBER, ["x"] * 25))).splitlines()
     assert lines[0].startswith("25 reference answers")
-    assert len(lines) == 1 + 20 + 1
-    assert lines[-1] == "  and 5 more"
+    assert len(lines) == 2
+    assert " (and 24 more of price: price.train.jsonl:2, price.train.jsonl:3, " in lines[1]
+    assert lines[1].endswith(", price.train.jsonl:21, ...)")
 
 
 def test_a_task_may_say_that_bad_gold_is_dropped_and_the_notes_say_so():
@@ -223,6 +224,7 @@ def test_a_task_that_asks_a_judge_needs_one_and_its_reference_answers_are_not_ch
     asks = replace(WORD, reward="judge", options={"rubric": "Is it a drink?"})
     given = dataset((asks, ["tea"]))
     assert "task word asks a judge" in refusal(check_judge, given.tasks, None, "")
+    assert "tasks a, b ask a judge" in refusal(check_judge, {"a": asks, "b": asks}, None, "")
     assert "task word asks a judge" in refusal(check_judge, given.tasks, "http://localhost:1/v1", "")
     kept, notes = check_rewards(given)
     assert kept == given

@@ -9,7 +9,7 @@ from fakes import stage_of
 
 from redone.data.mix import derive_seed
 from redone.method import reinforce as module
-from redone.method.reinforce import difficulty, drawn, reinforce, strata, trainer_of
+from redone.method.reinforce import check_shares, difficulty, drawn, reinforce, strata, trainer_of
 
 
 @pytest.fixture
@@ -55,6 +55,17 @@ def test_prompts_are_train_records_of_all_tasks_alike_in_an_order_of_the_stages_
     records = [trainer.mix.draw() for _ in range(200)]
     assert {record.split for record in records} == {"train"}
     assert Counter(record.task for record in records) == dict.fromkeys(("tone", "topic", "think", "sums"), 50)
+
+
+def test_a_stage_whose_shares_leave_no_trained_task_is_refused_with_the_tasks_there_are(make_lab):
+    lab = make_lab("explore.general_share=1")
+    tasks, settings = lab.dataset.tasks, lab.config.explore
+    check_shares("explore", tasks, settings)
+    domain = {name: task for name, task in tasks.items() if task.part == "domain"}
+    with pytest.raises(
+        ValueError, match=r"^explore\.general_share = 1 and .* there are 2 domain, not reasoning; 1 domain"
+    ):
+        check_shares("explore", domain, settings)
 
 
 def test_what_is_held_out_is_never_drawn(make_lab, samplers, trained):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from redone.cli.prepare import check_targets, reader_for
+from redone.cli.base import check_model, reader_for
 from redone.config import load_config
 from redone.data.encode import read_tokenizer
 from redone.model import embedding
@@ -61,7 +61,7 @@ def entered(context):
         read_tokenizer,
         lambda folder: load(Place(folder)),
         lambda folder: entered(imagined(folder, "float32", 64)),
-        lambda folder: check_targets(load_config([]), folder, ["q_proj"]),
+        lambda folder: check_model(load_config([]), folder),
         lambda folder: reader_for(load_config([]), "own", folder),
         lambda folder: embedding._load(str(folder)),
     ],
