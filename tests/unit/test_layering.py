@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2] / "src" / "redone"
 FILES = sorted(ROOT.rglob("*.py"))
 
-PURE = {"algo", "facts", "rewards", "method.findings", "method.plan"}
+PURE = {"algo", "facts", "rewards", "method.findings", "method.plan", "watch.seen", "watch.progress", "watch.view"}
 FLOOR = {"records", "files", "mistakes", "thinking", "texts"}
 BELOW_SAMPLE = {"served", "sandbox", "rewards", "algo", "data", "model", "benchmark", *FLOOR}
 BELOW_METHOD = {"sample", "run", "measure", "train", "report", *BELOW_SAMPLE}
@@ -40,7 +40,8 @@ MAY_IMPORT = {
     "world": {"data", *FLOOR},
     "world.pretrain": {"world", "measure", "train", "sample", "run", *BELOW_SAMPLE},  # a script of its own
     "experiment": {"config", "method", *BELOW_METHOD},
-    "cli": {"config", "experiment", "method", "checks", "world", *BELOW_METHOD},
+    "watch": {"method", *BELOW_METHOD},
+    "cli": {"config", "experiment", "watch", "method", "checks", "world", *BELOW_METHOD},
 }
 HEAVY = {"torch", "transformers", "tokenizers", "sklearn"}
 MAY_BE_HEAVY = ("algo/", "model/", "sample/", "train/", "run/store.py", "method/targeted.py", "world/pretrain.py")

@@ -26,6 +26,8 @@ class Options:
     runs: tuple[Path, ...]
     once: bool
     every: float
+    page: bool
+    port: int
 
 
 def add(commands: Any) -> None:
@@ -33,12 +35,22 @@ def add(commands: Any) -> None:
     watch.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="a run's folder; several beside each other")
     watch.add_argument("--once", action="store_true", help="print one picture and end, as where there is no terminal")
     watch.add_argument("--every", type=_seconds, default=3.0, metavar="SECONDS", help="between two looks (default: 3)")
+    watch.add_argument(
+        "--page", action="store_true", help="as a page that this machine alone can open, not in the terminal"
+    )
+    watch.add_argument("--port", type=_port, default=0, help="of the page; one that is free if not given")
     watch.set_defaults(command=command)
 
 
 def _seconds(text: str) -> float:
     if not 0.2 <= (value := float(text)) <= 3600:
         raise argparse.ArgumentTypeError("between 0.2 and 3,600 seconds")
+    return value
+
+
+def _port(text: str) -> int:
+    if not 0 <= (value := int(text)) < 1 << 16:
+        raise argparse.ArgumentTypeError("between 0 and 65,535")
     return value
 
 
@@ -51,6 +63,8 @@ def command(namespace: argparse.Namespace) -> int:
         refuse_other(run)
     looking = Looking(options.runs)
     try:
+        if options.page:
+            return served(looking, options.every, options.port)
         if options.once or not sys.stdout.isatty():
             return shown_once(looking)
         return shown(looking, options.every)
@@ -77,15 +91,38 @@ def shown(looking: Looking, every: float) -> int:
 
     console = Console(highlight=False)
     with ended_by_signal(), Live(console=console, screen=True, auto_refresh=False) as live:
+        first = True
         while True:
             began = time.process_time()
             views = looking.views()
             live.update(picture(views, time.time(), console.width, console.height), refresh=True)
             if all(one.state == "finished" for one in views):
                 break
-            time.sleep(max(every, (time.process_time() - began) / MOST_SHARE))
+            time.sleep(every if first else pause(every, time.process_time() - began))
+            first = False
     console.print(picture(views, time.time(), console.width))
     return 0
+
+
+def served(looking: Looking, every: float, port: int) -> int:
+    """Serves the page until it is asked to end."""
+    from redone.watch.page import HOST, Views, server
+
+    try:
+        made = server(Views(looking, lambda took: pause(every, took)), port)
+    except OSError as error:
+        raise ValueError(
+            f"port {port} cannot be listened on ({error.strerror}); leave out --port for a free one"
+        ) from None
+    with ended_by_signal(), made:
+        print(f"http://{HOST}:{made.server_port}/  (ctrl-C ends it)", flush=True)
+        made.serve_forever()
+    return 0
+
+
+def pause(every: float, took: float) -> float:
+    """Seconds until the next look, after one that took so many of a core."""
+    return max(every, took / MOST_SHARE)
 
 
 @contextmanager

@@ -367,7 +367,8 @@ def refuse_other(folder: Path) -> None:
         return
     if (folder / "settings.json").exists():
         raise ValueError(f"{folder}: an evaluation lies here, no run; `redone report {folder}` shows it")
-    near = _those_in(folder) or _those_in(folder.parent)
+    inside = next((one for one in folder.parents if (one / "manifest.json").exists()), None)
+    near = _those_in(folder) or (f"; it is a part of {inside}" if inside else _those_in(folder.parent))
     raise ValueError(f"{folder}: no run lies here (config.json is missing){near}")
 
 

@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from redone.report.numbers import count
 from redone.report.render import spark
 from redone.run.log import clock
 from redone.watch.view import Curve, ModelView, StageView, TaskView, View
@@ -68,7 +69,8 @@ def _wrapped(text: str, width: int, style: str = "", most: int = 3) -> Iterator[
 
 
 def _head(one: View, now: float, width: int) -> Iterator[Text]:
-    state = Text.assemble((f" {one.name} ", "bold"), (f"{one.state} ", COLOURS[one.state]))
+    alarms = f"· {count(len(one.alarms), 'alarm')} " if one.alarms else ""
+    state = Text.assemble((f" {one.name} ", "bold"), (f"{one.state} ", COLOURS[one.state]), (alarms, "yellow"))
     yield Text.assemble(("──", "dim"), state, ("─" * max(0, width - 2 - state.cell_len), "dim"))
     yield from _wrapped(one.at, width, most=3)
     about = [one.about]
