@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from redone.files import ends
 from redone.report.render import MOST_SHOWN
 from redone.texts import cut, visible
 
@@ -159,6 +160,9 @@ def write_script(folder: Path, stamp: str, name: str, data: str) -> None:
 
 
 def stamp_of(paths: Iterable[Path]) -> str:
-    """Of the files that the data is made of: another one where any of them has been written since."""
-    looked = [(str(path), stat.st_size, stat.st_mtime_ns) for path in paths if path.exists() for stat in [path.stat()]]
-    return hashlib.sha256(repr(looked).encode()).hexdigest()[:12]
+    """Of the files that the data is made of: the same for the same files, another one where any of them has changed."""
+    digest = hashlib.sha256()
+    for path in paths:
+        size, data = ends(path) if path.exists() else (-1, b"")
+        digest.update(f"{size} {len(data)} ".encode() + data)
+    return digest.hexdigest()[:12]

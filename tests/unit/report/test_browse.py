@@ -248,6 +248,9 @@ def test_the_data_of_before_are_gone_and_no_page_takes_data_that_were_made_for_a
     written(run)
     (run / "rollouts" / "texts-77.js").write_text("old")
     stamps = set(stamps_of(run, skip="texts-77"))
+    before = scripts(Path(shutil.copytree(run, run.parent / "moved" / run.name, ignore=lambda *_: {"texts-77.js"})))
+    written(run.parent / "moved" / run.name)
+    assert scripts(run.parent / "moved" / run.name) == before  # the same files, the same data
     write_jsonl(run / "explore" / "rollouts.jsonl.gz", [])
     written(run)
     assert sorted(path.name for path in run.iterdir() if "rollouts" in path.name) == ["rollouts", "rollouts.html"]
