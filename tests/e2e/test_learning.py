@@ -1,8 +1,7 @@
 """A task is learned, because of its rewards, and a run that was stopped learns the same.
 
-An order lacks a place or a price, and each is to be called the other. The embedded base knows the task as it was, so
-that it begins near 0; one answer to all is right for about half of the questions; and what the base knows is no help:
-nothing but the rewards leads to the right answers.
+An order lacks a thing or a place, and in words that the embedded base was never asked in it is to say which. It begins
+little above what one answer to all would have, and nothing but the rewards leads to the right answers.
 """
 
 import json
@@ -24,6 +23,7 @@ from redone.run.log import Log
 from redone.world.catalogue import read_catalogue
 from redone.world.generate import rows
 
+PROMPT = "order : {message}\nwhat is open ? item , place , price"
 CONFIG = """
 threads = 1
 stages = ["explore", "target"]
@@ -55,13 +55,12 @@ general_share = 0
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("learning")
     catalogue = read_catalogue("social")
-    task, other = catalogue.tasks["missing"], {"place": "price", "price": "place"}
+    task = catalogue.tasks["missing"]
     for split, most in (("train", 320), ("probe", 40), ("eval", 160)):
-        drawn = [row for row in rows(catalogue, "missing", split, most) if row["answer"] in other]
-        mine = [{**row, "answer": other[row["answer"]]} for row in drawn]
+        mine = [row for row in rows(catalogue, "missing", split, most) if row["answer"] in ("item", "place")]
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in mine), encoding="utf-8")
     files = ", ".join(f'{split} = "{split}.jsonl"' for split in ("train", "probe", "eval"))
-    pack = {"part": "domain", "family": task.family, "prompt": task.prompt, "answer": "{answer}", "reward": "exact"}
+    pack = {"part": "domain", "family": task.family, "prompt": PROMPT, "answer": "{answer}", "reward": "exact"}
     lines = [f"{key} = {json.dumps(value)}" for key, value in pack.items()]
     text = "\n".join(["[tasks.missing]", *lines, f"budget = {task.budget}", f"files = {{{files}}}\n"])
     (folder / "pack.toml").write_text(text, encoding="utf-8")
@@ -83,10 +82,10 @@ def learned(out: Path, stage: str) -> tuple[bytes, list[float], float]:
     return (out / stage / "model" / "model.safetensors").read_bytes(), losses, score(out, stage)
 
 
-def test_reinforcement_and_teaching_learn_a_task_from_under_20_to_over_80(lab: Lab) -> None:
-    assert score(lab.out, "base") < 20
-    assert score(lab.out, "explore") > 80
-    assert score(lab.out, "target") > 80
+def test_reinforcement_and_teaching_learn_a_task_from_under_70_to_over_90(lab: Lab) -> None:
+    assert score(lab.out, "base") < 70
+    assert score(lab.out, "explore") > 90
+    assert score(lab.out, "target") > 90
 
 
 def test_nothing_is_learned_where_a_groups_rewards_are_dealt_to_its_answers_at_random(lab: Lab, tmp_path: Path) -> None:
@@ -98,7 +97,7 @@ def test_nothing_is_learned_where_a_groups_rewards_are_dealt_to_its_answers_at_r
         score_all=lambda asked: [chance.sample(verdicts, len(verdicts)) for verdicts in lab.score_all(asked)],
     )
     assert go_on(dealt)[0] is not None
-    assert score(tmp_path, "explore") < 60
+    assert score(tmp_path, "explore") < 75
 
 
 @pytest.mark.parametrize("stop_at", ["explore    7/16", "target    7/18"])

@@ -34,6 +34,7 @@ KIND_STYLE = {
     "reward suspect": ("#8a7a00", "*"),
     "solved": ("#008a66", "o"),
 }
+_ABREAST = 4  # panels beside one another
 _WIDEST = 24  # characters of an average's name that stand above its panel
 CHANGE_COLOUR = {"rose": "#006b50", "fell": "#b34700", "unclear": "#6b7079"}
 
@@ -58,7 +59,11 @@ def plot_averages(facts: Mapping[str, Any]) -> Any:
     if not rows:
         return None
     crowded = sum(map(len, models)) > 34
-    figure, axes = sheet(3.8 if crowded else 3.4, 1, len(rows), sharey=True)
+    height, wide = 3.8 if crowded else 3.4, min(len(rows), _ABREAST)
+    deep = -(-len(rows) // wide)
+    figure, axes = sheet(height * deep, deep, wide, sharey=True)
+    for axis in axes[len(rows) :]:
+        axis.set_visible(False)
     for axis, row in zip(axes, rows):
         axis.set_title(row["label"] if len(row["label"]) <= _WIDEST else row["label"][: _WIDEST - 1] + "…")
         cells = {model: cell for model, cell in zip(models, row["cells"]) if cell.value is not None}
@@ -85,7 +90,8 @@ def plot_averages(facts: Mapping[str, Any]) -> Any:
         axis.grid(axis="x", visible=False)
     axes[0].set_ylim(0, 112)
     axes[0].set_yticks(range(0, 101, 20))
-    axes[0].set_ylabel("score, 0 to 100")
+    for axis in axes[::wide]:
+        axis.set_ylabel("score, 0 to 100")
     return figure
 
 
