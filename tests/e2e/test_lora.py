@@ -41,6 +41,7 @@ def test_one_adapter_goes_through_all_stages_and_each_leaves_it_and_a_whole_mode
         before = after
 
 
+@pytest.mark.slow
 def test_stopping_in_each_stage_changes_nothing_and_a_checkpoint_can_be_measured(whole: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     with prepare(small_config(*SETS), broken, Log()) as lab:

@@ -54,7 +54,7 @@ def test_a_family_is_checked_trained_and_measured(tmp_path, tiny_run, folder, ca
     assert cli.main(["check", str(tiny_run), *sets]) == 0, capsys.readouterr().err
     said = capsys.readouterr()
     assert "everything fits" in said.out
-    assert family.get("note", "") in said.err
+    assert family.get("note", "") in said.out
     out = tmp_path / "out"
     assert cli.main(["run", str(tiny_run), "--out", str(out), *sets]) == 0, capsys.readouterr().err
     manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))

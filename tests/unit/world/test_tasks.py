@@ -154,7 +154,7 @@ def test_every_record_of_a_task_that_thinks_has_a_rationale(pack, task):
         assert bool(record.rationale) == definition.think
 
 
-@pytest.mark.parametrize("pack", [*PACKS, "social@2"])
+@pytest.mark.parametrize("pack", [*PACKS, pytest.param("social@2", marks=pytest.mark.slow)])
 def test_every_answer_with_its_rationale_fits_the_budget_under_the_bases_tokenizer(pack):
     given = dataset(pack)
     assert check_texts(given, Encoder.load(HOME / "base"), 1024, 2048, in_process(given.tasks), 0.25).notes == []
