@@ -476,7 +476,7 @@ def report_of_run(run: Path) -> None:
 
     with undamaged(run):
         facts = collect(read_run(run))
-        pages = [render(f"report.{kind}.jinja", {**facts, "plots": {}}) for kind in ("md", "html")]
+        pages = [render(f"report.{kind}.jinja", {**facts, "plots": {}, "script": ""}) for kind in ("md", "html")]
     assert all(page.strip() for page in pages)
 
 

@@ -8,10 +8,9 @@ from typing import Any
 
 from redone.config import Reinforce, Teach
 from redone.data.load import Dataset
-from redone.measure.taskset import is_general
 from redone.records import Task
-from redone.report.numbers import count, read_change
-from redone.report.scores import labels
+from redone.report.numbers import count
+from redone.report.story import verdict
 from redone.run.stages import Stage
 
 _SHOWN = 5  # names in a line
@@ -93,33 +92,6 @@ def ending(results: Mapping[str, Any], out: Path) -> list[str]:
             f"Measure:  redone eval {out / last} --benchmark general --data DATA --out {out.name}-general",
         ]
     return [*lines, f"Report:   {out / 'report.html'}"]
-
-
-def verdict(results: Mapping[str, Any], base: str, last: str) -> str:
-    """How the last model stands to the base, by the paired changes that are clear."""
-    [made] = [one for one in results["changes"] if (one["before"], one["after"]) == (base, last)]
-    called = labels(results)
-    found = {kind: read_change(made["averages"].get(kind)) for kind in called}
-    known = {kind: change for kind, change in found.items() if change}
-    general = {kind: change.verdict for kind, change in known.items() if is_general(kind)}
-    clear = {known[kind].verdict for kind in ("domain", "translation") if kind in known}
-    fell = [called[kind] for kind, verdict in general.items() if verdict == "fell"]
-    if {"rose", "fell"} <= clear:
-        better = "better at the domain in part, and worse in part"
-    elif "rose" in clear:
-        better = "clearly better at the domain"
-    elif "fell" in clear:
-        better = "clearly worse at the domain"
-    else:
-        better = "not clearly better at the domain"
-    if fell:
-        kept = f"clearly worse at {' and '.join(fell)}"
-    elif general:
-        kept = "nothing general fell clearly"
-    else:
-        kept = "what it lost in general was not measured"
-    numbers = ", ".join(f"{called[kind]} {change}" for kind, change in known.items())
-    return f"{last} against {base}: {better}; {kept}. {numbers}."
 
 
 def _some(names: Sequence[str]) -> str:

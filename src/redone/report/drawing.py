@@ -6,15 +6,20 @@ matplotlib is imported inside the functions, so that importing this module costs
 import html
 import io
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from statistics import fmean
 from typing import Any
 
-WIDTH = 11.0  # inches; shown 1,052 px wide, so that 8 pt are 10.6 px
+WIDE, NARROW = 11.0, 3.6  # inches of a plot on a desk and on a phone; at 95.6 px each, so that 8.5 pt are 11.3 px
 INK, FAINT, GRID = "#222222", "#8a8f98", "#e3e6ea"
 WORSE = "#b34700"
+NAMED = {  # colours that are others on a dark page: what the page calls them
+    INK: "ink", FAINT: "faint", GRID: "grid", WORSE: "fell", "#ffffff": "paper", "#006b50": "rose", "#6b7079": "soft",
+    "#b8bdc5": "edge", "#4a4f57": "soft", "#f3f5f7": "band", "#cfd4da": "edge", "#c3c8cf": "edge",
+}  # fmt: skip
 NO_MODEL: dict[str, Any] = {"marker": "|", "markersize": 11, "markeredgewidth": 1.6}
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -50,27 +55,53 @@ Plots = Mapping[
 ]  # name -> (facts to a figure or None, what it shows)
 
 
-def draw(plots: Plots, facts: Mapping[str, Any], advance: Callable[[int], None] = lambda plots: None) -> dict[str, str]:
-    """name -> inline SVG; a plot that has no data is left out. advance: called after each."""
-    made = {}
-    with styled():
-        for name, (plot, about) in plots.items():
-            if (figure := plot(facts)) is not None:
-                made[name] = to_svg(figure, name, about)
-            advance(1)
+def draw(
+    plots: Plots, facts: Mapping[str, Any], advance: Callable[[int], None] = lambda plots: None
+) -> dict[str, tuple[str, ...]]:
+    """name -> inline SVG, for a desk and for a phone; a plot that has no data is left out. advance: called after
+    each."""
+    made: dict[str, tuple[str, ...]] = {}
+    for name, (plot, about) in plots.items():
+        drawn = []
+        for width, prefix in ((WIDE, name), (NARROW, f"narrow-{name}")):
+            with styled(width):
+                if (figure := plot(facts)) is not None:
+                    drawn.append(to_svg(figure, prefix, about))
+        made |= {name: tuple(drawn)} if drawn else {}
+        advance(1)
     return made
 
 
 @contextmanager
-def styled() -> Iterator[None]:
+def styled(width: float = WIDE) -> Iterator[None]:
+    """width: inches of the figures that are drawn within."""
     import matplotlib
 
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context({**STYLE, "figure.figsize": (width, width)}):
         yield
 
 
+def width() -> float:
+    """Inches of the figures that are drawn just now."""
+    import matplotlib
+
+    return float(matplotlib.rcParams["figure.figsize"][0])
+
+
+def abreast(panels: int, most: int, least: float) -> tuple[int, int]:
+    """(rows, columns) of so many panels, at most so many beside one another and none narrower than `least` inches."""
+    columns = max(1, min(panels, most, int(width() / least)))
+    return -(-panels // columns), columns
+
+
+def wrapped(text: str, share: float = 1.0) -> str:
+    """The text in lines that fit into a share of the figure's width, at the size of a label."""
+    return "\n".join(textwrap.wrap(text, max(12, int(15 * width() * share)))) if text else text
+
+
 def to_svg(figure: Any, name: str, about: str) -> str:
-    """The figure as an SVG element: text as text, ids that begin with `name`, nothing that depends on the date."""
+    """The figure as an SVG element: text as text, ids that begin with `name`, nothing that depends on the date, colours
+    that a dark page has others for by their names."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
     text = buffer.getvalue()
@@ -84,6 +115,9 @@ def to_svg(figure: Any, name: str, about: str) -> str:
     text = re.sub(r"(font:[^;\"]*?px) [^;\"]*", r"\1 system-ui, sans-serif", text)
     text = re.sub(r"<[^>]*>", lambda tag: re.sub(r"-?\d+\.\d{3,}", lambda n: f"{float(n[0]):.2f}", tag[0]), text)
     text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
+    text = re.sub(
+        r"(?<=[ :])#[0-9a-f]{6}\b", lambda c: f"var(--{NAMED[c[0]]}, {c[0]})" if c[0] in NAMED else c[0], text
+    )
     return text.replace("<svg ", f'<svg role="img" aria-label="{html.escape(about)}" ', 1).strip()
 
 
@@ -91,18 +125,23 @@ def sheet(height: float, rows: int = 1, columns: int = 1, **more: Any) -> tuple[
     """(figure, axes as a flat list), without pyplot's global state."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(width(), height), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False, **more)
     return figure, list(axes.flat)
 
 
 def legend(figure: Any, marks: Sequence[Any]) -> None:
     """Above all plots of the figure, where it hides nothing; in one line where there is room."""
-    columns = fitting([len(one.get_label()) for one in marks])
+    columns = fitting([len(one.get_label()) for one in marks], int(150 * width() / WIDE))
     figure.legend(handles=marks, loc="outside upper left", ncols=columns, handletextpad=0.4, columnspacing=1.4)
 
 
-def fitting(lengths: Sequence[int], room: int = 150) -> int:
+def for_legend(marks: int) -> float:
+    """Inches that a legend of so many marks may need beyond a line, where the figure is narrow."""
+    return 0.2 * marks if width() < WIDE else 0.0
+
+
+def fitting(lengths: Sequence[int], room: int) -> int:
     """The most columns into which texts of these lengths fit, when they are filled one column after another."""
     for columns in range(len(lengths), 1, -1):
         height, longer = divmod(len(lengths), columns)

@@ -9,6 +9,7 @@ from redone.report import scores
 from redone.report.glossary import GLOSSARY, of_averages
 from redone.report.numbers import count
 from redone.report.read import METHODS, Run
+from redone.report.story import story
 from redone.run.stages import Stage
 
 KINDS = {
@@ -45,6 +46,7 @@ def collect(run: Run) -> dict[str, Any]:
         "method": method(run),
         "titles": {stage.name: run.title(stage) for stage in run.stages},
         "split": run.config.get("eval", {}).get("split", "eval"),
+        "story": story(run),
         "headline": scores.headline(run),
         "averages": scores.averages(run),
         "gains": scores.gains(run),

@@ -10,9 +10,13 @@ from typing import Any
 from redone.report.drawing import (
     FAINT,
     INK,
+    WIDE,
+    WORSE,
     Plots,
+    abreast,
     bands,
     beside,
+    for_legend,
     legend,
     line,
     mark,
@@ -20,6 +24,8 @@ from redone.report.drawing import (
     no_model_mark,
     score_axis,
     sheet,
+    width,
+    wrapped,
 )
 
 COLOURS = ("#7a7f87", "#0072B2", "#D98200", "#008a66", "#b05f92", "#3f9bd1", "#D55E00", "#8a7a00")
@@ -36,7 +42,7 @@ KIND_STYLE = {
 }
 _ABREAST = 4  # panels beside one another
 _WIDEST = 24  # characters of an average's name that stand above its panel
-CHANGE_COLOUR = {"rose": "#006b50", "fell": "#b34700", "unclear": "#6b7079"}
+CHANGE_COLOUR = {"rose": "#006b50", "fell": WORSE, "unclear": "#6b7079"}
 
 
 def look(facts: Mapping[str, Any], model: str) -> dict[str, Any]:
@@ -59,8 +65,8 @@ def plot_averages(facts: Mapping[str, Any]) -> Any:
     if not rows:
         return None
     crowded = sum(map(len, models)) > 34
-    height, wide = 3.8 if crowded else 3.4, min(len(rows), _ABREAST)
-    deep = -(-len(rows) // wide)
+    deep, wide = abreast(len(rows), _ABREAST, 1.75)
+    height = (3.8 if crowded else 3.4) if width() == WIDE else 2.8
     figure, axes = sheet(height * deep, deep, wide, sharey=True)
     for axis in axes[len(rows) :]:
         axis.set_visible(False)
@@ -77,7 +83,7 @@ def plot_averages(facts: Mapping[str, Any]) -> Any:
             axis.plot([place], [cell.value], markersize=7, zorder=3, **mine)
             axis.annotate(
                 f"{cell.value:.1f}", (place, max(cell.span[1], cell.value + 1.5)), (0, 4),
-                textcoords="offset points", ha="center", fontsize=9.5 if len(models) < 7 else 7.5,
+                textcoords="offset points", ha="center", fontsize=8.5,
             )  # fmt: skip
         if row["baseline"] is not None:
             axis.axhline(row["baseline"], color=INK, linewidth=1, linestyle=(0, (4, 3)))
@@ -85,7 +91,7 @@ def plot_averages(facts: Mapping[str, Any]) -> Any:
                 f"no model: {row['baseline']:.1f}", (len(models) - 0.55, row["baseline"]), (0, 3),
                 textcoords="offset points", ha="right", fontsize=8.5,
             )  # fmt: skip
-        axis.set_xticks(range(len(models)), models, rotation=90 if crowded else 0)
+        axis.set_xticks(range(len(models)), models, rotation=90 if crowded or width() < WIDE else 0)
         axis.set_xlim(-0.5, len(models) - 0.5)
         axis.grid(axis="x", visible=False)
     axes[0].set_ylim(0, 112)
@@ -105,7 +111,7 @@ def plot_tasks(facts: Mapping[str, Any]) -> Any:
         if not lines or lines[-1][0] != row["label"]:
             lines.append((row["label"], None))
         lines.append((row["label"], row))
-    figure, [axis] = sheet(1.1 + 0.235 * len(lines))
+    figure, [axis] = sheet(1.1 + 0.235 * len(lines) + for_legend(len(models) + 2))
     final = look(facts, models[-1])["color"]
     for y, (label, row) in enumerate(lines):
         if row is None:
@@ -167,7 +173,8 @@ def plot_diagnosis(taught: Mapping[str, Any]) -> Any:
     if not rows:
         return None
     records = [taught["fed"].get(row["task"], 0) for row in rows]
-    figure, [left, right] = sheet(1.1 + 0.25 * len(rows), 1, 2, sharey=True, width_ratios=[2.3, 1])
+    height = 1.1 + 0.25 * len(rows) + for_legend(len(taught["findings"]))
+    figure, [left, right] = sheet(height, 1, 2, sharey=True, width_ratios=[2.3, 1])
     for y, row in enumerate(rows):
         colour, marker = _of_kind(row["kind"])
         for name, shift, face in (("pass1", -0.16, colour), ("passk", 0.16, "white")):
@@ -180,8 +187,8 @@ def plot_diagnosis(taught: Mapping[str, Any]) -> Any:
     left.set_yticks(range(len(rows)), [row["task"] for row in rows])
     left.set_ylim(len(rows) - 0.4, -0.6)
     left.set_xlim(-0.02, 1.02)
-    left.set_xlabel(f"share of 1, with 95 % intervals: pass@1 (filled) and pass@{rows[0]['k']} (hollow)")
-    right.set_xlabel(f"records in {taught['stage']}'s data")
+    left.set_xlabel(wrapped(f"share of 1, with 95 % intervals: pass@1 (filled) and pass@{rows[0]['k']} (hollow)", 0.5))
+    right.set_xlabel(wrapped(f"records in {taught['stage']}'s data", 0.25))
     right.set_xlim(0, max(1, *records) * 1.2)
     for axis in (left, right):
         axis.grid(axis="y", visible=False)
@@ -199,8 +206,7 @@ def plot_rewards(facts: Mapping[str, Any]) -> Any:
     rows = facts["rewards"]
     if not rows:
         return None
-    columns = 5
-    height = -(-len(rows) // columns)
+    height, columns = abreast(len(rows), 5, 1.75)
     figure, axes = sheet(0.75 + 1.28 * height, height, columns, sharex=True, sharey=True)
     stages = [stage for stage in facts["reward_stages"] if any(row["points"][stage] for row in rows)]
     ends = {stage: max(step for row in rows for step, _ in row["points"][stage] or [(1, 0.0)]) for stage in stages}
@@ -233,8 +239,7 @@ def plot_sampling(facts: Mapping[str, Any]) -> Any:
     stages = facts["reward_stages"]
     if not stages:
         return None
-    columns = min(3, len(stages))
-    rows = -(-len(stages) // columns)
+    rows, columns = abreast(len(stages), 3, 1.75)
     figure, axes = sheet(0.4 + 2.4 * rows, rows, columns, sharey=True)
     looks = {"generated": ("#7a7f87", "-"), "dropped": ("#D55E00", "--"), "groups": ("#0072B2", ":")}
     for axis, stage in zip(axes, stages):
@@ -267,8 +272,7 @@ def plot_health(facts: Mapping[str, Any]) -> Any:
     panels = [panel for panel in kinds if panel[2]]
     if not panels:
         return None
-    columns = min(3, len(panels))
-    rows = -(-len(panels) // columns)
+    rows, columns = abreast(len(panels), 3, 3.0)
     figure, axes = sheet(0.4 + 2.1 * rows, rows, columns)
     for axis, (name, title, stages) in zip(axes, panels):
         axis.set_title(title, fontsize=9.5)

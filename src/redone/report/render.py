@@ -16,10 +16,12 @@ MOST_SHOWN = 10_000  # characters of a text
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-def write_pages(folder: Path, kind: str, facts: Mapping[str, Any], plots: Mapping[str, str]) -> tuple[Path, Path]:
+def write_pages(
+    folder: Path, kind: str, facts: Mapping[str, Any], plots: Mapping[str, tuple[str, ...]]
+) -> tuple[Path, Path]:
     """Write report.md and report.html into the folder, each whole or not at all, from the templates of that kind."""
     written = []
-    for ending, values in (("md", facts), ("html", {**facts, "plots": plots})):
+    for ending, values in (("md", facts), ("html", {**facts, "plots": plots, "script": packaged("report.js")})):
         written.append(folder / f"report.{ending}")
         write_page(written[-1], render(f"{kind}.{ending}.jinja", values))
     return written[0], written[1]

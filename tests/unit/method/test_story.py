@@ -8,8 +8,9 @@ import pytest
 from fakes import small_config
 
 from redone.data.load import Dataset
-from redone.method.story import diagnosed, ending, heading, unsolved, verdict, what_is_read
+from redone.method.story import diagnosed, ending, heading, unsolved, what_is_read
 from redone.records import Task
+from redone.report.story import verdict
 from redone.run.stages import Stage
 
 TASK = Task("size", "domain", "content understanding", "{n} ?", "{size}", "exact")

@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.transforms import Bbox
 
+from redone.report.render import digest, packaged
 from redone.texts import visible
 
 VOID = {"meta", "br"}
@@ -45,7 +46,8 @@ def check_page(text: str) -> None:
     page = Page(text)
     assert page.open == []
     assert "svg" in page.tags
-    assert not page.tags & {"script", "link", "img", "iframe", "object", "image"}
+    assert not page.tags & {"link", "img", "iframe", "object", "image"}
+    assert re.findall(r"<script\b[^>]*>(.*?)</script>", text, re.DOTALL) == [packaged("report.js")]
     assert all("//" not in value for name, value in page.attributes if not name.startswith("xmlns"))
     assert not re.search(r"@import|url\((?!#)", text)
     ids = [value for name, value in page.attributes if name == "id"]
@@ -54,7 +56,10 @@ def check_page(text: str) -> None:
     assert links - beside <= {f"#{value}" for value in ids}
     assert len(ids) == len(set(ids))
     assert visible(text) == text
-    assert page.policy == "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    assert page.policy == (
+        f"default-src 'none'; script-src '{digest(packaged('report.js'))}'; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'"
+    )
 
 
 def unfenced(markdown: str) -> list[str]:
@@ -83,10 +88,11 @@ def check_markdown(text: str, fewest: int) -> None:
 
 
 def clashes(figure: Any) -> list[tuple[str, str]]:
-    """Pairs of texts that overlap when the figure is drawn, and texts that reach out of it."""
+    """Pairs of texts that overlap when the figure is drawn, and texts that reach out of it; without those of several
+    lines, which are drawn line by line."""
     renderer = FigureCanvasAgg(figure).get_renderer()
     texts: list[Any] = []
-    renderer.draw_text = lambda *place, mtext, **more: texts.append(mtext)
+    renderer.draw_text = lambda *place, mtext, **more: texts.append(mtext) if mtext else None
     figure.draw(renderer)
     assert texts
     boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in texts]

@@ -9,7 +9,7 @@ from pages import clashes
 from run_folders import METHOD, write_run
 
 from redone.report import write_report
-from redone.report.drawing import draw, fitting, sheet, smooth, styled, thinned, to_svg
+from redone.report.drawing import NARROW, WIDE, draw, fitting, sheet, smooth, styled, thinned, to_svg
 from redone.report.facts import collect
 from redone.report.numbers import Score
 from redone.report.plots import (
@@ -87,9 +87,10 @@ def test_36_tasks_are_readable(facts: dict[str, Any]):
             assert clashes(figure) == []
 
 
+@pytest.mark.parametrize("inches", [WIDE, NARROW])
 @pytest.mark.parametrize("name", EVERY)
-def test_no_text_hides_another(facts: dict[str, Any], name: str):
-    with styled():
+def test_no_text_hides_another(facts: dict[str, Any], name: str, inches: float):
+    with styled(inches):
         assert clashes(every_plot(facts)[name][0](facts)) == []
 
 

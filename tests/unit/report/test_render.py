@@ -13,7 +13,7 @@ from redone.measure.compare import MEAN
 from redone.report import write_report
 from redone.report.facts import collect
 from redone.report.read import read_run
-from redone.report.render import MOST_SHOWN, clean, fence, render, spark
+from redone.report.render import MOST_SHOWN, clean, fence, packaged, render, spark
 from redone.texts import visible
 
 
@@ -30,7 +30,9 @@ def page(finished: Path) -> str:
 def reports(folder: Path) -> tuple[str, str]:
     """Markdown and HTML, the latter without its plots, which take long to draw."""
     facts = collect(read_run(folder))
-    return render("report.md.jinja", facts), render("report.html.jinja", {**facts, "plots": {}})
+    return render("report.md.jinja", facts), render(
+        "report.html.jinja", {**facts, "plots": {}, "script": packaged("report.js")}
+    )
 
 
 def before(text: str, heading: str) -> str:
@@ -61,7 +63,7 @@ def test_a_run_that_was_measured_on_tune_says_before_all_else_that_it_has_no_res
     config = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps({**config, "eval": {"split": "tune"}}))
     for report in reports(run):
-        assert "These are no results" in before(report, "In short")
+        assert "These are no results" in before(report, "What got better")
 
 
 def test_how_far_the_models_drift_from_the_base_stands_beside_what_was_forgotten(tmp_path: Path):
