@@ -30,6 +30,20 @@ def percentile_interval(values: Sequence[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def unseen(n: int) -> float:
+    """How large a share may be that none of n showed: the upper end of Wilson's interval."""
+    return wilson(0, n)[1]
+
+
+def paired_interval(draws: Sequence[float] | NDArray[np.float64], width: float) -> tuple[float, float]:
+    """Of a difference in points of 100, by its draws; where these are all alike, as where no record changed, `width` to
+    either side, since so many records leave that open."""
+    found = np.asarray(draws)
+    if found.min() < found.max():
+        return percentile_interval(found)  # type: ignore[arg-type]
+    return max(-100.0, float(found[0]) - width), min(100.0, float(found[0]) + width)
+
+
 def pass_at_k(passed: int, n: int, k: int) -> float:
     """Unbiased chance that k of n samples hold one that passes: 1 - C(n - passed, k) / C(n, k) (Chen et al. 2021)."""
     assert 0 <= passed <= n >= k > 0

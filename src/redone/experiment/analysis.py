@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from redone.algo.statistics import cluster_weights, percentile_interval, seed_weights, two_sided, wilson
+from redone.algo.statistics import cluster_weights, percentile_interval, seed_weights, two_sided, unseen
 from redone.benchmark.aggregate import Values
 from redone.benchmark.readings import AGGREGATES
 from redone.data.mix import derive_seed
@@ -174,7 +174,7 @@ class Bench:
             return fmean(self._width(part) for part in tree)
         subset = next(iter(self.kept.values())).subsets[tree]
         place = dict(zip(subset.ids, subset.clusters))
-        return 100 * wilson(0, len({place[id] for id in self.parts[tree]}))[1]
+        return 100 * unseen(len({place[id] for id in self.parts[tree]}))
 
 
 def answer(value: Value, question: Question, adjusted: float) -> str:

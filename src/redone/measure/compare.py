@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from redone.algo.statistics import percentile_interval
+from redone.algo.statistics import paired_interval, unseen
 from redone.benchmark.aggregate import Values
 from redone.benchmark.readings import AGGREGATES
 from redone.files import read_object
@@ -47,11 +47,12 @@ class Difference:
     b: float
     changed: int  # records whose verdicts differ
     draws: Values  # [DRAWS], B less A
+    width: float  # of an interval to either side where the draws have none
 
     def to_json(self) -> dict[str, Any]:
         drawn = self.draws[~np.isnan(self.draws)]
         none = math.isnan(self.b - self.a) or not drawn.size
-        low, high = (math.nan, math.nan) if none else percentile_interval(drawn)  # type: ignore[arg-type]
+        low, high = (math.nan, math.nan) if none else paired_interval(drawn, self.width)
         return {
             "a": known(self.a),
             "b": known(self.b),
@@ -318,7 +319,7 @@ def _differences(subset: SubsetShape, names: Sequence[str], pairs: Sequence[Pair
     for name in names:
         before, after = (exact(aggregates[name], samples)["score"] for samples in sides[name])
         changed = sum(one.found(name) != two.found(name) for one, two in pairs)
-        made[name] = Difference(before, after, changed, np.concatenate(draws[name]))
+        made[name] = Difference(before, after, changed, np.concatenate(draws[name]), 100 * unseen(len(pairs)))
     return made
 
 
@@ -329,6 +330,7 @@ def _mean(parts: Sequence[Difference]) -> Difference:
         fmean(one.b for one in parts),
         sum(one.changed for one in parts),
         np.mean([one.draws for one in parts], axis=0),
+        fmean(one.width for one in parts),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from redone.algo.statistics import percentile_interval, wilson
+from redone.algo.statistics import percentile_interval, unseen, wilson
 from redone.benchmark.aggregate import Aggregate, Totals, Values, best_trivial, mean_or_none, resamples
 from redone.benchmark.readings import AGGREGATES
 from redone.data.mix import derive_seed
@@ -31,6 +31,7 @@ class Measured:
     values: Mapping[str, float]
     interval: tuple[float, float] | None
     draws: Values
+    width: float  # points of 100 that so many records leave open though none of them shows any
 
     @property
     def score(self) -> float:
@@ -48,7 +49,7 @@ class SubsetMeasured:
         return next(iter(self.readings.values()))
 
 
-NOTHING = Measured({"score": math.nan}, None, np.full(DRAWS, math.nan))
+NOTHING = Measured({"score": math.nan}, None, np.full(DRAWS, math.nan), math.nan)
 
 
 def measured(shape: Shape, items: Items) -> dict[str, SubsetMeasured]:
@@ -92,11 +93,12 @@ def measure(key: str, samples: Samples, seed: str) -> Measured:
     aggregate = AGGREGATES[key]
     values = exact(aggregate, samples)
     if math.isnan(values["score"]):
-        return Measured(values, None, NOTHING.draws)
+        return Measured(values, None, NOTHING.draws, math.nan)
     draws = np.concatenate(
         [drawn(aggregate, samples, weights) for weights in drawn_weights(len(samples[0]), "benchmark", seed)]
     )
-    return Measured(values, _interval(key, samples, values["score"], draws), draws)
+    interval = _interval(key, samples, values["score"], draws)
+    return Measured(values, interval, draws, 100 * unseen(len(samples[0])))
 
 
 def exact(aggregate: Aggregate, samples: Samples) -> dict[str, float]:
@@ -130,12 +132,13 @@ def _interval(key: str, samples: Samples, score: float, draws: Values) -> tuple[
 
 def _mean_of_groups(groups: Sequence[Measured]) -> Measured:
     values = {name: fmean(mine.values[name] for mine in groups) for name in groups[0].values}
-    return Measured(values, *_drawn_mean(groups))
+    return Measured(values, *_drawn_mean(groups), fmean(mine.width for mine in groups))
 
 
 def mean_of(parts: Sequence[Measured]) -> Measured:
     """The mean of parts that were each resampled by itself."""
-    return Measured({"score": fmean(mine.score for mine in parts)}, *_drawn_mean(parts))
+    score = fmean(mine.score for mine in parts)
+    return Measured({"score": score}, *_drawn_mean(parts), fmean(mine.width for mine in parts))
 
 
 def _drawn_mean(parts: Sequence[Measured]) -> tuple[tuple[float, float] | None, Values]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from redone.algo.statistics import percentile_interval
+from redone.algo.statistics import paired_interval
 from redone.data.load import Dataset, drawn
 from redone.files import as_left, read_object, write_json, write_jsonl
 from redone.measure.ask import Answerer
@@ -148,7 +148,7 @@ def _shown(one: Measured) -> dict[str, Any]:
 
 def _above(one: Measured, other: Measured) -> dict[str, Any]:
     """What one has above the other, each draw holding the same records of both."""
-    interval = percentile_interval(one.draws - other.draws)  # type: ignore[arg-type]
+    interval = paired_interval(one.draws - other.draws, one.width)
     return {"above": one.score - other.score, "above_interval": list(interval)}
 
 

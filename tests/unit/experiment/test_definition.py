@@ -47,7 +47,7 @@ def test_an_arm_is_laid_over_what_is_set_and_that_over_the_configuration(tmp_pat
     assert [job.name for job in plan.jobs] == ["one-0", "two-0", "one-1", "two-1"]
     one, two = (plan.job(name).config for name in ("one-1", "two-1"))
     assert (one.seed, one.stages, one.target.epochs, one.target.start) == (1, ("target",), 3, "base")
-    assert (two.stages, two.target.epochs, two.refine.steps) == (("target", "refine"), 2, 70)
+    assert (two.stages, two.target.epochs, two.refine.steps) == (("target", "refine"), 4, 40)
     assert one.diagnose.records == two.diagnose.records == 5
     assert one.threads == 1  # the embedded base is small
     assert len(read_plan(written(tmp_path), DEMO, seeds=3).jobs) == 6

@@ -115,10 +115,11 @@ def test_the_interval_is_that_of_the_paired_bootstrap(files):
 
 
 def test_what_is_hard_for_both_does_not_widen_the_interval(files):
-    """Half of 100 records are right in both: unpaired, the interval would reach about 14 points to both sides."""
+    """Half of 100 records are right in both: unpaired, the interval would reach about 14 points to both sides. That
+    none of 100 changed leaves open that one in 27 would."""
     same = [i % 2 for i in range(100)]
     entry = compare(*files(ones(same), ones(same)))["benchmarks"]["made"]
-    assert entry["subsets"]["one"]["readings"]["parity"]["interval"] == [0.0, 0.0]
+    assert entry["subsets"]["one"]["readings"]["parity"]["interval"] == pytest.approx([-3.7, 3.7], abs=0.01)
     assert not entry["subsets"]["one"]["readings"]["parity"]["clear"]
 
 

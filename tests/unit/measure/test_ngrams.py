@@ -133,11 +133,11 @@ def summary(metric, said, asked=("fine", "bad", "good", "bad")):
 
 
 @pytest.mark.parametrize("metric", ["mean", "macro_f1"])
-def test_a_model_that_answers_as_it_does_is_surely_no_better(metric):
+def test_a_model_that_answers_as_it_does_is_above_it_by_no_more_than_four_records_leave_open(metric):
     found = summary(metric, ["glad", "glad", "glad", "sad"], ("fine", "good", "good", "bad"))
     assert 0 < found["tasks"]["mood"]["ngrams"]["score"] < 100
     for one in (found["tasks"]["mood"]["ngrams"], found["ngrams"]):  # each draw holds the same records of both
-        assert (one["above"], one["above_interval"]) == (0.0, [0.0, 0.0])
+        assert (one["above"], one["above_interval"]) == (0.0, pytest.approx([-49.0, 49.0], abs=0.02))
 
 
 @pytest.mark.parametrize(("metric", "own"), [("mean", 75.0), ("macro_f1", 100 * (2 / 3 + 4 / 5) / 2)])
