@@ -56,6 +56,7 @@ class Place:
     interval: tuple[float, float] | None  # of the score
     trivial: float | None  # of the best answers that need no model
     published: tuple[tuple[str, float], ...]  # model and score, the best first
+    n: int  # items
 
     def rank(self, score: float) -> int:
         """1 is better than all published ones; equals, at the two digits that the paper prints, share the better."""
@@ -70,6 +71,9 @@ class Place:
             "above": next((row for row in reversed(self.published) if round(row[1], 2) > round(self.score, 2)), None),
             "below": next((row for row in self.published if round(row[1], 2) < round(self.score, 2)), None),
         }
+
+
+FEWEST = 100  # items of what has a place
 
 
 @cache
@@ -97,6 +101,7 @@ def rows() -> tuple[PaperRow, ...]:
 def place(benchmarks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Where a model stands among the published ones, for each average and column that it has, as JSON can hold it:
     {places: of Place.to_json, cautions: sentences on what cannot be compared}. Both are empty where there is none.
+    Fewer than FEWEST items have no place: their score may be ten points off, and among the 30 that is half the table.
 
     benchmarks: name to scores, as in an evaluation's results.json.
     """
@@ -108,7 +113,13 @@ def place(benchmarks: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     cautions = [UNKNOWN] if places else []
     for average, scores in found.items() if places else ():
         cautions += [CAUTIONS[average], *_differences(average, scores)]
-    return {"places": [one.to_json() for one in places], "cautions": cautions}
+    if few := [f"{one.name} ({one.n})" for one in places if one.n < FEWEST]:
+        cautions.append(f"Fewer than {FEWEST} items, and so no place: {', '.join(few)}.")
+    return {"places": [one.to_json() for one in places if one.n >= FEWEST], "cautions": cautions}
+
+
+def _items(scores: Mapping[str, Any]) -> int:
+    return sum(one["n"] for one in scores["subsets"].values())
 
 
 def _average(average: str, scores: Mapping[str, Any], columns: Sequence[Place]) -> list[Place]:
@@ -118,19 +129,24 @@ def _average(average: str, scores: Mapping[str, Any], columns: Sequence[Place]) 
         parts = [column.trivial for column in columns]
         if average == "Trans":
             parts = [best_trivial(one) for one in scores["subsets"].values()]
-        return [_place(average, value, clean, scores.get("average_interval"), mean_or_none(parts))]
+        return [_place(average, value, clean, scores.get("average_interval"), mean_or_none(parts), _items(scores))]
     have = [column.name for column in columns]
     if average == "General" or not have:
         return []
     without = tuple(column for column in tables()["averages"][average] if column not in have)
     published = tuple((row.name, fmean(row.columns[column] for column in have)) for row in rows())
     mean, trivial = fmean(c.score for c in columns), mean_or_none([c.trivial for c in columns])
-    return [Place(average, without, mean, mean_or_none([c.clean for c in columns]), None, trivial, _sorted(published))]
+    n = sum(c.n for c in columns)
+    return [
+        Place(average, without, mean, mean_or_none([c.clean for c in columns]), None, trivial, _sorted(published), n)
+    ]
 
 
-def _place(name: str, score: float, clean: float | None, interval: Any, trivial: float | None) -> Place:
+def _place(name: str, score: float, clean: float | None, interval: Any, trivial: float | None, n: int) -> Place:
     published = _sorted((row.name, row.score(name)) for row in rows())
-    return Place(name, (), score, clean, None if interval is None else (interval[0], interval[1]), trivial, published)
+    return Place(
+        name, (), score, clean, None if interval is None else (interval[0], interval[1]), trivial, published, n
+    )
 
 
 def _sorted(published: Any) -> tuple[tuple[str, float], ...]:
@@ -140,7 +156,7 @@ def _sorted(published: Any) -> tuple[tuple[str, float], ...]:
 def _sns_columns(scores: Mapping[str, Any]) -> list[Place]:
     found = {column: scores.get("columns", {}).get(column, {}) for column in tables()["averages"]["SNS"]}
     return [
-        _place(column, mine["score"], mine.get("clean"), mine.get("interval"), mine.get("trivial"))
+        _place(column, mine["score"], mine.get("clean"), mine.get("interval"), mine.get("trivial"), mine["n"])
         for column, mine in found.items()
         if mine.get("score") is not None
     ]
@@ -152,7 +168,7 @@ def _trans_columns(scores: Mapping[str, Any]) -> list[Place]:
     for column, (group, reading) in TRANSLATED.items():
         mine = (groups.get(group, {}).get("readings") or {}).get(reading) or {}
         if mine.get("score") is not None:
-            made.append(_place(column, mine["score"], None, mine.get("interval"), None))
+            made.append(_place(column, mine["score"], None, mine.get("interval"), None, groups[group]["n"]))
     return made
 
 

@@ -64,14 +64,14 @@ SUBSETS = {name: column for column, names in definition("sns-bench").columns.ite
 
 
 def sns(without=(), **scores):
-    """An evaluation of SNS-Bench: `scores` by column, 50 otherwise; every subset has n 10 and trivial answers."""
+    """An evaluation of SNS-Bench: `scores` by column, 50 otherwise; every column has n 100 and trivial answers."""
     of = {column: None if column in without else scores.get(column, 50.0) for column in AVERAGES["SNS"]}
     trivial = {"one": {"score": 5.0}, "two": {"score": 7.0}, "three": {"score": None}}
     subsets = {
-        name: {"score": of[column], "n": 10, "interval": [40.0, 60.0], "trivial": trivial}
+        name: {"score": of[column], "n": 50, "interval": [40.0, 60.0], "trivial": trivial}
         for name, column in SUBSETS.items()
     }
-    about = {"interval": [40.0, 60.0], "n": 10, "trivial": 7.0}
+    about = {"interval": [40.0, 60.0], "n": 100, "trivial": 7.0}
     columns = {column: {"score": score, "clean": score and score + 1, **about} for column, score in of.items()}
     average = None if without else fmean(of.values())
     more = {"average_without": list(without)} if without else {"average_interval": [average - 10, average + 10]}
@@ -154,9 +154,20 @@ def test_trans_is_placed_with_its_four_columns():
 
 
 def test_a_suite_is_placed_by_its_average_alone():
-    found = place({"general": {"subsets": {}, "average": 70.0, "groups": {}, "average_without": ["mbpp"]}})
+    found = place(
+        {"general": {"subsets": {"one": {"n": 100}}, "average": 70.0, "groups": {}, "average_without": ["mbpp"]}}
+    )
     assert [one["name"] for one in found["places"]] == ["General"]
     assert any("no score for mbpp" in line for line in found["cautions"])
+
+
+def test_fewer_than_a_hundred_items_have_no_place_and_that_is_said():
+    found = place({"sns-transbench": trans(n=60)})
+    assert list(by_name(found)) == ["Trans"]  # of 120 items; each of its columns is of 60
+    assert found["cautions"][-1] == (
+        "Fewer than 100 items, and so no place: ZE-BLEU (60), ZE-chrF++ (60), EZ-BLEU (60), EZ-chrF++ (60)."
+    )
+    assert place({"sns-transbench": trans(n=49)})["places"] == []
 
 
 def test_what_differs_from_the_published_evaluation_is_said():
@@ -166,7 +177,7 @@ def test_what_differs_from_the_published_evaluation_is_said():
     assert "decoding" in alike
     other = {**sns(), "prompts": "ours", "reading": "clean"}
     said = " ".join(place({"sns-bench": other, "sns-transbench": trans(n=5)})["cautions"])
-    assert "SNS: 120 of the 6,658 questions were asked." in said
+    assert "SNS: 600 of the 6,658 questions were asked." in said
     assert "Trans: 10 of the 2,858 questions were asked." in said
     assert "prompts are ours" in said
     assert "reading clean" in said
