@@ -1,7 +1,9 @@
 """The picture of runs as a page that this machine alone can open: one file that asks, again and again, for the views as
-JSON. Nothing but 127.0.0.1 is listened on, nothing of the runs is served but what the terminal shows too."""
+JSON. Nothing but 127.0.0.1 is listened on, nothing of the runs is served but what the terminal shows too and the pages
+that `redone report` left in them."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +22,8 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+PAGES = ("report.html", "rollouts.html")
+LEFT = re.compile(r"/run/(\d{1,4})/(report\.html|rollouts\.html|rollouts/[\w-]+\.js)")  # a run by its place, a file
 POLICY = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; connect-src 'self'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -41,9 +45,22 @@ class Views:
                 began = time.process_time()
                 views = [asdict(one) for one in self.looking.views()]
                 wait = self.pause(time.process_time() - began if self.made else 0.0)
-                self.made = json.dumps({"now": time.time(), "wait": wait, "runs": views}, allow_nan=False).encode()
+                said = {"now": time.time(), "wait": wait, "runs": views, "pages": self.pages()}
+                self.made = json.dumps(said, allow_nan=False).encode()
                 self.next = time.monotonic() + wait
             return self.made
+
+    def pages(self) -> list[list[str]]:
+        """Of each run those of PAGES that `redone report` has left."""
+        return [[name for name in PAGES if (one.folder / name).is_file()] for one in self.looking.followers]
+
+    def left(self, path: str) -> bytes | None:
+        """The file that such an address of a page is, where there is one; no link out of the folder is followed."""
+        found = LEFT.fullmatch(path)
+        if not found or int(found[1]) >= len(self.looking.followers):
+            return None
+        file = self.looking.followers[int(found[1])].folder / found[2]
+        return file.read_bytes() if file.is_file() and not (file.is_symlink() or file.parent.is_symlink()) else None
 
 
 def server(views: Views, port: int = 0) -> ThreadingHTTPServer:
@@ -63,6 +80,8 @@ def server(views: Views, port: int = 0) -> ThreadingHTTPServer:
                 self._send(HTTPStatus.OK, page.encode(), "text/html", {"Content-Security-Policy": policy})
             elif self.path == "/view.json":
                 self._send(HTTPStatus.OK, views.json(), "application/json")
+            elif (body := views.left(self.path)) is not None:
+                self._send(HTTPStatus.OK, body, "text/javascript" if self.path.endswith(".js") else "text/html")
             else:
                 self._send(HTTPStatus.NOT_FOUND, b"There is nothing here.\n", "text/plain")
 

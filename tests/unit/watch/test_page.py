@@ -53,6 +53,28 @@ def test_its_views_are_those_of_the_terminal_as_they_are_now(run, port):
     assert json.loads(get(port, "/view.json")[2])["runs"][0]["stages"][0]["step"] == 4
 
 
+def test_pages_that_a_report_left_are_served_and_nothing_else_of_the_folder(run, port):
+    assert json.loads(get(port, "/view.json")[2])["pages"] == [[]]
+    assert get(port, "/run/0/report.html")[0] == 404
+    (run / "rollouts").mkdir()
+    (run / "report.html").write_text("<p>told</p>")
+    (run / "rollouts" / "index.js").write_text("1;")
+    assert json.loads(get(port, "/view.json")[2])["pages"] == [["report.html"]]
+    status, headers, body = get(port, "/run/0/report.html")
+    assert (status, headers["Content-Type"], body) == (200, "text/html; charset=utf-8", "<p>told</p>")
+    status, headers, body = get(port, "/run/0/rollouts/index.js")
+    assert (status, headers["Content-Type"], body) == (200, "text/javascript; charset=utf-8", "1;")
+    (run / "rollouts" / "out.js").symlink_to(run / "config.json")
+    for path in (
+        "/run/1/report.html",
+        "/run/0/config.json",
+        "/run/0/rollouts/../config.json",
+        "/run/0/rollouts/out.js",
+    ):
+        assert get(port, path)[0] == 404
+    assert get(port, "/run/0/report.html", Host="elsewhere.example")[0] == 403
+
+
 def test_files_are_not_looked_at_more_often_than_they_may_be(run):
     views = Views(Looking([run]), lambda took: 60.0)
     before = views.json()
