@@ -14,7 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-from redone.cli import estimate, prepare
+from redone.commands import memory as estimate
+from redone.commands import prepare
 from redone.config import RunConfig, load_config
 from redone.files import write_jsonl
 from redone.model.heap import give_back, give_large_blocks_back

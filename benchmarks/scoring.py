@@ -58,7 +58,7 @@ def seconds_of_scoring(data: Path, most: int) -> dict[str, float]:
     """Reward to the CPU seconds of its verdicts, which is called once before, so that it has imported what it needs."""
     from dataclasses import replace
 
-    from redone.cli.prepare import PACKS
+    from redone.commands.prepare import PACKS
     from redone.data.load import build, read_pack
     from redone.measure.definitions import definition, read_records
     from redone.records import Record, Task

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from redone.cli import prepare
 from redone.cli.run import DEMO
+from redone.commands import prepare
 from redone.config import RunConfig, load_config
 from redone.method import pipeline
 from redone.run.lab import Lab

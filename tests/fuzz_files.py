@@ -15,7 +15,7 @@ from fuzz import TENTH, Refused, Target, sentence
 from fuzz_inputs import as_json, as_toml, changed, edited, edited_bytes, texts
 from hypothesis import strategies as st
 
-from redone.cli.begun import begun_with, same_configuration
+from redone.commands.begun import begun_with, same_configuration
 from redone.config import known_keys, load_config, resolved
 from redone.data.conversation import earlier_turns, told_in
 from redone.data.convert import check_rules, converted

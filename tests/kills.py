@@ -58,7 +58,7 @@ def go_on(out: Path, operation: int = 0, seconds: float = 0.0) -> int:
 def child(out: Path, operation: int, seconds: float) -> None:
     from fakes import small_config
 
-    from redone.cli.prepare import prepare
+    from redone.commands.prepare import prepare
     from redone.method import pipeline
     from redone.run.lock import locked
     from redone.run.log import Log

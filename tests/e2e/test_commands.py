@@ -11,8 +11,8 @@ import pytest
 from fakes import FakeJudge
 
 from redone import cli
-from redone.cli.prepare import prepare
 from redone.cli.run import DEMO
+from redone.commands.prepare import prepare
 from redone.config import load_config
 from redone.files import read_jsonl
 from redone.run.log import Log

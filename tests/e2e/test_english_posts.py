@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from redone.cli import prepare
+from redone.commands import prepare
 from redone.config import load_config
 from redone.run.log import Log
 

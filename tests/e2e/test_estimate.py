@@ -36,9 +36,9 @@ def test_without_timing_no_model_is_loaded(capsys, monkeypatch):
 
 
 def test_where_memory_is_too_small_it_says_what_to_lower(capsys, monkeypatch):
-    from redone.cli import estimate
+    from redone.commands import memory
 
-    monkeypatch.setattr(estimate, "own_and_free", lambda device: (2**30, 2**30))
+    monkeypatch.setattr(memory, "own_and_free", lambda device: (2**30, 2**30))
     last = estimated(capsys, "--no-timing").splitlines()[-1]
     assert "not enough: lower tokens_per_pass, in_flight or eval.rows, set recompute = true" in last
 
@@ -46,9 +46,10 @@ def test_where_memory_is_too_small_it_says_what_to_lower(capsys, monkeypatch):
 def test_what_the_process_has_is_seen_before_it_takes_steps(capsys, monkeypatch):
     """What they leave is no part of what a run begins with."""
     from redone.cli import estimate
+    from redone.commands import memory
 
     own = [2**30]
-    monkeypatch.setattr(estimate, "own_and_free", lambda device: (own[0], 2**40))
+    monkeypatch.setattr(memory, "own_and_free", lambda device: (own[0], 2**40))
     monkeypatch.setattr(estimate, "timed", lambda *given: own.append(own.pop() + 2**39) or [])
     assert re.search(r"about 1\.\d GiB at most", estimated(capsys).splitlines()[-1])
 

@@ -21,7 +21,8 @@ from fakes import CUPS, FakeJudge
 from faults import CODE, FAULTS, OF_RUNS, REPLIES, RUN, STOPPED, STREAMS, Fault, signalled
 from kills import differences
 
-from redone.cli import main, prepare
+from redone.cli import main
+from redone.commands import prepare
 from redone.files import write_jsonl
 from redone.method import pipeline
 from redone.records import Record, Task

@@ -5,7 +5,7 @@ import json
 import pytest
 from fakes import go_on, small_config
 
-from redone.cli.prepare import prepare
+from redone.commands.prepare import prepare
 from redone.method import pipeline
 from redone.run.log import Log
 

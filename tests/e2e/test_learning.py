@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from fakes import go_on
 
-from redone.cli.prepare import prepare
+from redone.commands.prepare import prepare
 from redone.config import load_config
 from redone.files import read_jsonl
 from redone.method import pipeline

@@ -6,7 +6,7 @@ import pytest
 import torch
 from fakes import go_on, small_config
 
-from redone.cli.prepare import prepare
+from redone.commands.prepare import prepare
 from redone.model.places import EMBEDDED, load
 from redone.model.policy import Policy
 from redone.model.trees import pack

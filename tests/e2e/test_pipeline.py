@@ -11,7 +11,7 @@ import pytest
 from fakes import small_config, small_run
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from redone.cli import prepare
+from redone.commands import prepare
 from redone.files import read_jsonl
 from redone.model.policy import Policy
 from redone.run.log import Log

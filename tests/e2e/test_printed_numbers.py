@@ -4,8 +4,8 @@ import json
 
 from fakes import small_config
 
-from redone.cli.begun import as_begun
-from redone.cli.prepare import prepare
+from redone.commands.begun import as_begun
+from redone.commands.prepare import prepare
 from redone.run.log import Log
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from redone.cli import prepare
+from redone.commands import prepare
 from redone.config import load_config
 from redone.run.log import Log
 

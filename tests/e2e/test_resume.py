@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from fakes import StoppingLog, go_on, small_config
 
-from redone.cli.prepare import prepare
-from redone.cli.run import branch_off
+from redone.commands.begin import branch_off
+from redone.commands.prepare import prepare
 from redone.files import read_jsonl, read_object
 from redone.method import pipeline
 from redone.method.pipeline import plan_of

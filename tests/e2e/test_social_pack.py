@@ -5,7 +5,7 @@ import os
 import pytest
 from fakes import FAMILIES
 
-from redone.cli import prepare
+from redone.commands import prepare
 from redone.config import load_config
 from redone.run.log import Log
 

@@ -210,7 +210,7 @@ def test_files_of_a_run_that_are_damaged_are_named(tmp_path, data):
     ],
 )  # fmt: skip
 def test_a_model_folder_with_a_broken_piece_is_named(tmp_path, tiny_model, name, data):
-    from redone.cli.base import reader_for
+    from redone.commands.base import reader_for
     from redone.model.places import Place, load, loading
 
     shutil.copytree(tiny_model, tmp_path / "m")

@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "world.pretrain": {"world", "measure", "train", "sample", "run", *BELOW_SAMPLE},  # a script of its own
     "experiment": {"config", "method", *BELOW_METHOD},
     "watch": {"method", *BELOW_METHOD},
-    "cli": {"config", "experiment", "watch", "method", "checks", "world", *BELOW_METHOD},
+    "commands": {"config", "method", "checks", "world", *BELOW_METHOD},
+    "cli": {"commands", "config", "experiment", "watch", "method", "checks", "world", *BELOW_METHOD},
 }
 HEAVY = {"torch", "transformers", "tokenizers", "sklearn"}
 MAY_BE_HEAVY = ("algo/", "model/", "sample/", "train/", "run/store.py", "method/targeted.py", "world/pretrain.py")

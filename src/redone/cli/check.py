@@ -9,9 +9,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from redone.cli import estimate, prepare
-from redone.cli.begun import same_configuration
-from redone.cli.options import Configured, add_configured, frozen, positive
+from redone.cli.options import add_configured, frozen, positive
+from redone.commands import prepare
+from redone.commands.configured import Configured
+from redone.commands.examine import examined
 from redone.report.numbers import count
 from redone.texts import visible
 
@@ -64,67 +65,34 @@ def command(namespace: argparse.Namespace) -> int:
 def check(options: Options) -> None:
     """Read and check everything, and print what was found: a line for each task, prompts, what is doubtful."""
     config = options.resolve()
+    from redone.checks.check import listed
     from redone.checks.shown import shown
-    from redone.mistakes import gathered, refuse
-    from redone.model.trial import NotServed
     from redone.run.log import Log
 
     log = Log()
     checked = prepare.check(config, log, whole=True)
-    dataset, causes = checked.dataset, list[str]()
+    dataset = checked.dataset
     with prepare.scoring(config, dataset.tasks) as score_all:
-        with gathered(causes):
-            earned = _without_a_model(config, dataset, score_all, log)
-        try:
-            memory = _memory(config, checked)
-        except NotServed as refusal:
-            causes.append(str(refusal))
-        refuse(causes)
-        _print_tasks(checked, earned)
+        found = examined(config, checked, score_all, log)
+        _print_tasks(checked, found.earned)
         _print_prompts([shown(dataset, task, checked.encoder) for task in dataset.tasks.values()], options.prompts)
-        _print_doubts(config, checked)
+        if found.doubts:
+            print(f"{count(len(found.doubts), 'thing')} to know before a run:")
+            print("\n".join(f"- {visible(one)}" for one in found.doubts))
         print(f"{count(len(dataset.tasks), 'task')}, all reference answers score 1, everything fits.")
-        _print_misread(dataset, score_all, log)
+        if found.misread:
+            print(
+                f"{len(found.misread)} reference answers are right as they stand and wrong in another spelling; "
+                "mend them:"
+            )
+            print(visible(listed(found.misread)))
         if options.rewards:
             _print_stress(dataset, score_all, log)
         if options.judge:
             _print_agreement(dataset, score_all, config, options.judge, log)
     print(checked.machine.line)
-    if memory:
-        print(memory)
-
-
-def _memory(config: RunConfig, checked: prepare.Checked) -> str:
-    """What a run takes of it, or why that is not known, which is no fault of the configuration. Raises NotServed where
-    no way to run the model is right."""
-    from redone.model.trial import NotServed
-
-    try:
-        found = estimate.memory(config, checked)
-    except NotServed:
-        raise
-    except ValueError as error:
-        return str(error)
-    return estimate.peak_line(found, checked.machine.device) if found else ""
-
-
-def _without_a_model(
-    config: RunConfig, dataset: Dataset, score_all: ScoreAll, log: Log
-) -> dict[str, tuple[float, str]]:
-    """Task to the score, 0 to 100, and the name of the best answer that needs no model, on what models are measured
-    by; none where a judge decides. Raises ValueError where such an answer cannot be scored, as a run would."""
-    from redone.checks.agreement import verifiable
-    from redone.measure.taskset import some_of_each_task
-    from redone.measure.trivial import best, trivial_verdicts
-
-    records = some_of_each_task(dataset, config.eval.split, config.eval.records)
-    found = {}
-    with log.bar("answers that need no model", len(dataset.tasks)) as bar:
-        for task in verifiable(dataset):
-            if mine := [record for record in records if record.task == task.name]:
-                found[task.name] = best(task, trivial_verdicts(dataset, mine, score_all)[task.name])
-            bar.advance(1)
-    return found
+    if found.memory:
+        print(found.memory)
 
 
 def _print_tasks(checked: prepare.Checked, earned: Mapping[str, tuple[float, str]]) -> None:
@@ -165,55 +133,12 @@ def _print_prompts(examples: Sequence[Shown], whole: bool) -> None:
     print()
 
 
-def _print_doubts(config: RunConfig, checked: prepare.Checked) -> None:
-    """What a run takes and a person may not want, a sentence for each cause."""
-    from redone.checks.check import check_trained
-    from redone.checks.doubts import grouped, repeated
-    from redone.mistakes import gathered
-
-    doubts = [*grouped(checked.notes, checked.dataset.tasks), *repeated(checked.dataset)]
-    with gathered(doubts):  # which is no fault of what is evaluated alone
-        check_trained(checked.dataset)
-    out = Path("runs") / config.name
-    with gathered(doubts):
-        same_configuration(out, config)
-    if doubts:
-        print(f"{count(len(doubts), 'thing')} to know before a run:")
-        print("\n".join(f"- {visible(one)}" for one in doubts))
-
-
 def _print_protections() -> None:
     """What holds code in here, as a process inside found when it tried to get out. Raises Unavailable."""
     from redone.sandbox.isolate import protections
 
     for layer in protections():
         print(f"{'yes' if layer.active else 'NO ' if layer.needed else 'no '}  {layer.name:<22} {layer.detail}")
-
-
-def _print_misread(dataset: Dataset, score_all: ScoreAll, log: Log) -> None:
-    """The reference answers that are wrong in another spelling, where there are any."""
-    from redone.checks.check import listed
-    from redone.checks.spellings import misread
-
-    with log.bar("other spellings of the reference answers", len(dataset.tasks)) as bar:
-        found = []
-        for task in dataset.tasks.values():
-            found += misread(dataset, task, score_all)
-            bar.advance(1)
-    if not found:
-        return
-    print(f"{len(found)} reference answers are right as they stand and wrong in another spelling; mend them:")
-    print(
-        visible(
-            listed(
-                [
-                    f"{one.record.source} ({one.record.id}): {one.record.answer!r:.200}, "
-                    f"written {one.spelling!r:.200}, scores less than 1{one.note and ': '}{one.note}"
-                    for one in found
-                ]
-            )
-        )
-    )
 
 
 def _print_stress(dataset: Dataset, score_all: ScoreAll, log: Log) -> None:

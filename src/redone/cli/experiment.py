@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from redone.cli import prepare, run
-from redone.cli.begun import same_configuration
-from redone.cli.options import add_sets, frozen, positive
+from redone.cli import run
+from redone.cli.options import add_sets, frozen, positive, typed
+from redone.commands import prepare
+from redone.commands.begin import carried_out
+from redone.commands.begun import same_configuration
 from redone.texts import visible
 
 if TYPE_CHECKING:
@@ -82,7 +84,7 @@ def _one(plan: Plan, job: Job, out: Path) -> int:
     with locked(folder, log.line), prepare.prepare(job.config, folder, log) as lab, log.interruptible():
         for model in link_shared(folder, job.config, others):
             log.line(f"{model}: shared with another run, which has made it")
-        if run.carried_out(lab) is None:
+        if carried_out(lab, typed()) is None:
             return log.code
         keep(lab, job, plan, out)
     return 0

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from redone.cli import prepare
-from redone.cli.begun import begun_with, same_configuration, same_inputs
-from redone.cli.options import Configured, add_configured, add_sets, frozen
-
-if TYPE_CHECKING:
-    from redone.config import RunConfig
-    from redone.run.lab import Lab
+from redone.cli.options import add_configured, add_sets, frozen, typed
+from redone.commands.begin import begin
+from redone.commands.configured import Configured
 
 DEMO = Path(__file__).parents[1] / "world" / "demo.toml"
 
@@ -48,19 +44,9 @@ def command(namespace: argparse.Namespace) -> int:
     options = frozen(Options, namespace)
     config = options.resolve()
     out = options.out or Path("runs") / config.name
-    same_configuration(out, config)
-    if options.from_stage is not None:
-        check_branch(config, out, options.from_stage)
-    from redone.run.lock import locked
-    from redone.run.log import Log
-
-    log = Log()
-    with locked(out, log.line), prepare.prepare(config, out, log) as lab, log.interruptible():
-        if options.from_stage is not None:
-            branch_off(lab, options.from_stage)
-        results = carried_out(lab)
+    results, code = begin(config, out, options.from_stage, typed())
     if results is None:
-        return log.code
+        return code
     from redone.method.story import ending
 
     print_results(results)
@@ -68,52 +54,7 @@ def command(namespace: argparse.Namespace) -> int:
     return 0
 
 
-def check_branch(config: RunConfig, out: Path, place: Path) -> None:
-    """Raises ValueError where RUN/STAGE names no stage of a run, or none that the configuration has."""
-    from redone.mistakes import nearest
-
-    source, stage = place.parent, place.name
-    if not begun_with(source):
-        raise ValueError(f"--from-stage {place}: {source} is no run's folder; give RUN/STAGE, such as runs/mine/target")
-    if stage not in config.stages:
-        raise ValueError(f"--from-stage {place}: the configuration has no stage {stage}{nearest(stage, config.stages)}")
-    if out.resolve() == source.resolve():
-        raise ValueError(f"--from-stage {place}: what goes on from there is a run of its own; give another --out")
-
-
-def branch_off(lab: Lab, place: Path) -> None:
-    """Take what stands before the stage from the other run. Raises ValueError where that read something else."""
-    from redone.run.branch import branch_of, take_over
-
-    source = place.parent
-    same_inputs(source, begun_with(source), begun_with(lab.out), "begin anew, without --from-stage")
-    if taken := take_over(lab.out, lab.config, source, place.name):
-        lab.log.line(f"Taken over: {', '.join(taken)}. {branch_of(lab.out)}")
-
-
-def carried_out(lab: Lab) -> dict[str, Any] | None:
-    """The whole method: its results, None where it was stopped. Raises ValueError where it cannot go on."""
-    import torch
-
-    from redone.method import pipeline
-    from redone.run.log import Interrupted
-
-    again = " ".join(["redone", *sys.argv[1:]])
-    try:
-        return pipeline.run(lab)
-    except Interrupted as where:
-        lab.log.line(f"Stopped {where}; everything before is saved. Go on with: {again}")
-        return None
-    except FloatingPointError as failure:
-        raise ValueError(str(failure)) from failure
-    except torch.OutOfMemoryError as failure:
-        raise ValueError(
-            f"the device's memory ran out while answers were sampled ({str(failure).strip().splitlines()[0]}); "
-            "lower the stages' in_flight, or eval.rows, and give another --out"
-        ) from failure
-
-
-def print_results(results: dict[str, Any]) -> None:
+def print_results(results: Mapping[str, Any]) -> None:
     """The averages of every model, the closed tasks in both readings and those that are answered nearly alike, the
     answers that are missing, before the averages where they are many, and which chat template wrote the prompts."""
     from redone.data.chat import template_said

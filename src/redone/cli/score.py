@@ -35,7 +35,8 @@ def add(commands: Any) -> None:
 
 def command(namespace: argparse.Namespace) -> int:
     options = frozen(Options, namespace)
-    from redone.cli.tables import average_of, print_table
+    from redone.cli.tables import print_table
+    from redone.commands.evaluate import average_of
     from redone.files import write_json, write_jsonl
     from redone.measure.benchmarks import asked_for, check_readings, score_all
     from redone.measure.definitions import read_records

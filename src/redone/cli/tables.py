@@ -7,6 +7,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from redone.commands.evaluate import average_of, shown
 from redone.data.chat import template_said
 from redone.measure.missing import many, said
 
@@ -51,16 +52,3 @@ def print_table(scores: Mapping[str, Any]) -> None:
 
 def between(entry: Mapping[str, Any]) -> str:
     return "-" if entry["interval"] is None else " to ".join(map(shown, entry["interval"]))
-
-
-def average_of(scores: Mapping[str, Any]) -> str:
-    """The average in words, with what it is without."""
-    name = scores.get("title", scores["benchmark"])
-    if without := scores.get("average_without"):
-        rest = scores.get("average_of_the_rest", scores["average"])
-        return f"{name}: average {shown(scores['average'])}; without {', '.join(without)} {shown(rest)}"
-    return f"{name}: average {shown(scores['average'])}"
-
-
-def shown(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"

@@ -5,7 +5,7 @@ from fakes import small_config
 
 from redone.checks import check
 from redone.checks.check import check_judge, check_options, check_sandbox, check_tune
-from redone.cli import prepare
+from redone.commands import prepare
 from redone.data.load import NEEDED, Dataset
 from redone.records import Record, Task
 from redone.run.scoring import Scorer, in_process

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fakes import FAMILIES
 
-from redone.cli import prepare
+from redone.commands import prepare
 from redone.data.load import NEEDED, Source, build, make_record, make_task, read_pack
 from redone.data.overlap import keys_of
 from redone.rewards import score

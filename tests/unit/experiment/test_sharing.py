@@ -5,7 +5,7 @@ import json
 import pytest
 from fakes import small_config
 
-from redone.cli.begun import same_configuration
+from redone.commands.begun import same_configuration
 from redone.experiment.sharing import keys_of, link_shared, ready
 from redone.run.stages import depends_on
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from redone.cli.base import check_model, reader_for
+from redone.commands.base import check_model, reader_for
 from redone.config import load_config
 from redone.data.encode import read_tokenizer
 from redone.model import embedding

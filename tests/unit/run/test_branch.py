@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fakes import small_config
 
-from redone.cli import run as command
+from redone.commands import begin as command
 from redone.files import read_object, write_json
 from redone.run.branch import branch_of, take_over
 from redone.run.marks import marks

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from redone.cli.base import Reader, check_model, check_numbers, reader_for
-from redone.cli.begun import as_begun, begun_with, code_mark, same_configuration, same_inputs
+from redone.commands.base import Reader, check_model, check_numbers, reader_for
+from redone.commands.begun import as_begun, begun_with, code_mark, same_configuration, same_inputs
 from redone.mistakes import gathered, refuse
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from fakes import small_config
 
-from redone.cli import begun
-from redone.cli.begun import as_begun, begun_with, code_mark, same_configuration, same_inputs
+from redone.commands import begun
+from redone.commands.begun import as_begun, begun_with, code_mark, same_configuration, same_inputs
 from redone.data.load import Dataset
 from redone.records import Task
 
@@ -73,10 +73,10 @@ def test_the_mark_of_a_task_is_of_all_that_it_says(other):
 
 
 def test_the_mark_of_the_code_is_of_every_file_of_it(tmp_path, monkeypatch):
-    for name in ("cli/begun.py", "config.py"):
+    for name in ("commands/begun.py", "config.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x = 1")
-    monkeypatch.setattr(begun, "__file__", str(tmp_path / "cli" / "begun.py"))
+    monkeypatch.setattr(begun, "__file__", str(tmp_path / "commands" / "begun.py"))
     mark = code_mark()
     assert code_mark() == mark
     (tmp_path / "config.py").write_text("x = 2")
