@@ -30,6 +30,11 @@ def test_the_page_of_settings_is_what_its_script_makes():
     assert made == text_of("config.md"), "run docs/generate_config.py"
 
 
+def test_the_page_of_python_is_what_its_script_makes():
+    made = runpy.run_path(str(DOCS / "generate_api.py"))["render"]()
+    assert made == text_of("api.md"), "run docs/generate_api.py"
+
+
 def test_the_example_task_loads_and_its_answers_score_1(tmp_path: Path):
     pack, rows, config, *_ = re.findall(r"```(?:toml|json)\n(.*?)```", text_of("data.md"), re.DOTALL)
     (tmp_path / "notes.toml").write_text(pack)

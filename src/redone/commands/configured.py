@@ -13,13 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Configured:
-    configs: tuple[Path, ...]
+    configs: tuple[Path, ...] = ()
     model: str | None = None
     data: str | None = None
     seed: int | None = None
     sets: tuple[str, ...] = ()
+    made: RunConfig | None = None  # one that is there already, rather than files
 
     def resolve(self) -> RunConfig:
+        if self.made is not None:
+            return self.made
         from redone.config import load_config
 
         sets = list(self.sets)

@@ -54,6 +54,11 @@ class Options(Configured):
     dtype: str | None = None
 
     @property
+    def of_tasks(self) -> bool:
+        """Whether it is measured on a configuration's tasks, rather than on benchmarks."""
+        return bool(self.configs) or self.made is not None
+
+    @property
     def drawn_at(self) -> float:
         """The temperature of its answers; a single one is greedy."""
         return 0.0 if self.samples == 1 else 1.0 if self.temperature is None else self.temperature
@@ -61,7 +66,7 @@ class Options(Configured):
 
 def refuse(options: Options) -> None:
     """Raises ValueError naming an option that does not apply."""
-    tasks, several = bool(options.configs), options.samples > 1
+    tasks, several = options.of_tasks, options.samples > 1
     for given, applies, said in (
         (options.split, tasks, "--split is of a configuration's tasks; leave it out with --benchmark"),
         (options.sets, tasks, "--set is of a configuration; leave it out with --benchmark"),
@@ -101,7 +106,7 @@ def evaluated(options: Options, log: Log) -> Found:
     from redone.run.lock import locked
 
     with locked(options.out, log.line), log.interruptible():
-        return of_tasks(options, log) if options.configs else on_benchmarks(options, log)
+        return of_tasks(options, log) if options.of_tasks else on_benchmarks(options, log)
 
 
 def on_benchmarks(options: Options, log: Log) -> Found:

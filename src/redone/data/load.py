@@ -45,6 +45,8 @@ class Pack:
 
 @dataclass(frozen=True)
 class Dataset:
+    """Tasks with their records in four splits, and how many were left out. `dataset.split("train")`: those of all tasks."""
+
     tasks: Mapping[str, Task]
     records: Mapping[str, Mapping[Split, tuple[Record, ...]]]  # task -> split -> records; tune may be left out
     removed: Mapping[str, int]  # task -> records left out, none of eval: another split has their prompt or text

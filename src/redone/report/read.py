@@ -117,7 +117,7 @@ def read_run(folder: Path) -> Run:
         config=_json(folder / "config.json", {}),
         stages=stages,
         manifest=_json(folder / "manifest.json", {}),
-        metrics={s.name: list(_rows(folder / s.name / "metrics.jsonl", _done(folder, s.name))) for s in stages},
+        metrics={s.name: list(rows_of(folder, s.name, "metrics.jsonl")) for s in stages},
         sampled={s.name: _first_and_last(folder, s.name) for s in stages if s.kind == "reinforce"},
         findings={name: _json(folder / name / "findings.json", []) for name in teaching},
         plan={name: _json(folder / name / "plan.json", {}) for name in teaching},
@@ -140,6 +140,12 @@ def _expected(stages: Sequence[Stage]) -> Iterator[tuple[str, str]]:
 
 def _fed(path: Path) -> dict[str, int]:
     return dict(Counter(row["task"] for row in _rows(path, whole=True)))
+
+
+def rows_of(run: Path, stage: str, file: str) -> Iterator[dict[str, Any]]:
+    """The rows of a stage's file, those that are whole where the stage is under way. Raises ValueError where a finished
+    stage's cannot be read."""
+    return _rows(run / stage / file, _done(run, stage))
 
 
 def _done(folder: Path, stage: str) -> bool:
@@ -168,7 +174,7 @@ def _first_and_last(folder: Path, stage: str) -> dict[str, tuple[Sampled, Sample
             made = Sampled(stage, row["step"], row["task"], row["prompt"], tuple(group))
             ends[row["task"]] = (ends[row["task"]][0] if row["task"] in ends else made, made)
 
-    for row in _rows(folder / stage / "rollouts.jsonl.gz", _done(folder, stage)):
+    for row in rows_of(folder, stage, "rollouts.jsonl.gz"):
         if group and (row["step"], row["id"]) != (group[0]["step"], group[0]["id"]):
             close()
             group = []
