@@ -205,7 +205,7 @@ METHOD: Mapping[str, Any] = {  # RedOne 2.0, figure 2: what a configuration has 
 
 
 class RunConfig(Table):
-    """A configuration, resolved: `stages` in order; their tables stand beside the fields, under the stages' names (`stage`)."""
+    """A configuration: `stages` in order; their tables stand beside the fields, under the stages' names (`stage`)."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Reinforce | Teach]

@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "world.pretrain": {"world", "measure", "train", "sample", "run", *BELOW_SAMPLE},  # a script of its own
     "experiment": {"config", "method", *BELOW_METHOD},
     "watch": {"method", *BELOW_METHOD},
-    "commands": {"config", "method", "checks", "world", *BELOW_METHOD},
+    "commands": {"config", "experiment", "method", "checks", "world", *BELOW_METHOD},
     "api": {"commands", "config", *BELOW_METHOD},
     "__init__": {"api"},
     "cli": {"commands", "config", "experiment", "watch", "method", "checks", "world", *BELOW_METHOD},

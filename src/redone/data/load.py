@@ -45,7 +45,7 @@ class Pack:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Tasks with their records in four splits, and how many were left out. `dataset.split("train")`: those of all tasks."""
+    """Tasks with their records in four splits, and how many were left out."""
 
     tasks: Mapping[str, Task]
     records: Mapping[str, Mapping[Split, tuple[Record, ...]]]  # task -> split -> records; tune may be left out

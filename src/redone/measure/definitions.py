@@ -147,14 +147,14 @@ def read_benchmark(path: Path) -> Benchmark:
     return replace(benchmark, subsets=made)
 
 
-_ASKED = ("prompt", "answer", "accepted", "budget", "think")
-_READ = ("extract", "reward", "options", "aggregate")
+ASKED = ("prompt", "answer", "accepted", "budget", "think")
+READ = ("extract", "reward", "options", "aggregate")
 
 
 def _subset(path: Path, name: str, mine: dict[str, Any], shared: Mapping[str, Any], benchmark: Benchmark) -> Subset:
     where = f"{path}: subset {name}"
     about = {"part": "domain" if benchmark.kind == "" else "general", "family": benchmark.kind or "benchmark"}
-    asked = {**about, "answer": "", **{key: mine.pop(key) for key in _ASKED if key in mine}}
+    asked = {**about, "answer": "", **{key: mine.pop(key) for key in ASKED if key in mine}}
     own_readings = mine.pop("readings", shared)
     _tables(f"{where}: readings", own_readings)
     wanted = {reading: {**shared.get(reading, {}), **own} for reading, own in own_readings.items()}
@@ -162,8 +162,8 @@ def _subset(path: Path, name: str, mine: dict[str, Any], shared: Mapping[str, An
         raise ValueError(f"{where}: it has no readings, [readings.NAME]")
     readings = []
     for reading, keys in wanted.items():
-        if unknown := keys.keys() - set(_READ):
-            raise ValueError(f"{where}: reading {reading}: unknown key {min(unknown)}{nearest(min(unknown), _READ)}")
+        if unknown := keys.keys() - set(READ):
+            raise ValueError(f"{where}: reading {reading}: unknown key {min(unknown)}{nearest(min(unknown), READ)}")
         told = {key: keys[key] for key in ("extract", "reward", "options") if key in keys}
         task = make_task(f"{name}:{reading}", {**asked, **told}, str(path))
         how = keys.get("aggregate", "mean")
