@@ -25,6 +25,10 @@ nearest known key, before anything is read. Pack files (`.toml`) are relative to
 `--model`, `--data` and `--seed` are short for `model.path`, `data.root` and `seed`. The resolved configuration is kept
 as `config.json` in the run's folder, and a folder made with another one is refused.
 
+An editor that knows TOML (Even Better TOML in VS Code, or whatever asks taplo) offers keys with what they mean, and
+underlines what would be refused: `redone schema run > run.schema.json`, and `#:schema ./run.schema.json` as the first
+line of the file. `redone schema pack`, `experiment` and `benchmark` are those of the other files.
+
 The method is a list of **stages**. `stages` names tables, each of which has a `kind` (`"reinforce"` or `"teach"`), the
 model that it starts from (`start`: `"base"` or an earlier stage, the one before it if not set) and the settings of its
 kind. Without a word of it they are RedOne 2.0's: explore, target, refine. Others are configurations:

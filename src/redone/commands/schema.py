@@ -39,13 +39,8 @@ def _run(of_kind: bool = True) -> Schema:
         named = {"properties": {"kind": {"const": METHOD[name]["kind"]}}}  # or none
         made["properties"][name] = {"if": named, "then": own, "else": other}
     if of_kind:
-        made["additionalProperties"] = {
-            "type": "object",
-            "required": ["kind"],
-            "if": _TEACHES,
-            "then": teach,
-            "else": reinforce,
-        }
+        chosen = {"if": _TEACHES, "then": teach, "else": reinforce}
+        made["additionalProperties"] = {"type": "object", "required": ["kind"], **chosen}
     else:
         made["additionalProperties"] = {"anyOf": [reinforce, teach]}
     return made

@@ -19,14 +19,8 @@ SHIPPED = [
     *(("experiment", path) for path in sorted((ROOT / "configs" / "experiments").glob("*.toml"))),
     *(("benchmark", path) for path in sorted((PACKAGE / "packs" / "benchmarks").glob("*.toml"))),
 ]
-TASK: dict[str, Any] = {
-    "part": "domain",
-    "family": "f",
-    "prompt": "{q}",
-    "answer": "{a}",
-    "reward": "exact",
-    "files": {},
-}
+ASKED = {"part": "domain", "family": "f", "prompt": "{q}", "answer": "{a}"}
+TASK: dict[str, Any] = {**ASKED, "reward": "exact", "files": {}}
 
 
 def flaws(kind: str, table: Any) -> list[str]:
