@@ -6,7 +6,7 @@ DONE := .venv/.setup-done
 # The harness that the tests compare with, and NLTK's data, without the forty packages that both would bring.
 PARITY := lm-eval==0.4.13 immutabledict==4.3.1 llama-index-core==0.14.25
 
-.PHONY: setup demo test test-all test-lower coverage check smollm2
+.PHONY: docs setup demo test test-all test-lower coverage check smollm2
 
 setup: $(DONE)
 
@@ -22,6 +22,12 @@ demo: $(DONE)
 # A real language model of 135 M parameters, which tests use where it is there: a folder in the cache REDONE_MODELS.
 smollm2: $(DONE)
 	.venv/bin/python examples/smollm2.py
+
+# The documents as a site in build/site, with every link checked; to look at it: python3 -m http.server -d build/site
+docs: $(DONE)
+	.venv/bin/python docs/generate_config.py
+	.venv/bin/python docs/generate_api.py
+	NO_MKDOCS_2_WARNING=1 .venv/bin/python -m mkdocs build --strict
 
 # One thread in each of the two processes; a file's tests stay together as far as that keeps both at work.
 PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist worksteal

@@ -19,16 +19,17 @@ What the commands do, from Python:
 ```python
 import redone
 
-pack = redone.load_pack("support")                      # a pack that comes with redone, or a .toml file
+pack = redone.load_pack("support")  # a pack that comes with redone, or a .toml file
 record = pack.split("eval")[0]
-redone.score(pack.tasks[record.task], record, "billing")          # a verdict: score, reason, parts, note
+redone.score(pack.tasks[record.task], record, "billing")  # a verdict: score, reason, parts, note
 
 remarks = redone.check("run.toml", overrides={"data.root": "data"})
-run = redone.adapt("run.toml", overrides={"data.root": "data"})   # runs/NAME; the same call goes on
+run = redone.adapt("run.toml", overrides={"data.root": "data"})  # runs/NAME; the same call goes on
 run.evaluation("refine").averages
 redone.compare(run.evaluation("base"), run.evaluation("refine"))
 
 import pandas
+
 steps = pandas.DataFrame(redone.metrics(run))
 ```
 
