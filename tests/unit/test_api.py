@@ -1,5 +1,6 @@
 """What `import redone` gives: each name does what its command does, and mistakes are its sentences."""
 
+import ast
 import json
 import shutil
 import subprocess
@@ -43,6 +44,16 @@ def test_every_name_is_there_and_documented() -> None:
     assert set(redone.__all__) <= set(dir(redone))
     with pytest.raises(AttributeError, match="no attribute 'lead_pack'"):
         _ = redone.lead_pack
+
+
+def test_a_type_checker_sees_every_name_and_no_other() -> None:
+    tree = ast.parse((ROOT / "src" / "redone" / "__init__.py").read_text(encoding="utf-8"))
+    for_types, for_others = (node for node in tree.body if isinstance(node, ast.If))
+    assert [ast.unparse(node.test) for node in (for_types, for_others)] == ["TYPE_CHECKING", "not TYPE_CHECKING"]
+    [imported] = for_types.body
+    assert isinstance(imported, ast.ImportFrom)
+    assert sorted(alias.name for alias in imported.names) == sorted(redone.__all__)
+    assert {node.name for node in for_others.body if isinstance(node, ast.FunctionDef)} == {"__getattr__", "__dir__"}
 
 
 def test_no_name_is_that_of_a_module_which_would_take_its_place() -> None:
