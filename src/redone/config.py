@@ -151,7 +151,7 @@ class Eval(Table):
 class Held(Table):
     """Where held-out texts or prompts are; templates are filled with a row's fields."""
 
-    file: str = Field(description="JSON Lines")
+    file: str = Field(description="a data file")
     text: str = Field("", description="template of a text")
     prompt: str = Field("", description="template of what is asked")
     answer: str = Field("", description="template of the answer that is measured")
@@ -163,7 +163,7 @@ class Drift(Table):
     texts: Mapping[str, Held] = Field(
         {},
         description="sets of held-out texts, whose mean negative log-likelihood in nats a token is measured: "
-        '[drift.texts.NAME] with `file` (JSON Lines, below `data.root`) and `text = "{field}"`, or `prompt` and '
+        '[drift.texts.NAME] with `file` (a data file, below `data.root`) and `text = "{field}"`, or `prompt` and '
         "`answer`, of which the answer's tokens count",
     )
     prompts: Held | None = Field(

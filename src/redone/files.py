@@ -21,6 +21,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # of a disk, a quota, or what 
 MOST_NESTED = 200  # levels of lists and objects
 MOST_LINE = 64 << 20  # bytes of a line of JSON Lines, unpacked
 MOST_FILE = 256 << 20  # bytes of a JSON file, unpacked
+DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)  # what reading a gzip file raises that is not whole
 _END = 1 << 20  # bytes
 _MARK = b"\xef\xbb\xbf"  # of UTF-8, which some editors write before all else
 _OTHERS = {  # how a file begins -> what it is
@@ -121,7 +122,7 @@ def _flaw(value: Any) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path) -> Iterator[IO[bytes]]:
     """The file's bytes, unpacked where they are gzip's, whatever its name says. Raises ValueError for another kind."""
     with path.open("rb") as file:
         head = file.peek(32)
@@ -133,13 +134,13 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
 
 def read_json(path: Path) -> Any:
     """The value of a JSON file, gzip or not, by `loads`. Raises ValueError naming the file."""
-    with _opened(path) as file:
+    with opened(path) as file:
         try:
             data = file.read(MOST_FILE + 1)
             if len(data) > MOST_FILE:
                 raise ValueError(f"more than {MOST_FILE >> 20} MiB")
             return loads(_decoded(data.removeprefix(_MARK)))
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except DAMAGED as error:
             raise ValueError(f"{path}: the gzip file is damaged or cut off ({error})") from None
         except UnicodeDecodeError as error:
             raise ValueError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
@@ -188,7 +189,7 @@ def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     naming file and line where a line is not a JSON object, or longer than MOST_LINE.
     """
     number = 0
-    with _opened(path) as file:
+    with opened(path) as file:
         try:
             while raw := file.readline(MOST_LINE + 1):
                 if len(raw) > MOST_LINE:
@@ -197,7 +198,7 @@ def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     number += 1
                     if line := line.removeprefix(_MARK).strip():
                         yield number, _object(line, f"{path}:{number}", first=number == 1)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except DAMAGED as error:
             raise ValueError(f"{path}:{number + 1}: the gzip file is damaged or cut off ({error})") from None
 
 

@@ -127,9 +127,9 @@ def _options(row: Row, field: str, argument: str) -> str:
 
 
 def _letter(row: Row, field: str, argument: str) -> str:
-    """The letter of a place, from 0; a letter stays one."""
+    """The letter of a place, from 0, also where digits say it, as in CSV; a letter stays one."""
     value = row[argument]
-    return value if isinstance(value, str) else LETTERS[value]
+    return value if isinstance(value, str) and not value.isdecimal() else LETTERS[int(value)]
 
 
 def _split(row: Row, field: str, argument: list[str]) -> list[str]:

@@ -1,6 +1,6 @@
 """From pack files and rows to records in four splits.
 
-A pack is a TOML file of task definitions over JSON Lines files (docs/data.md). An official test split is eval and an
+A pack is a TOML file of task definitions over data files (docs/data.md). An official test split is eval and an
 official validation split probe; what is missing is hashed out of train by the normalised prompt. Tune, on which
 settings are chosen, is a file of its own or some of train, or there is none. A task that is only evaluated needs eval
 alone, and has no train records. No two splits share a prompt, whatever the task: of eval, probe, tune and train the
@@ -91,7 +91,7 @@ def _kind(value: Any) -> str:
 
 
 def read_pack(path: Path, root: Path | None = None) -> Pack:
-    """A pack file whose tasks read JSON Lines files below `root` (the pack's own folder if not given); without `root`
+    """A pack file whose tasks read data files below `root` (the pack's own folder if not given); without `root`
     those that have a `hub` read from there.
 
     Raises ValueError naming file and task.

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from redone.data.convert import check_rules, converted
 from redone.data.hub import hub_rows
 from redone.data.overlap import others
-from redone.files import numbered_jsonl
+from redone.data.rows import numbered_rows
 from redone.records import Split
 
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -112,7 +112,7 @@ def rows_of(source: Source, split: Split, base: Path, task: str) -> Iterator[tup
 
 def _file_rows(files: Sequence[Mapping[str, Any]], base: Path, task: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for file in files:
-        for number, row in numbered_jsonl(base / file["file"]):
+        for number, row in numbered_rows(base / file["file"]):
             where = f"{file['file']}:{number}"
             if _meets(row, file.get("only", {}), where, task):
                 yield where, converted(row, file.get("convert", {}), f"{where}: task {task}")
@@ -133,9 +133,14 @@ def _meets(row: Mapping[str, Any], only: Mapping[str, Any], where: str, task: st
         if isinstance(wanted, dict):
             if value is None or len(value) > wanted["most"]:
                 return False
-        elif value not in (wanted if isinstance(wanted, list) else [wanted]):
+        elif not any(value == one or value == _cell(one) for one in (wanted if isinstance(wanted, list) else [wanted])):
             return False
     return True
+
+
+def _cell(value: Any) -> Any:
+    """What a table that knows texts alone, as CSV, has for a number."""
+    return str(value) if type(value) in (int, float) else value
 
 
 def unlike(value: Any, hint: Any) -> str:

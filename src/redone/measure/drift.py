@@ -21,7 +21,7 @@ from redone.data.encode import Passage
 from redone.data.load import drawn
 from redone.data.mix import derive_seed
 from redone.data.overlap import text_key, texts_in
-from redone.files import numbered_jsonl
+from redone.data.rows import numbered_rows
 from redone.records import Record
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def _drawn(
     """(place, row) pairs of a fixed draw of the file's rows that hold no trained text and are at no taken place."""
     if not at.path.is_file():
         raise ValueError(f"{what}: there is no {at.path}; say where the data lie with --data")
-    rows = [(f"{at.path.name}:{number}", row) for number, row in numbered_jsonl(at.path)]
+    rows = [(f"{at.path.name}:{number}", row) for number, row in numbered_rows(at.path)]
     template = at.text or at.prompt
     fresh = [(where, row) for where, row in rows if text_key(filled_at(template, row, where)) not in trained]
     if not fresh:
