@@ -61,7 +61,7 @@ def model_place(name: str) -> Place:
         for stage in reversed(stages_in(path)):
             if (place := _place(path / stage.name)) is not None:
                 return place
-        raise ValueError(f"{name}: this run has no model yet; its base is {_base(path)}")
+        raise ValueError(f"{name}: this run has no model yet; its base is {base_of(path)}")
     run = path.parent
     if (run / "manifest.json").is_file() and path.name in [stage.name for stage in stages_in(run)]:
         if (place := _place(path)) is None:
@@ -88,10 +88,10 @@ def _start(folder: Path, whole: bool) -> Path:
     or the run's base where one adapter holds the `whole` way from there."""
     run = folder.parent
     start = next(stage.start for stage in stages_in(run) if stage.name == folder.name)
-    return model_path(_base(run) if whole or start == BASE else str(run / start / "model"))
+    return model_path(base_of(run) if whole or start == BASE else str(run / start / "model"))
 
 
-def _base(run: Path) -> str:
+def base_of(run: Path) -> str:
     """What the run began with."""
     return _config(run)["model"]["path"]
 
