@@ -1,4 +1,4 @@
-"""A task's first prompt as the model reads it, and behind it what it is taught (`redone check`)."""
+"""Prompts as the model reads them, and behind each what it is taught (`redone check`, `redone data show`)."""
 
 from dataclasses import dataclass
 
@@ -40,5 +40,9 @@ def shown(dataset: Dataset, task: Task, encoder: Encoder) -> Shown:
     """Of the task's first record that is trained on, or of the first that it is measured by."""
     records = dataset.records[task.name]
     record = (records["train"] or records["eval"])[0]
+    return shown_record(record, task, encoder)
+
+
+def shown_record(record: Record, task: Task, encoder: Encoder) -> Shown:
     prompt, target = encoder.prompt(record.messages, task.think), encoder.target(record, task)
     return Shown(record, encoder.with_special(prompt), encoder.with_special(target), (len(prompt), len(target)))
