@@ -72,7 +72,22 @@ def parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPar
     """The command line's, and that of each command by its name."""
     from importlib.metadata import version
 
-    from redone.cli import chat, check, compare, completion, data, estimate, eval, experiment, init, report, run, schema, score, watch
+    from redone.cli import (
+        chat,
+        check,
+        compare,
+        completion,
+        data,
+        estimate,
+        eval,
+        experiment,
+        init,
+        report,
+        run,
+        schema,
+        score,
+        watch,
+    )
 
     top = argparse.ArgumentParser(
         prog="redone",
@@ -80,6 +95,21 @@ def parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPar
     )
     top.add_argument("--version", action="version", version=f"redone {version('redone')}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for one in (init, data, run, watch, chat, experiment, check, estimate, eval, score, compare, report, schema, completion):
+    for one in (
+        init,
+        data,
+        run,
+        watch,
+        chat,
+        experiment,
+        check,
+        estimate,
+        eval,
+        score,
+        compare,
+        report,
+        schema,
+        completion,
+    ):
         one.add(commands)
     return top, commands.choices

@@ -103,7 +103,7 @@ def loaded(options: Options) -> Asks:
     """Raises ValueError where there is no such run, stage or model."""
     import torch
 
-    from redone.cli.base import reader_of
+    from redone.commands.base import reader_of
     from redone.data.mix import derive_seed
     from redone.model.places import load, loading
     from redone.model.precision import settle

@@ -48,7 +48,7 @@ def show(options: Options) -> None:
     """Read as a run does that says nothing of its data; without a model prompts are shown before any chat template.
     Raises ValueError where a row cannot be asked."""
     from redone.checks.check import check_options, check_sandbox
-    from redone.cli import prepare
+    from redone.commands import prepare
     from redone.data.load import build
 
     config = config_for(options)
@@ -73,7 +73,7 @@ def config_for(options: Options) -> RunConfig:
 
 
 def encoder_of(model: str) -> Encoder:
-    from redone.cli.base import reader_of
+    from redone.commands.base import reader_of
     from redone.model.places import model_path
 
     return reader_of(model, model_path(model), 0).encoder

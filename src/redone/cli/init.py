@@ -15,7 +15,7 @@ from redone.cli.options import frozen
 
 if TYPE_CHECKING:
     from redone.checks.guess import Columns, Reading, Rows
-    from redone.cli.base import Reader
+    from redone.commands.base import Reader
     from redone.data.load import Dataset
     from redone.records import Record, Task
 
@@ -181,7 +181,7 @@ def _field(column: str) -> str:
 
 
 def reader_at(model: str) -> Reader:
-    from redone.cli.base import reader_of
+    from redone.commands.base import reader_of
     from redone.model.places import model_path
 
     return reader_of(model, model_path(model), 1 << 30)
@@ -215,7 +215,7 @@ def room_for(records: Sequence[Record], task: Task, reader: Reader) -> Room:
 
 def as_read(run: Path) -> tuple[Dataset, list[str]]:
     """The data as a run will have them. Raises ValueError where it would refuse them."""
-    from redone.cli import base, prepare
+    from redone.commands import base, prepare
     from redone.config import load_config
     from redone.model.places import model_path
     from redone.run.log import Log
