@@ -194,6 +194,16 @@ class Gate(Table):
     )
 
 
+class Track(Table):
+    """Where the numbers of a run are sent while it goes; a run goes on with another one."""
+
+    to: tuple[Literal["tensorboard", "wandb"], ...] = Field(
+        (),
+        strict=False,
+        description="trackers that a process beside the run sends its numbers to; changes nothing of the run",
+    )
+
+
 MOST_TABLES = 20  # one within the other
 KINDS: Mapping[str, type[Reinforce] | type[Teach]] = {"reinforce": Reinforce, "teach": Teach}
 METHOD: Mapping[str, Any] = {  # RedOne 2.0, figure 2: what a configuration has that says nothing else
@@ -228,6 +238,7 @@ class RunConfig(Table):
     eval: Eval = Eval()
     drift: Drift | None = Field(None, description="measure how far the models drift from the base")
     gate: Gate | None = Field(None, description="act where a stage loses what no stage trains")
+    track: Track = Track()
 
     def stage(self, name: str) -> Reinforce | Teach:
         """A stage's settings, its learning rate that of the adapter where there is one."""

@@ -8,7 +8,17 @@ import pytest
 ROOT = Path(__file__).parents[2] / "src" / "redone"
 FILES = sorted(ROOT.rglob("*.py"))
 
-PURE = {"algo", "facts", "rewards", "method.findings", "method.plan", "watch.seen", "watch.progress", "watch.view"}
+PURE = {
+    "algo",
+    "facts",
+    "rewards",
+    "method.findings",
+    "method.plan",
+    "watch.seen",
+    "watch.progress",
+    "watch.view",
+    "track.news",
+}
 FLOOR = {"records", "files", "mistakes", "thinking", "texts"}
 BELOW_SAMPLE = {"served", "sandbox", "rewards", "algo", "data", "model", "benchmark", *FLOOR}
 BELOW_METHOD = {"sample", "run", "measure", "train", "report", *BELOW_SAMPLE}
@@ -41,10 +51,11 @@ MAY_IMPORT = {
     "world.pretrain": {"world", "measure", "train", "sample", "run", *BELOW_SAMPLE},  # a script of its own
     "experiment": {"config", "method", *BELOW_METHOD},
     "watch": {"method", *BELOW_METHOD},
-    "commands": {"config", "experiment", "method", "checks", "world", *BELOW_METHOD},
+    "track": {"watch", *BELOW_METHOD},
+    "commands": {"track", "config", "experiment", "method", "checks", "world", *BELOW_METHOD},
     "api": {"commands", "config", *BELOW_METHOD},
     "__init__": {"api"},
-    "cli": {"commands", "config", "experiment", "watch", "method", "checks", "world", *BELOW_METHOD},
+    "cli": {"commands", "track", "config", "experiment", "watch", "method", "checks", "world", *BELOW_METHOD},
 }
 HEAVY = {"torch", "transformers", "tokenizers", "sklearn"}
 MAY_BE_HEAVY = ("algo/", "model/", "sample/", "train/", "run/store.py", "method/targeted.py", "world/pretrain.py")

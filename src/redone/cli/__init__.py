@@ -86,6 +86,7 @@ def parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPar
         run,
         schema,
         score,
+        track,
         watch,
     )
 
@@ -101,6 +102,7 @@ def parser() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentPar
         run,
         watch,
         chat,
+        track,
         experiment,
         check,
         estimate,

@@ -63,8 +63,10 @@ def carried_out(lab: Lab, again: str) -> dict[str, Any] | None:
 
     from redone.method import pipeline
     from redone.run.log import Interrupted
+    from redone.track.beside import start
 
     try:
+        start(lab.out, lab.config.track.to, lab.log)
         return pipeline.run(lab)
     except Interrupted as where:
         lab.log.line(f"Stopped {where}; everything before is saved. Go on with: {again}")

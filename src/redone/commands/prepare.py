@@ -62,6 +62,7 @@ def check(config: RunConfig, log: Log, whole: bool = False) -> Checked:
     Raises ValueError with every cause of a refusal that does not follow from another, and what to do."""
     from redone.model.places import model_path
     from redone.model.precision import settle
+    from redone.track import check as check_trackers
 
     causes: list[str] = []
     machine = packs = base = reader = read = None
@@ -69,6 +70,8 @@ def check(config: RunConfig, log: Log, whole: bool = False) -> Checked:
         check_numbers(config)
     with gathered(causes):
         machine = settle(config.device, config.model.dtype)
+    with gathered(causes):
+        check_trackers(config.track.to)
     with gathered(causes):
         packs = read_packs(config)
     with gathered(causes):

@@ -36,7 +36,7 @@ def depends_on(config: RunConfig, model: str) -> dict[str, Any]:
     while model != BASE:
         line.append(model)
         model = tree[model]["start"]
-    found = {key: tree[key] for key in RunConfig.model_fields if key not in ("name", "stages")}
+    found = {key: tree[key] for key in RunConfig.model_fields if key not in ("name", "stages", "track")}
     if not any(tree[name].get("choose") == "findings" for name in line):
         del found["diagnose"]
     if config.data.too_long == "drop":  # what is too long depends on all stages

@@ -16,6 +16,7 @@ MOST_TEXT = 600  # of a prompt or an answer
 MOST_SAID = 1_000  # of a sentence
 CURVES = ("reward", "pass_rate", "loss", "entropy", "clip_fraction", "sampler_gap_mean", "grad_norm")
 _HUGE = 1e300
+OTHERS = ("learning_rate",)
 COUNTS = ("groups", "generated", "dropped", "errors")
 
 
@@ -36,7 +37,7 @@ class Step:
 
     number: int
     seconds: float
-    values: Mapping[str, float]  # those of CURVES, COUNTS and `length` that it has
+    values: Mapping[str, float]  # those of CURVES, OTHERS, COUNTS and `length` that it has
     alarms: tuple[str, ...] = ()
     alike: tuple[tuple[str, str, float, float], ...] = ()  # task, label, its share of the answers, of the references
     resting: int = 0  # tasks
@@ -137,7 +138,7 @@ def step_of(row: Mapping[str, Any]) -> Step | None:
     at = number(row.get("step"))
     if at is None:
         return None
-    values = {key: value for key in (*CURVES, *COUNTS) if (value := number(row.get(key))) is not None}
+    values = {key: value for key in (*CURVES, *OTHERS, *COUNTS) if (value := number(row.get(key))) is not None}
     rows = [table(one) for one in table(row.get("tasks")).values()]
     lengths = [(n, g) for one in rows if (n := number(one.get("length"))) and (g := number(one.get("groups")))]
     if lengths:

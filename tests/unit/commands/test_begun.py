@@ -8,6 +8,8 @@ from fakes import small_config
 from redone.commands import begun
 from redone.commands.begun import as_begun, begun_with, code_mark, same_configuration, same_inputs
 from redone.data.load import Dataset
+from redone.experiment.sharing import keys_of
+from redone.files import write_json
 from redone.records import Task
 
 MANIFEST = {
@@ -27,6 +29,14 @@ def changed(**parts):
     for key, value in parts.items():
         now[key] = {**now[key], **value} if isinstance(value, dict) else value
     return now
+
+
+def test_where_numbers_are_sent_is_no_setting_of_the_run_and_may_change(tmp_path):
+    write_json(tmp_path / "config.json", small_config().model_dump(mode="json"))
+    (tmp_path / "explore").mkdir()
+    other = small_config('track.to=["tensorboard"]')
+    assert same_configuration(tmp_path, other) == ["track.to: [] -> ['tensorboard']"]
+    assert keys_of(other) == keys_of(small_config())  # and what arms of an experiment share
 
 
 def test_equal_inputs_are_gone_on_with_in_silence(tmp_path):
