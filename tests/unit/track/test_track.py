@@ -9,7 +9,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from watched import begun, explored, finished, line, measured, stepped, taught
+from watched import begun, explored, finished, held, line, measured, stepped, taught
 
 from redone import cli
 from redone.track import beside
@@ -124,9 +124,10 @@ def test_a_tracker_that_fails_is_tried_again_and_keeps_nothing_from_the_others(t
     monkeypatch.setenv("WANDB_API_KEY", "a secret of one's own")
     trouble = ConnectionError("no route for a secret of one's own\n\x1b[31m")
     bad, good, run = Fake(trouble, trouble, trouble), Fake(), explored(tmp_path)
-    looks = []
+    looks, tries = [], []
 
     def wait(seconds):
+        tries.append(bad.tries)
         looks.append(good.values["explore/reward"][-1][0])
         if len(looks) == 2:
             stepped(run / "explore", 4, 4)
@@ -141,17 +142,24 @@ def test_a_tracker_that_fails_is_tried_again_and_keeps_nothing_from_the_others(t
         "bad: cannot be sent to now, ConnectionError: no route for *** \\x1b[31m",  # once, not three times
         "bad: everything is sent again",
     ]
-    assert bad.tries == 4  # after 1, 2 and 4 looks
+    assert tries[:9] == [1, 1, 2, 2, 2, 3, 3, 3, 3]  # one look, two and four are let pass
+    assert bad.tries == 4
 
 
-def test_a_tracker_that_never_answers_costs_the_others_nothing_and_is_named_at_the_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(follow, "PATIENCE", 0.02)
+def test_a_tracker_that_never_answers_costs_the_others_nothing_and_is_named_at_the_end(tmp_path):
     silent, good = Fake(), Fake()
-    silent.send = lambda entries: threading.Event().wait()
+
+    def wait_for_ever(entries):
+        assert 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= follow.PATIENCE
+        signal.setitimer(signal.ITIMER_REAL, 0.001)  # two minutes later
+        threading.Event().wait()
+
+    silent.send = wait_for_ever
     said, left = sent(finished(tmp_path), once=False, silent=silent, good=good)
     assert left == ["silent"]
     assert good.values["eval/domain"] == [(0, 40.0), (1, 50.0), (2, 60.0), (3, 60.0)]
-    assert said == ["silent: cannot be sent to now, TimeoutError: no answer within 0.02 seconds"]
+    assert said == ["silent: cannot be sent to now, TimeoutError: no answer within 120 seconds"]
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
 def test_it_ends_when_the_run_has_finished_or_stopped_and_everything_is_closed(tmp_path):
@@ -168,6 +176,18 @@ def test_it_ends_when_the_run_has_finished_or_stopped_and_everything_is_closed(t
     assert len(looks) == 1
     assert fake.values["refine/reward"][-1] == (4, 0.2)
     assert fake.closed == 1
+
+
+def test_of_a_run_on_another_machine_it_ends_when_every_part_is_done(tmp_path):
+    fake, run = Fake(), taught(tmp_path)
+    held(run, 1, "elsewhere")
+
+    def wait(seconds):
+        finished(run)
+        held(run, 1, "elsewhere")  # was not removed, as a process there cannot be asked whether it is there
+
+    assert sent(run, once=False, wait=wait, one=fake) == ([], [])
+    assert fake.values["refine/reward"][-1] == (4, 0.2)
 
 
 def test_a_tracker_that_cannot_close_says_what_may_be_missing(tmp_path):
