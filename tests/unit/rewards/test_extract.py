@@ -1,3 +1,4 @@
+import json
 from fractions import Fraction
 
 import pytest
@@ -128,3 +129,47 @@ def test_options_that_are_letters_mean_themselves():
 )
 def test_a_fence_is_taken_off_only_around_the_whole_text(text, expected):
     assert extract.unfence(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text, steps, expected",
+    [
+        ("A, then B", [{"first": "[A-Z]"}], "A"),
+        ("A, then B", [{"last": "[A-Z]"}], "B"),
+        ("it is 7 or 8", [{"last": r"is (\d)|or (\d)"}], "8"),  # the group that matched
+        ("none here", [{"first": r"\d"}], ""),
+        ("none here", [{"last": r"\d", "missing": "no answer"}], "no answer"),
+        ("yes. Or no; well", [{"before": [";", "."]}], "yes"),  # the first of them in the text
+        ("yes", [{"before": [";", "."]}], "yes"),
+        ("so: a: b", [{"after": ":"}], "b"),
+        ("b", [{"after": ":"}], "b"),
+        ("Answer: 12 (of 30)", [{"after": "Answer:"}, {"before": ["("]}, {"first": r"\d+"}], "12"),
+        ("  as it is ", [], "  as it is "),
+    ],
+)
+def test_steps_leave_of_a_text_what_each_leaves_of_the_one_before(text, steps, expected):
+    assert extract.extracted(text, steps) == expected
+
+
+@pytest.mark.parametrize("step", [{}, {"middle": "x"}, {"first": "x", "missed": "y"}])
+def test_a_step_that_is_none_is_refused_with_those_that_are(step):
+    with pytest.raises(ValueError, match="is not one of first, last, before, after"):
+        extract.extracted("x", [step])
+
+
+@pytest.mark.parametrize(
+    "text, flaw",
+    [
+        ("[" * 51 + "]" * 51, "nests too deep"),
+        (f'{{"a": [1, {{"b": {2**1024}}}]}}', "beyond a double"),
+        (str(-(2**1024)), "beyond a double"),
+    ],
+)
+def test_json_that_would_stop_a_comparison_is_refused(text, flaw):
+    with pytest.raises(ValueError, match=flaw):
+        extract.json_of(text)
+
+
+@pytest.mark.parametrize("text", ["[" * 50 + "]" * 50, str((2**53 - 1) * 2**971), '{"a": [1, "b", null, true, 1.5]}'])
+def test_json_within_the_bounds_is_read(text):
+    assert extract.json_of(text) == json.loads(text)

@@ -393,6 +393,31 @@ def test_what_is_beyond_the_bounds_is_not(text):
     assert risk(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("2(3)", "numbers side by side"),
+        (r"|x|_2", "a norm"),
+        (r"\begin{cases}1\end{cases}", "an unknown environment"),
+        (r"\begin{matrix}1\end{matrix}^2", "a power of a matrix"),
+        (r"\frac{\begin{matrix}1\end{matrix}}{2}", "a matrix inside an expression"),
+        ("3!!", "a factorial of a factorial"),
+        (r"\sum x", r"\sum"),
+        ("|" * 9, "more than 8 brackets"),
+        ("," * 64, "more than 64 members"),
+        ("9+" * 150 + "9", "more than 300 characters"),
+        ("2^{3^2}", "a tower of powers"),
+        ("x^2^2", "a tower of powers"),
+        ("(x^2)^3!", "a factorial"),
+        ("(x^2)^{1501}", "an exponent of more than 3000"),
+    ],
+)
+def test_an_answer_beyond_the_bounds_is_unparsable_and_says_why(text, why):
+    verdict = mathematics(record("12"), rf"\boxed{{{text}}}")
+    assert (verdict.score, verdict.reason) == (0.0, "unparsable")
+    assert why in risk(text)
+
+
 def test_it_works_in_any_thread_and_says_nothing(monkeypatch, caplog):
     for module in (math_verify.parser, math_verify.grader):  # it says once that its time limits are off
         monkeypatch.setattr(module, "TIMEOUT_WARNING_SHOWN", False)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from redone.records import Record
+from redone.rewards.formula.form import members
 from redone.rewards.mathematics import mathematics, spellings
 
 KINDS = tomllib.loads((Path(__file__).parents[2] / "cases/mathematics.toml").read_text(encoding="utf-8"))
@@ -51,6 +52,25 @@ def test_other_spellings_of_a_reference_are_made_and_score_one(gold):
     boxes = {text.removeprefix("So it is ").removesuffix(".") for text in made}
     assert SPELT[gold] <= {*made, *boxes}
     assert [text for text in made if score(gold, text) != 1] == []
+
+
+@pytest.mark.parametrize("gold", ["", "  ", "1\n2"])
+def test_of_no_formula_in_a_line_there_is_no_other_spelling(gold):
+    assert spellings(gold) == [gold]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("(1,2)", ["1", "2"]),
+        (r"\{1,(2,3)\}", ["1", "(2,3)"]),
+        ("(1,2", ["(1,2"]),  # a bracket that is never closed holds all
+        ("(1)+(2,3)", ["(1)+(2,3)"]),  # brackets that are not around the whole
+        ("1,2;3", ["1", "2", "3"]),
+    ],
+)
+def test_members_are_what_stands_between_signs_outside_of_brackets(text, expected):
+    assert members(text) == expected
 
 
 @pytest.mark.parametrize(("gold", "never"), [("(1,2)", "12"), ("1234", "1.234"), ("x=5", "$x$"), ("5. Or 6", "5")])

@@ -92,6 +92,11 @@ def test_anls_by_hand(gold, answer, score):
     assert anls(record(gold), answer).score == pytest.approx(score)
 
 
+@pytest.mark.parametrize(("one", "other"), [("", ""), ("", "abc"), ("abc", "")])
+def test_to_an_empty_text_it_is_as_far_as_there_are_characters(one, other):
+    assert edit_distance(one, other) == len(one + other)
+
+
 def test_the_edit_distance_is_that_of_the_plain_recursion():
     @cache
     def slow(one, other):
