@@ -1,6 +1,6 @@
 import pytest
 
-from redone.data.convert import check_rules, converted
+from redone.data.convert import check_rules, converted, filled_at
 
 
 def made(row, **rules):
@@ -80,6 +80,21 @@ def test_a_rule_that_cannot_be_followed_names_place_and_field(rule, said):
     with pytest.raises(ValueError, match=said) as error:
         made({"turns": ["hi"], "other": "bye"}, x=rule)
     assert str(error.value).startswith("here: ")
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({}, "no field text"),
+        ({"text": None}, "no field text"),
+        ({"text": ["a", "b"]}, r"field text is \['a', 'b'\], no text; see convert"),
+        ({"text": float("nan")}, "field text is nan, no number; see convert"),
+    ],
+)
+def test_a_template_says_what_it_cannot_be_filled_with(row, why):
+    with pytest.raises(ValueError, match=rf"^rows\.jsonl:3: {why}$"):
+        filled_at("Topic of {text}?", row, "rows.jsonl:3")
+    assert filled_at("{text} {text}", {"text": 0}, "here") == "0 0"
 
 
 def test_a_rule_in_a_list_must_be_known_too():

@@ -645,6 +645,9 @@ def test_files_that_are_missing_or_misnamed_are_named(tmp_path, files, part):
         ("[tasks]\ntopic = 3\n", "[tasks.NAME]"),
         ("[tasks.topic\n", "not a TOML file"),
         (f'nam = "mine"\n{TABLE}', "unknown key nam; did you mean name?"),
+        (f'name = ".."\n{TABLE}', "a pack cannot be called '..': "),
+        (f"name = 3\n{TABLE}", "a pack cannot be called 3: a name is a text"),
+        (TABLE.replace("[tasks.topic", '[tasks."a/b"'), "a task cannot be called 'a/b': "),
     ],
 )
 def test_a_file_that_is_not_a_pack_is_named(tmp_path, text, part):

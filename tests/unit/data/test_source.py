@@ -48,6 +48,11 @@ def test_rows_are_kept_by_a_value_one_of_several_or_a_length(tmp_path):
     assert texts(tmp_path, 'only = {text = {most = 6}, kind = ["drink", "tool"]}') == ["tea", "a fork"]
 
 
+def test_conditions_of_a_file_that_are_no_table_are_refused_with_an_example(tmp_path):
+    keys = 'files = {train = [{file = "rows.jsonl", only = "drink"}]}'
+    assert 'files.train: only is a table of fields, as in only = {kind = "post"}' in refusal(tmp_path, keys)
+
+
 def test_a_row_without_a_value_is_not_short(tmp_path):
     rows = [{"text": "tea", "kind": None}, {"text": "cake", "kind": "food"}]
     assert texts(tmp_path, "only = {kind = {most = 9}}", rows=rows) == ["cake"]
