@@ -173,3 +173,15 @@ def test_json_that_would_stop_a_comparison_is_refused(text, flaw):
 @pytest.mark.parametrize("text", ["[" * 50 + "]" * 50, str((2**53 - 1) * 2**971), '{"a": [1, "b", null, true, 1.5]}'])
 def test_json_within_the_bounds_is_read(text):
     assert extract.json_of(text) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    "text, value", [("1 1/2", Fraction(3, 2)), ("-2 3 / 4", Fraction(-11, 4)), ("1 3/2", None), ("1 1/0", None)]
+)
+def test_a_mixed_number_is_the_sum_of_a_whole_one_and_less_than_one(text, value):
+    assert extract.number(text) == (None if value is None else (value, ""))
+
+
+def test_without_punctuation_signs_are_spaces_and_none_stands_beside_a_chinese_character():
+    assert extract.normalise("Well-known: yes!", punctuation=False) == "well known yes"
+    assert extract.normalise("好，ok。好", punctuation=False) == "好ok好"
