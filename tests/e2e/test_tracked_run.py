@@ -3,15 +3,15 @@
 import pytest
 from fakes import small_config
 from kills import differences
+from redone.cli.prepare import prepare
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from redone import cli
-from redone.track import beside
-from redone.cli.prepare import prepare
 from redone.cli.run import carried_out
 from redone.files import read_json
 from redone.run.lock import locked
 from redone.run.log import Log
+from redone.track import beside
 
 pytestmark = pytest.mark.slow
 

@@ -12,10 +12,9 @@ import pytest
 from watched import begun, explored, finished, held, line, measured, stepped, taught
 
 from redone import cli
-from redone.track import beside
 from redone.files import write_json
 from redone.run.log import Log
-from redone.track import check, follow, to_tensorboard, to_wandb
+from redone.track import beside, check, follow, to_tensorboard, to_wandb
 from redone.track.news import news
 from redone.watch.follow import Follower
 
@@ -379,7 +378,7 @@ def test_killing_that_process_leaves_the_run_as_it_is(tmp_path):
     before = files(run)
     process = beside.start(run, ["tensorboard"], Log())
     assert os.getsid(process.pid) == process.pid  # no signal of the terminal or to the run's group reaches it
-    assert os.getpriority(os.PRIO_PROCESS, process.pid) == track.NICE
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) == beside.NICE
     process.kill()
     assert process.wait(60) == -signal.SIGKILL
     assert files(run) == before
@@ -387,7 +386,7 @@ def test_killing_that_process_leaves_the_run_as_it_is(tmp_path):
 
 def test_a_process_that_cannot_be_started_is_a_line_and_no_more(tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(track.sys, "executable", str(tmp_path / "gone"))
+    monkeypatch.setattr(beside.sys, "executable", str(tmp_path / "gone"))
     assert beside.start(explored(tmp_path), ["tensorboard"], SimpleNamespace(line=said.append)) is None
     assert said[0].startswith("Nothing is sent to tensorboard: ")
     assert beside.start(tmp_path, [], SimpleNamespace(line=said.append)) is None
