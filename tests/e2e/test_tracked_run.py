@@ -3,11 +3,11 @@
 import pytest
 from fakes import small_config
 from kills import differences
-from redone.cli.prepare import prepare
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from redone import cli
-from redone.cli.run import carried_out
+from redone.commands.begin import carried_out
+from redone.commands.prepare import prepare
 from redone.files import read_json
 from redone.run.lock import locked
 from redone.run.log import Log
@@ -29,7 +29,7 @@ def test_the_run_is_the_same_and_its_numbers_arrive(killed, finished_run, tmp_pa
 
     monkeypatch.setattr(beside, "start", start)
     with locked(out, log.line), prepare(small_config('track.to=["tensorboard"]'), out, log) as lab:
-        assert carried_out(lab) is not None
+        assert carried_out(lab, "") is not None
     [process] = started
     assert (process.wait(120) == 0) is not killed
     if killed:
