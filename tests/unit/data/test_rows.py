@@ -35,8 +35,8 @@ def test_a_table_an_array_lines_and_parquet_are_the_same_rows(tmp_path):
         "rows.json": "\n " + json.dumps(ROWS, indent=2),
         "lines.json": "".join(json.dumps(row) + "\n" for row in ROWS),
         "rows.tsv": CSV.replace("text,team", "text\tteam").replace('",', '"\t'),
-        "rows.JSON.gz": gzip.compress(json.dumps(ROWS, mtime=0).encode()),
-        "rows.CSV.gz": gzip.compress(CSV.encode(, mtime=0)),
+        "rows.JSON.gz": gzip.compress(json.dumps(ROWS).encode(), mtime=0),
+        "rows.CSV.gz": gzip.compress(CSV.encode(), mtime=0),
     }.items():
         assert [row for _, row in read(tmp_path, name, data)] == ROWS, name
     assert list(numbered_rows(tmp_path / "rows.parquet")) == [(1, ROWS[0]), (2, ROWS[1])]
@@ -72,8 +72,8 @@ def test_a_table_of_semicolons_is_one(tmp_path):
         ("a.csv", b"text,team\na,b\nc,\xe9\n", "a.csv:3: not UTF-8"),
         ("a.csv", b"text,team\na,\0\n", "a.csv:2: a NUL byte"),
         ("a.csv", "text,team\na,b\n".encode("utf-16"), "a.csv: it is UTF-16"),
-        ("a.csv", gzip.compress(CSV.encode(, mtime=0))[:-9], "the gzip file is damaged or cut off"),
-        ("a.json", gzip.compress(json.dumps(ROWS, mtime=0).encode())[:-9], "the gzip file is damaged or cut off"),
+        ("a.csv", gzip.compress(CSV.encode(), mtime=0)[:-9], "the gzip file is damaged or cut off"),
+        ("a.json", gzip.compress(json.dumps(ROWS).encode(), mtime=0)[:-9], "the gzip file is damaged or cut off"),
         ("a.json", '[{"text": "a"}, 3]', "a.json: item 2: expected a JSON object, found int"),
         ("a.json", '[{"text": "a"},]', "a.json: not JSON"),
         ("a.parquet", "text,team\n", "a.parquet: not Parquet, or damaged"),
