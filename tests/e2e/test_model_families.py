@@ -8,7 +8,7 @@ from families import FAMILIES, generation_of, tokenizer_of
 
 from redone import cli
 
-SOME = ("gemma_2", "qwen2_vl", "glm_4")  # another end than the tokenizer's, parts, the end that is the next question
+SOME = ("qwen2_vl", "glm_4")  # parts, the end that is the next question
 ONE_STEP = (
     'stages=["explore"]',
     "explore.steps=1",

@@ -26,6 +26,7 @@ def test_a_run_may_stop_after_its_first_stage(tiny_run, tmp_path):
     assert not (tmp_path / "out" / "target").exists()
 
 
+@pytest.mark.slow
 def test_reinforcement_twice_is_two_tables(tiny_run, tmp_path):
     out = tmp_path / "out"
     more = ["more.kind=reinforce", "more.prompts=4", "more.group=4", "more.updates=1", "more.steps=2"]

@@ -12,6 +12,7 @@ from redone.run.log import Log
 DATA = os.environ.get("REDONE_DATA")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(DATA is None, reason="REDONE_DATA does not name a folder with the real data sets")
 def test_real_posts_of_six_families_pass_every_check() -> None:
     path = prepare.PACKS.parents[2] / "configs" / "social_posts.toml"

@@ -100,7 +100,7 @@ def test_the_notes_say_what_a_reader_should_know(lab):
     [never] = [note for note in notes if "never right" in note]
     assert never.startswith("refine: never right: sums: no answer had any score. Most are cut off by")
     [lost] = [note for note in notes if "forgets" in note]
-    assert lost.startswith("refine, against target: forgets: general: -100.0 [-100.0, -100.0] points. Lower")
+    assert lost.startswith("refine, against target: forgets: general: -100.0 [-100.0, -56.6] points. Lower")
 
 
 def test_the_seconds_are_those_of_stages_and_phases(lab):

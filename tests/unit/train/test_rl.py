@@ -371,6 +371,7 @@ def test_a_resumed_stage_knows_what_was_said_before(make_trainer, tmp_path):
     assert after(3, "halted") == after(3, "whole")
 
 
+@pytest.mark.slow
 def test_a_stage_says_once_that_its_reward_oscillates_also_after_a_stop(make_trainer, tmp_path):
     """The reward wants even last bytes for three steps, then odd ones: what one step brings the next undoes."""
 
