@@ -9,7 +9,7 @@ from typing import Any
 from redone.config import Reinforce, Teach
 from redone.data.load import Dataset
 from redone.records import Task
-from redone.report.numbers import count
+from redone.report.numbers import count, some
 from redone.report.story import verdict
 from redone.run.stages import Stage
 
@@ -58,7 +58,7 @@ def unsolved(table: Mapping[str, Any], tasks: Mapping[str, Task], stages: Sequen
         then = f"{teaching[0]} can teach them"
     else:
         then = 'no stage here teaches: put one into `stages`, kind = "teach"'
-    return [f"The base solves none of {_some(never)}: reinforcement cannot help there by itself; {then}."]
+    return [f"The base solves none of {some(never, _SHOWN)}: reinforcement cannot help there by itself; {then}."]
 
 
 def diagnosed(findings: Sequence[Mapping[str, Any]], plan: Mapping[str, Any], stage: str) -> list[str]:
@@ -68,14 +68,14 @@ def diagnosed(findings: Sequence[Mapping[str, Any]], plan: Mapping[str, Any], st
     for finding in findings:
         kinds.setdefault(finding["kind"], []).append(finding["task"])
     lines = [
-        f"  {kind:<15}{len(names):>4}  {_some(names)}"
+        f"  {kind:<15}{len(names):>4}  {some(names, _SHOWN)}"
         for kind, names in sorted(kinds.items(), key=lambda item: -len(item[1]))
     ]
     taught = sorted((name for name, quota in plan["quotas"].items() if quota), key=lambda name: -plan["quotas"][name])
     general = sum(plan["general"].values())
     if not taught:
         return [*lines, f"Nothing is weak, so that {stage} has nothing to teach and leaves the model as it is."]
-    each = _some([f"{name} {plan['quotas'][name]:,}" for name in taught])
+    each = some([f"{name} {plan['quotas'][name]:,}" for name in taught], _SHOWN)
     beside = f"; beside them {general:,} general ones, so that general ability stays" if general else ""
     return [*lines, f"{stage} is taught {sum(plan['quotas'].values()):,} records ({each}){beside}."]
 
@@ -92,9 +92,3 @@ def ending(results: Mapping[str, Any], out: Path) -> list[str]:
             f"Measure:  redone eval {out / last} --benchmark general --data DATA --out {out.name}-general",
         ]
     return [*lines, f"Report:   {out / 'report.html'}"]
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
-    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

@@ -1,14 +1,14 @@
 """What a manager reads of a run, on one screen: what got better, what was paid, how sure that is, what to do next.
 Sentences from what is on disk; every rule is a line of `next_steps`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from redone.measure.closed import nearly_constant
 from redone.measure.taskset import is_general
-from redone.report.numbers import Change, count, num, read_change, signed
+from redone.report.numbers import Change, count, num, read_change, signed, some
 from redone.report.read import Run
-from redone.report.scores import APART, average, changed, gains, labels, overall
+from redone.report.scores import APART, average, gains, labels, overall
 
 FEW = 30  # records of a task, below which only large changes of it can be clear
 _SHOWN = 3  # names in a line
@@ -77,7 +77,7 @@ def _moved(run: Run, verdict: str) -> Iterator[str]:
     mine = {name: change for name, change in tasks.items() if change.verdict == verdict}
     order = sorted(mine, key=lambda name: -abs(mine[name].difference))
     if mine:
-        most = _some([f"{name} ({signed(mine[name].difference)})" for name in order])
+        most = some([f"{name} ({signed(mine[name].difference)})" for name in order], _SHOWN)
         yield f"{len(mine)} of {count(len(tasks), 'task')} {verdict} clearly: {most}."
     elif verdict == "fell":
         yield "No task fell clearly."
@@ -116,8 +116,8 @@ def how_sure(run: Run) -> Iterator[str]:
         "which are about the choice of records alone."
     )
     if few := [name for name, n in sizes.items() if n < FEW]:
-        yield f"Fewer than {FEW} records, so that only large changes can be clear: {_some(few)}."
-    if not any(is_general(kind) and change for kind, change in _averages(run).items()):
+        yield f"Fewer than {FEW} records, so that only large changes can be clear: {some(few, _SHOWN)}."
+    if not any(map(is_general, _known(run.results, run.models[0], run.models[-1]))):
         yield "What it lost in general was not measured: add general tasks, some of them with train = false."
 
 
@@ -133,7 +133,8 @@ def next_steps(run: Run) -> Iterator[str]:
                 f"Leave out {row['stage']}, which made the domain worse, or give it fewer steps: {row['start']} is the "
                 "better model so far."
             )
-    lost = {kind for kind, change in _averages(run).items() if is_general(kind) and change and change.verdict == "fell"}
+    whole = _known(run.results, run.models[0], run.models[-1])
+    lost = {kind for kind, change in whole.items() if is_general(kind) and change.verdict == "fell"}
     blamed: dict[str, list[str]] = {}  # stage -> what the run lost of general ability, and fell in it
     for row in rows:
         for kind, change in row["changes"].items():
@@ -148,26 +149,18 @@ def next_steps(run: Run) -> Iterator[str]:
         yield f"{stage} cost {' and '.join(fell)}: try {how}."
     last = run.results["models"][run.models[-1]]["tasks"]
     if alike := nearly_constant(last):
-        yield f"Answered nearly alike, whatever is asked: {_some(list(alike))}. Look at their labels' shares in train."
+        each = some(list(alike), _SHOWN)
+        yield f"Answered nearly alike, whatever is asked: {each}. Look at their labels' shares in train."
     apart = [
         name for name, row in last.items() if (row.get("lenient") or {}).get("above", 0.0) >= APART
     ]  # known, and not said as asked
     if apart:
-        yield f"Known better than said in the form asked for: {_some(apart)}. Say the form in their prompts."
+        yield f"Known better than said in the form asked for: {some(apart, _SHOWN)}. Say the form in their prompts."
     below = [name for name, row in last.items() if row.get("interval") and row["interval"][1] < (row["baseline"] or 0)]
     if below:
-        yield f"Clearly below an answer that needs no model: {_some(below)}. Read their answers in rollouts.html."
+        each = some(below, _SHOWN)
+        yield f"Clearly below an answer that needs no model: {each}. Read their answers in rollouts.html."
     if still := [row["stage"] for row in rows if not any(c and c.clear for c in row["changes"].values())]:
-        yield f"{_some(still)} changed no average clearly: leave it out, or give it more to do."
-    if run.models[-1] != run.models[0] and not run.missing:
+        yield f"{some(still, _SHOWN)} changed no average clearly: leave it out, or give it more to do."
+    if not run.missing:
         yield "Repeat it from other seeds, against fine-tuning alone, with redone experiment."
-
-
-def _averages(run: Run) -> dict[str, Change | None]:
-    return {kind: changed(run, run.models[0], run.models[-1], "averages", kind) for kind in labels(run.results)}
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
