@@ -314,7 +314,7 @@ def plot_places(facts: Mapping[str, Any]) -> Any:
             colour, marker, alpha = (REDONE, "s", 0.9) if redone else (OTHERS, "o", 0.55)
             axis.plot([score], [y], marker, color=colour, alpha=alpha, markersize=5.5, markeredgewidth=0)
         if one["trivial"] is not None:
-            needs_no_model(axis, one["trivial"], y)
+            needs_no_model(axis, [(one["trivial"], y)])
         _dot(axis, y, one["shown"], one["clean"])
         beside(axis, y, f"{num(one['score'])}, {one['rank']} of {len(one['published']) + 1}")
     names = [one["name"] + (f" without {', '.join(one['without'])}" if one["without"] else "") for one in places]
@@ -340,7 +340,7 @@ def plot_subsets(facts: Mapping[str, Any]) -> Any:
         if row is None:
             continue
         if row.trivial is not None:
-            needs_no_model(axis, row.trivial["score"], y)
+            needs_no_model(axis, [(row.trivial["score"], y)])
         _dot(axis, y, row.score, row.clean.value if row.clean else None)
         beside(axis, y, f"{num(row.score.value)}, n = {row.n:,}", WORSE if row.below else INK)
     titles = {one["title"] for one in facts["benchmarks"]}

@@ -4,7 +4,8 @@ Colours are of Okabe and Ito's palette, darkened where they would be too faint o
 finding has a marker of its own besides.
 """
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from redone.report.drawing import (
@@ -16,14 +17,18 @@ from redone.report.drawing import (
     abreast,
     bands,
     beside,
+    dots,
     for_legend,
     legend,
     line,
+    lines,
     mark,
     needs_no_model,
     no_model_mark,
     score_axis,
     sheet,
+    spans,
+    tiles,
     width,
     wrapped,
 )
@@ -41,7 +46,7 @@ KIND_STYLE = {
     "solved": ("#008a66", "o"),
 }
 _ABREAST = 4  # panels beside one another
-_WIDEST = 24  # characters of an average's name that stand above its panel
+_LABEL = 8.0  # points of a score that a label is high
 CHANGE_COLOUR = {"rose": "#006b50", "fell": WORSE, "unclear": "#6b7079"}
 
 
@@ -71,7 +76,7 @@ def plot_averages(facts: Mapping[str, Any]) -> Any:
     for axis in axes[len(rows) :]:
         axis.set_visible(False)
     for axis, row in zip(axes, rows):
-        axis.set_title(row["label"] if len(row["label"]) <= _WIDEST else row["label"][: _WIDEST - 1] + "…")
+        axis.set_title(textwrap.fill(row["label"], 24 if width() == WIDE else 17, max_lines=2, placeholder=" …"))
         cells = {model: cell for model, cell in zip(models, row["cells"]) if cell.value is not None}
         for before, after in facts["steps"]:
             if {before, after} <= set(cells):
@@ -87,8 +92,9 @@ def plot_averages(facts: Mapping[str, Any]) -> Any:
             )  # fmt: skip
         if row["baseline"] is not None:
             axis.axhline(row["baseline"], color=INK, linewidth=1, linestyle=(0, (4, 3)))
+            taken = [(cell.span[0] - 2, max(cell.span[1], cell.value + 1.5) + _LABEL) for cell in cells.values()]
             axis.annotate(
-                f"no model: {row['baseline']:.1f}", (len(models) - 0.55, row["baseline"]), (0, 3),
+                f"no model: {row['baseline']:.1f}", (len(models) - 0.55, _free(row["baseline"], taken)), (0, 3),
                 textcoords="offset points", ha="right", fontsize=8.5,
             )  # fmt: skip
         axis.set_xticks(range(len(models)), models, rotation=90 if crowded or width() < WIDE else 0)
@@ -99,6 +105,12 @@ def plot_averages(facts: Mapping[str, Any]) -> Any:
     for axis in axes[::wide]:
         axis.set_ylabel("score, 0 to 100")
     return figure
+
+
+def _free(line: float, taken: Sequence[tuple[float, float]]) -> float:
+    """Where a label of a line stands: above it, below it, or at the panel's top, where no score is in the way."""
+    places = [line, *([line - _LABEL - 1] if line > _LABEL + 1 else []), 103.0]
+    return next((y for y in places if all(high < y or y + _LABEL < low for low, high in taken)), line)
 
 
 def plot_tasks(facts: Mapping[str, Any]) -> Any:
@@ -120,17 +132,17 @@ def plot_tasks(facts: Mapping[str, Any]) -> Any:
                 ha="right", va="center", fontweight="bold", fontsize=9, annotation_clip=False,
             )  # fmt: skip
             continue
-        scores = {model: cell for model, cell in zip(models, row["cells"]) if cell.value is not None}
-        values = [cell.value for cell in scores.values()]
-        axis.hlines(y, min(values), max(values), color="#cfd4da", linewidth=3, zorder=1)
-        if models[-1] in scores:
-            axis.hlines(y, *scores[models[-1]].span, color=final, linewidth=1, alpha=0.8, zorder=2)
-        if row["baseline"] is not None:
-            needs_no_model(axis, row["baseline"], y)
-        for model, cell in scores.items():
-            axis.plot([cell.value], [y], markersize=6.5, zorder=3, **look(facts, model))
         if change := row["overall"]:
             beside(axis, y, change.brief, CHANGE_COLOUR[change.verdict])
+    at = [(y, row) for y, (_, row) in enumerate(lines) if row is not None]
+    had = [(y, [cell.value for cell in row["cells"] if cell.value is not None]) for y, row in at]
+    spans(axis, [(y, min(values), max(values)) for y, values in had if values], "#cfd4da", 3.0, zorder=1)
+    last = [(y, *row["cells"][-1].span) for y, row in at if row["cells"][-1].value is not None]
+    spans(axis, last, final, 1.0, alpha=0.8, zorder=2)
+    needs_no_model(axis, [(row["baseline"], y) for y, row in at if row["baseline"] is not None])
+    for i, model in enumerate(models):
+        points = [(row["cells"][i].value, y) for y, row in at if row["cells"][i].value is not None]
+        dots(axis, points, zorder=3, **look(facts, model))
     if any(row["overall"] for row in rows):
         beside(axis, -0.9, "change")
     bands(axis, [y for y, (_, row) in enumerate(lines) if row is None])
@@ -175,15 +187,16 @@ def plot_diagnosis(taught: Mapping[str, Any]) -> Any:
     records = [taught["fed"].get(row["task"], 0) for row in rows]
     height = 1.1 + 0.25 * len(rows) + for_legend(len(taught["findings"]))
     figure, [left, right] = sheet(height, 1, 2, sharey=True, width_ratios=[2.3, 1])
-    for y, row in enumerate(rows):
-        colour, marker = _of_kind(row["kind"])
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        colour, marker = _of_kind(kind)
+        mine = [(y, row) for y, row in enumerate(rows) if row["kind"] == kind]
         for name, shift, face in (("pass1", -0.16, colour), ("passk", 0.16, "white")):
-            left.hlines(y + shift, *row[f"{name}_interval"], color=colour, linewidth=1.6, alpha=0.6)
-            left.plot([row[name]], [y + shift], marker, color=colour, markerfacecolor=face, markersize=6.5)
-        right.barh(y, records[y], color=colour, height=0.62, alpha=0.85)
-        right.annotate(
-            f"{records[y]:,}", (records[y], y), (4, 0), textcoords="offset points", va="center", fontsize=8.5
-        )
+            spans(left, [(y + shift, *row[f"{name}_interval"]) for y, row in mine], colour, 1.6, alpha=0.6)
+            points = [(row[name], y + shift) for y, row in mine]
+            dots(left, points, color=colour, marker=marker, markerfacecolor=face)
+        right.barh([y for y, _ in mine], [records[y] for y, _ in mine], color=colour, height=0.62, alpha=0.85)
+    for y, count in enumerate(records):
+        right.annotate(f"{count:,}", (count, y), (4, 0), textcoords="offset points", va="center", fontsize=8.5)
     left.set_yticks(range(len(rows)), [row["task"] for row in rows])
     left.set_ylim(len(rows) - 0.4, -0.6)
     left.set_xlim(-0.02, 1.02)
@@ -206,30 +219,34 @@ def plot_rewards(facts: Mapping[str, Any]) -> Any:
     rows = facts["rewards"]
     if not rows:
         return None
-    height, columns = abreast(len(rows), 5, 1.75)
-    figure, axes = sheet(0.75 + 1.28 * height, height, columns, sharex=True, sharey=True)
+    deep, columns = abreast(len(rows), 5, 1.75)
+    figure, [axis] = sheet(0.6 + 1.28 * deep)
     stages = [stage for stage in facts["reward_stages"] if any(row["points"][stage] for row in rows)]
     ends = {stage: max(step for row in rows for step, _ in row["points"][stage] or [(1, 0.0)]) for stage in stages}
     starts = {stage: 1.06 * sum(ends[before] for before in stages[:i]) for i, stage in enumerate(stages)}
+    across = 1.06 * sum(ends.values())
+    places = [(1.08 * across * (i % columns), -1.6 * (i // columns)) for i in range(len(rows))]
+    tiles(axis, places, across, 1.0, [row["task"] for row in rows])
+    for stage in stages:
+        parts = [
+            [(x + starts[stage] + step, y + value) for step, value in row["points"][stage]]
+            for (x, y), row in zip(places, rows)
+        ]
+        lines(axis, parts, look(facts, stage)["color"])
     shown = [(starts[stage] + step, step) for stage in stages for step in (1, ends[stage])]
-    ticks = shown if len(stages) < 3 else shown[1::2]
-    for i, axis in enumerate(axes):
-        if i >= len(rows):
-            axis.set_visible(False)
-            continue
-        axis.set_title(rows[i]["task"], fontsize=8.5, pad=3)
-        for stage in stages:
-            points = [(starts[stage] + step, value) for step, value in rows[i]["points"][stage]]
-            line(axis, points, look(facts, stage)["color"])
-    axes[0].set_xticks([place for place, _ in ticks], [str(step) for _, step in ticks])  # shared by all
-    for axis in axes[max(0, len(rows) - columns) : len(rows)]:  # those with none below
-        axis.tick_params(labelbottom=True)
-        for label, (_, step) in zip(axis.get_xticklabels(), ticks):
-            label.set_horizontalalignment("left" if step == 1 else "right")
-    axes[0].set_ylim(-0.04, 1.04)
-    axes[0].set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
-    figure.supxlabel("step", fontsize=9)
-    figure.supylabel("mean reward, 0 to 1", fontsize=9)
+    for x, y in places[-columns:]:  # those with none below
+        for place, step in shown if len(stages) < 3 else shown[1::2]:
+            axis.annotate(
+                str(step), (x + place, y), (0, -4), textcoords="offset points", va="top", fontsize=8.5,
+                ha="left" if step == 1 else "right", annotation_clip=False,
+            )  # fmt: skip
+    axis.set_xlim(0, places[min(columns, len(rows)) - 1][0] + across)
+    axis.set_ylim(places[-1][1] - 0.06, 1.3)
+    heights = [(y + value, label) for _, y in places[::columns] for value, label in ((0, "0"), (0.5, "0.5"), (1, "1"))]
+    axis.set_yticks(*zip(*heights))
+    axis.set_xticks([])
+    axis.set_ylabel("mean reward, 0 to 1")
+    axis.set_xlabel("step", labelpad=14)
     legend(figure, [mark(f"{stage}, smoothed", look(facts, stage)["color"], "_", markersize=14) for stage in stages])
     return figure
 
