@@ -14,6 +14,7 @@ from redone.rewards.labels import Commonest
 Counts = dict[str, dict[str, list[float]]]  # task -> label -> [groups that answer it, groups whose reference it is]
 
 _KEPT = 0.8  # of the counts of the steps before, for the alarm: about five steps count
+_LEAST = 5.0  # prompts, before answers that are alike are a habit: one wrong answer is none
 
 
 def answered(group: Group) -> str:
@@ -63,7 +64,7 @@ def nearly_constant(counts: Counts) -> dict[str, Commonest]:
     found = {}
     for task, mine in counts.items():
         groups = sum(right for _, right in mine.values())
-        if groups < 1.0:  # it was drawn long ago
+        if groups < _LEAST:  # or they were drawn long ago
             continue
         label = min(mine, key=lambda one: (-mine[one][0], one))
         said, right = (min(n, groups) for n in mine[label])  # more by rounding alone

@@ -56,7 +56,9 @@ def test_where_no_answer_says_a_label_nothing_is_in_excess():
         (7, 3.5, False),  # 0.646
         (3, 1, False),
         (8, 5, False),
-        (0.9, 0.0, False),  # it was drawn long ago
+        (1, 0.0, False),  # a wrong answer
+        (4.9, 0.0, False),  # hardly drawn, or long ago
+        (5, 0.0, True),
     ],
 )
 def test_a_model_is_told_of_when_chance_does_not_explain_that_it_says_one_label(groups, right, alike):
