@@ -4,7 +4,8 @@ the folder of a run that came to its end."""
 import fcntl
 import json
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,15 @@ rows = 16
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--values", type=int, default=60, help="random values of each kind that property tests draw")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """What a test changed for its process holds for none after it: with more threads than cores all wait for one
+    another."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -222,7 +222,7 @@ class RunConfig(Table):
 
     name: str = Field("run", pattern=r"^\w[\w.-]{0,99}$", description="runs/<name> is the default output directory")
     seed: int = Field(0, ge=0, description="the run's seed; world and base model are fixed")
-    threads: int | None = Field(None, ge=1, le=4096, description="CPU threads; all cores if not set")
+    threads: int | None = Field(None, ge=1, le=4096, description="CPU threads; OMP_NUM_THREADS or all cores if not set")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda where there is one")
     tokens_per_pass: int = Field(8192, ge=16, description="tokens forwarded at once in an update")
     recompute: bool = Field(False, description="layers run again in the backward pass: less memory, more time")

@@ -19,7 +19,7 @@ PURE = {
     "watch.view",
     "track.news",
 }
-FLOOR = {"records", "files", "mistakes", "thinking", "texts"}
+FLOOR = {"records", "files", "mistakes", "thinking", "texts", "cores"}
 BELOW_SAMPLE = {"served", "sandbox", "rewards", "algo", "data", "model", "benchmark", *FLOOR}
 BELOW_METHOD = {"sample", "run", "measure", "train", "report", *BELOW_SAMPLE}
 # part -> what it may import besides itself
@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "thinking": set(),
     "files": {"texts"},
     "texts": set(),
+    "cores": set(),
     "packs": set(),
     "algo": set(),
     "settings": set(),

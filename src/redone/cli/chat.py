@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -103,6 +102,7 @@ def loaded(options: Options) -> Asks:
     """Raises ValueError where there is no such run, stage or model."""
     import torch
 
+    from redone import cores
     from redone.commands.base import reader_of
     from redone.data.mix import derive_seed
     from redone.model.places import load, loading
@@ -114,7 +114,7 @@ def loaded(options: Options) -> Asks:
     place = model_place(name)
     encoder = reader_of(name, place.folder, 0).encoder
     machine = settle(options.device, "auto")
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(cores.threads())
     with loading(name):
         policy = load(place, "bfloat16" if machine.dtype == "mixed" else machine.dtype, machine.device)
     for note in encoder.notes(options.think):

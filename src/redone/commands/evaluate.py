@@ -11,13 +11,13 @@ OUT/results.json, report.md, report.html, rollouts.html
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from redone import cores
 from redone.commands.configured import Configured
 from redone.files import read_object
 from redone.mistakes import address_flaw
@@ -268,7 +268,7 @@ def loader(
         assert place is not None
         assert machine is not None
         assert encoder is not None
-        torch.set_num_threads(threads or os.cpu_count() or 1)
+        torch.set_num_threads(cores.threads(threads))
         kept = "bfloat16" if machine.dtype == "mixed" else machine.dtype  # the same numbers; nothing is trained here
         quiet_transformers()
         with loading(options.model_folder):

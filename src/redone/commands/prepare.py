@@ -5,13 +5,13 @@ Nothing heavy is imported before it is needed, so that mistakes in a configurati
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from redone import cores
 from redone.commands.base import Reader, check_model, check_numbers, reader_for
 from redone.commands.begun import as_begun, begun_with, code_mark, same_configuration, same_inputs
 from redone.mistakes import gathered, refuse
@@ -279,7 +279,7 @@ def prepare(config: RunConfig, out: Path, log: Log, checked: Checked | None = No
 
     from redone.checks.check import check_trained
 
-    torch.set_num_threads(config.threads or os.cpu_count() or 1)
+    torch.set_num_threads(cores.threads(config.threads))
     begun = begun_with(out)
     if checked is None:
         checked = check(as_begun(out, config), log)

@@ -1,7 +1,6 @@
 """The runs of an experiment, each a process of its own: as many at once as there are cores for, and what they share
 made by the first that needs it."""
 
-import os
 import signal
 import subprocess
 import time
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from redone import cores
 from redone.experiment.definition import Job
 from redone.experiment.sharing import keys_of, ready
 from redone.run.log import Interrupted, Log, clock
@@ -37,8 +37,8 @@ def at_once(jobs: Sequence[Job]) -> int:
 
     if any(job.config.device != "cpu" for job in jobs) and torch.cuda.is_available():
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // max(job.config.threads or cores for job in jobs))
+    here = cores.usable()
+    return max(1, here // max(job.config.threads or here for job in jobs))
 
 
 def carry_out(

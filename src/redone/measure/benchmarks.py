@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from redone import cores
 from redone.benchmark.readings import RUN_CODE, read
 from redone.data.mix import uniform
 from redone.files import write_json, write_jsonl
@@ -159,7 +159,7 @@ def score_all(
     tasks = {name: task for benchmark in benchmarks for name, task in reading_tasks(benchmark).items()}
     scores, items = [], []
     subsets = sum(len(benchmark.subsets) for benchmark in benchmarks)
-    scorer = Scorer(tasks, workers=os.cpu_count() or 1, seconds=SECONDS, memory=MEMORY, score=read)
+    scorer = Scorer(tasks, workers=cores.usable(), seconds=SECONDS, memory=MEMORY, score=read)
     with scorer, log.bar("scoring", subsets) as bar:
         for benchmark in benchmarks:
             found, lines = score_outputs(

@@ -65,7 +65,7 @@ def run(tmp_path: Path, tiny_model: Path) -> Path:
 
 def test_messages_of_a_pipe_are_answered_by_the_model_of_a_stage(run, tiny_model, monkeypatch, capsys):
     said = []
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     for options in ([str(run), "--stage", "explore"], [str(tiny_model)]):
         monkeypatch.setattr("sys.stdin", io.StringIO("hello\nand again\n"))
         assert cli.main(["chat", *options, "--tokens", "4"]) == 0
@@ -76,7 +76,7 @@ def test_messages_of_a_pipe_are_answered_by_the_model_of_a_stage(run, tiny_model
 
 def test_sampling_repeats_with_its_seed_and_changes_with_another(tiny_model, monkeypatch, capsys):
     said = []
-    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     for seed in ("1", "1", "2"):
         monkeypatch.setattr("sys.stdin", io.StringIO("hello\n"))
         assert cli.main(["chat", str(tiny_model), "--tokens", "8", "--temperature", "1.5", "--seed", seed]) == 0
