@@ -228,18 +228,18 @@ def lines(axis: Any, parts: Iterable[Sequence[tuple[float, float]]], colour: str
     axis.add_collection(LineCollection(smoothed, colors=colour, linewidths=1.8))
 
 
-def tiles(axis: Any, places: Sequence[tuple[float, float]], across: float, high: float, titles: Sequence[str]) -> None:
+def tiles(axis: Any, places: Sequence[tuple[float, float]], across: float, titles: Sequence[str]) -> None:
     """Small panels within one plot, a hundred of which cost what one does: each with its lower left corner at its
-    place, a grid at 0, a half and the whole of its height, and its title above."""
+    place, 1 high, a grid at its foot, middle and head, and its title above."""
     from matplotlib.collections import LineCollection
 
     axis.grid(visible=False)
     axis.spines[:].set_visible(False)
-    rules = [[(x, y + part * high), (x + across, y + part * high)] for x, y in places for part in (0.0, 0.5, 1.0)]
+    rules = [[(x, y + part), (x + across, y + part)] for x, y in places for part in (0.0, 0.5, 1.0)]
     axis.add_collection(LineCollection(rules, colors=GRID, linewidths=0.8, zorder=0))
     for (x, y), title in zip(places, titles):
         axis.annotate(
-            title, (x, y + high), (0, 6), textcoords="offset points", fontsize=8.5, annotation_clip=False
+            title, (x, y + 1.0), (0, 6), textcoords="offset points", fontsize=8.5, annotation_clip=False
         )  # fmt: skip
 
 

@@ -226,7 +226,7 @@ def plot_rewards(facts: Mapping[str, Any]) -> Any:
     starts = {stage: 1.06 * sum(ends[before] for before in stages[:i]) for i, stage in enumerate(stages)}
     across = 1.06 * sum(ends.values())
     places = [(1.08 * across * (i % columns), -1.6 * (i // columns)) for i in range(len(rows))]
-    tiles(axis, places, across, 1.0, [row["task"] for row in rows])
+    tiles(axis, places, across, [row["task"] for row in rows])
     for stage in stages:
         parts = [
             [(x + starts[stage] + step, y + value) for step, value in row["points"][stage]]
