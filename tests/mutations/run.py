@@ -1,11 +1,13 @@
 """Do the tests notice? `python tests/mutations/run.py [-k WORD] [--jobs 2]` makes each mistake of mutations.toml in a
-copy of src, one at a time, and runs the tests that are for it.
+copy of src, one at a time, and runs the tests that are for it: first the one that killed it the last time
+(killers.json, written as the outcomes come), all of them only where that does not.
 
 Ends with 1, and names them, if a mutation survives, does not fit the source (its old text is not there exactly once),
 or breaks more than it means to (the tests could not be run, or did not end).
 """
 
 import argparse
+import json
 import os
 import resource
 import shutil
@@ -14,13 +16,14 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+KILLERS = ROOT / "tests" / "mutations" / "killers.json"  # a mutation's sentence to the test that killed it
 SECONDS = 600.0  # after which a mutation's tests are taken to hang
 
 
@@ -171,17 +174,35 @@ def main(arguments: Sequence[str] | None = None, mutations: Sequence[Mutation] |
     import transformers  # noqa: F401
 
     torch.set_num_threads(1)
-    nothing = Mutation("nothing", "records.py", "", "", tuple(sorted({name for m in chosen for name in m.tests})))
-    [unchanged] = try_all([nothing], 1, root)
-    if unchanged.code != 0:
-        print(f"The tests do not pass on the source as it is, so they can judge nothing.\n{unchanged.said[-4000:]}")
+    known = json.loads(KILLERS.read_text(encoding="utf-8")) if mutations is None and KILLERS.exists() else {}
+    left, number = {mutation.what: mutation for mutation in chosen}, 0
+    again = [replace(mutation, tests=(known[mutation.what],)) for mutation in chosen if mutation.what in known]
+    if again and not unchanged(again, root):
+        for outcome in try_all(again, options.jobs, root):
+            if outcome.killed:
+                number += 1
+                print(f"{number:>3}/{len(chosen)}  {outcome.line}", flush=True)
+                del left[outcome.mutation.what]
+    if left and (said := unchanged(list(left.values()), root)):
+        print(f"The tests do not pass on the source as it is, so they can judge nothing.\n{said}")
         return 1
-    alive = []
-    for number, outcome in enumerate(try_all(chosen, options.jobs, root), 1):
+    alive = 0
+    for outcome in try_all(list(left.values()), options.jobs, root):
+        number += 1
         print(f"{number:>3}/{len(chosen)}  {outcome.line}", flush=True)
-        alive += [] if outcome.killed else [outcome]
-    print(f"{len(chosen) - len(alive)} of {len(chosen)} mutations killed.")
+        alive += not outcome.killed
+        if outcome.killed and mutations is None:
+            known[outcome.mutation.what] = outcome.failed.removeprefix("tests/unit/")
+            KILLERS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    print(f"{len(chosen) - alive} of {len(chosen)} mutations killed.")
     return 1 if alive else 0
+
+
+def unchanged(mutations: Sequence[Mutation], root: Path) -> str:
+    """What the tests of these mutations say on the source as it is; "" where they pass."""
+    nothing = Mutation("nothing", "records.py", "", "", tuple(sorted({name for m in mutations for name in m.tests})))
+    [outcome] = try_all([nothing], 1, root)
+    return "" if outcome.code == 0 else outcome.said[-4000:]
 
 
 if __name__ == "__main__":
