@@ -4,6 +4,7 @@ e2e/test_faults.py provokes each: the command is `refused` with one sentence, an
 `survived`, and the command comes to the end that it would have had.
 """
 
+import errno
 import gzip
 import json
 import os
@@ -21,6 +22,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from redone import files
 from redone.files import read_jsonl, write_jsonl
 from redone.run.lock import locked
 from redone.run.log import Log
@@ -94,6 +96,16 @@ def linked(path: str, target: str) -> Harm:
     def harm() -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).symlink_to(target)
+
+    return harm
+
+
+def piped(path: str) -> Harm:
+    """Into which nobody writes."""
+
+    def harm() -> None:
+        Path(path).unlink(missing_ok=True)
+        os.mkfifo(path)
 
     return harm
 
@@ -189,6 +201,8 @@ FAULTS: dict[str, Fault] = {
         CHECK, r"run\.toml: not a TOML", put("run.toml", "[explore\nst")
     ),
     "a configuration that is a folder": refused("check model", "model: "),
+    "a configuration that is a pipe": refused(CHECK, r"run\.toml: it is a pipe", piped("run.toml")),
+    "a configuration that is a device": refused("check /dev/zero", "/dev/zero: it is a device"),
     "a stage that starts from none there is": refused(CHECK + " --set refine.start='\"other\"'", "refine.start"),
     "a path with a NUL": refused(CHECK + " --set model.path='\"a\\u0000b\"'", "model"),
     "a pack whose path has a NUL": refused(CHECK + " --set data.packs='[\"a\\u0000.toml\"]'", "a.*toml"),
@@ -198,6 +212,8 @@ FAULTS: dict[str, Fault] = {
     ),
     # packs
     "a pack of 300 levels of nesting": refused(CHECK, r"pack\.toml", task_gets(f"x = {NESTED}")),
+    "a pack that is a pipe": refused(CHECK, r"pack\.toml: it is a pipe", piped("pack.toml")),
+    "a configuration for a pack": refused("data show run.toml", r"run\.toml: a run's configuration.*pack\.toml"),
     "a pack without tasks": refused(CHECK, r"pack\.toml", put("pack.toml", "")),
     "a pack that is cut": refused(CHECK, r"pack\.toml: not a TOML", put("pack.toml", '[tasks.size]\npart = "sn')),
     "a prompt's template with a number for a field": refused(
@@ -262,6 +278,13 @@ FAULTS: dict[str, Fault] = {
     ),
     "a folder for rows": refused(
         CHECK, r"size\.train\.jsonl", gone("size.train.jsonl"), lambda: Path("size.train.jsonl").mkdir()
+    ),
+    "a pipe for rows": refused(CHECK, r"size\.train\.jsonl: it is a pipe", piped("size.train.jsonl")),
+    "a device for rows": refused(
+        CHECK, r"size\.train\.jsonl: it is a device", gone("size.train.jsonl"), linked("size.train.jsonl", "/dev/zero")
+    ),
+    "a table under the name of lines": refused(
+        CHECK, r"size\.train\.jsonl:1: .*looks like a table.*\.csv", put("size.train.jsonl", "n,size\n1,no\n")
     ),
     "rows behind a link that goes in circles": refused(
         CHECK, r"size\.train\.jsonl", gone("size.train.jsonl"), linked("size.train.jsonl", "size.train.jsonl")
@@ -482,6 +505,12 @@ OF_RUNS: dict[str, Fault] = {
     "a targeted set that is empty": refused(
         RUN, r"target/data\.jsonl\.gz", UNTAUGHT, put("run/target/data.jsonl.gz", gzip.compress(b""))
     ),
+    "a targeted set with another target": refused(
+        RUN,
+        r"target/data\.jsonl\.gz: .*it was changed since it was made",
+        UNTAUGHT,
+        rows_get("run/target/data.jsonl.gz", target="other"),
+    ),
     "a targeted set without its targets": refused(
         RUN, r"target/data\.jsonl\.gz", UNTAUGHT, rows_get("run/target/data.jsonl.gz", target=None)
     ),
@@ -547,6 +576,9 @@ OF_RUNS: dict[str, Fault] = {
         cut("run/eval/explore/tasks/predictions.jsonl"),
     ),
     # weights
+    "base weights that hold a NaN, looked at beforehand": refused(
+        CHECK, "model: 1 weights hold NaN", weights_get(float("nan"))
+    ),
     "base weights that hold a NaN": refused(RUN.replace("--out run", "--out new"), "model", weights_get(float("nan"))),
     "base weights that hold an infinity": refused(
         RUN.replace("--out run", "--out new"), "model", weights_get(float("inf"))
@@ -604,6 +636,21 @@ def limit(count: int) -> Iterator[None]:
 
 
 @contextmanager
+def beyond_quota(path: str) -> Iterator[None]:
+    """The user's share of the disk is used up when this file, whose name ends in .part, is written."""
+    to_disk = files.to_disk
+
+    def refuses(one: Path, whole: bool = False) -> None:
+        if one == Path(path):
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), path)
+        to_disk(one, whole)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "to_disk", refuses)
+        yield
+
+
+@contextmanager
 def full(path: str) -> Iterator[None]:
     """The disk has no room for this file, which is only written: what reads it never comes to its end."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -656,6 +703,11 @@ STOPPED: dict[str, tuple[int, str, Callable[[], AbstractContextManager[None]]]] 
         2,
         NO_ROOM,
         lambda: full("run/eval/refine/tasks/items.jsonl.part"),
+    ),
+    "a quota used up while results are written": (
+        2,
+        "quota exceeded.*make room",
+        lambda: beyond_quota("run/results.json.part"),
     ),
     "the disk full while results are written": (2, NO_ROOM, lambda: full("run/results.json.part")),
     "ctrl-C": (130, "Stopped .*Go on with", lambda: signalled(signal.SIGINT, "refine    3/")),

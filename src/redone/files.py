@@ -14,6 +14,7 @@ from math import isfinite
 from pathlib import Path
 from typing import IO, Any
 
+from redone.mistakes import refuse_no_file
 from redone.texts import HALF, visible, whole
 
 MAKE_ROOM = "make room, and give the same command again: what was saved before stays"
@@ -28,19 +29,24 @@ _OTHERS = {  # how a file begins -> what it is
     b"\xff\xfe": "UTF-16; save it as UTF-8",
     b"\xfe\xff": "UTF-16; save it as UTF-8",
     b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save it as JSON Lines",
-    b"PAR1": "a Parquet file; write its rows as JSON Lines, one object a line",
+    b"PAR1": "a Parquet file; write its rows as JSON Lines, or have its name end in .parquet where a pack reads it",
     b"ARROW1": "an Arrow file; write its rows as JSON Lines, one object a line",
     b"BZh": "compressed by bzip2; unpack it, or use gzip",
     b"\xfd7zXZ\0": "compressed by xz; unpack it, or use gzip",
     b"\x28\xb5\x2f\xfd": "compressed by zstd; unpack it, or use gzip",
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself; fetch that with git lfs pull",
 }
-_FIRST_LINES = (  # what a first line that is no object looks like -> what the file is
-    (re.compile(r"\s*\["), "a JSON array, where JSON Lines are wanted: one object a line, as jq -c '.[]' writes them"),
-    (re.compile(r"\s*\{\s*$"), "an object over several lines, where JSON Lines has one a line, as jq -c . writes them"),
-    (re.compile(r"\s*<"), "a web page, perhaps of a download that failed"),
-    (re.compile(r"[^{]*\t"), "a table with tabs, where JSON Lines are wanted: one object a line, its keys the columns"),
-    (re.compile(r"[^{]*[,;]"), "a table, where JSON Lines are wanted: one object a line, its keys the columns"),
+_WANTED = "where JSON Lines are wanted: one object a line"
+_FIRST_LINES = (  # what a first line that is no object looks like -> what the file is, and how names of its kind end
+    (re.compile(r"\s*\["), f"a JSON array, {_WANTED}, as jq -c '.[]' writes them", ".json"),
+    (
+        re.compile(r"\s*\{\s*$"),
+        "an object over several lines, where JSON Lines has one a line, as jq -c . writes them",
+        "",
+    ),
+    (re.compile(r"\s*<"), "a web page, perhaps of a download that failed", ""),
+    (re.compile(r"[^{]*\t"), f"a table with tabs, {_WANTED}, its keys the columns", ".tsv"),
+    (re.compile(r"[^{]*[,;]"), f"a table, {_WANTED}, its keys the columns", ".csv"),
 )
 _MANY_DIGITS = re.compile(r"\d{4301,}")  # of a whole number: Python reads no more
 
@@ -123,7 +129,9 @@ def _flaw(value: Any) -> str:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file's bytes, unpacked where they are gzip's, whatever its name says. Raises ValueError for another kind."""
+    """The file's bytes, unpacked where they are gzip's, whatever its name says. Raises ValueError for another kind, and
+    where it is no file."""
+    refuse_no_file(path)
     with path.open("rb") as file:
         head = file.peek(32)
         for beginning, kind in _OTHERS.items():
@@ -182,11 +190,12 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     return (row for _, row in numbered_jsonl(path))
 
 
-def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def numbered_jsonl(path: Path, others: Sequence[str] = ()) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line, object) pairs of a JSON Lines file, by `loads`; empty lines are passed over.
 
     It may be gzip, whatever its name, its lines may end in any way, and begin with a byte-order mark. Raises ValueError
-    naming file and line where a line is not a JSON object, or longer than MOST_LINE.
+    naming file and line where a line is not a JSON object, or longer than MOST_LINE. others: how names end
+    of which the caller reads other kinds of file; that is said where the file looks like one.
     """
     number = 0
     with opened(path) as file:
@@ -197,13 +206,14 @@ def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 for line in raw.rstrip(b"\r\n").split(b"\r"):
                     number += 1
                     if line := line.removeprefix(_MARK).strip():
-                        yield number, _object(line, f"{path}:{number}", first=number == 1)
+                        yield number, _object(line, f"{path}:{number}", others if number == 1 else None)
         except DAMAGED as error:
             raise ValueError(f"{path}:{number + 1}: the gzip file is damaged or cut off ({error})") from None
 
 
-def _object(line: bytes, where: str, first: bool) -> dict[str, Any]:
-    """The object of one line; where the file's first is none, the error says what the file may be."""
+def _object(line: bytes, where: str, others: Sequence[str] | None) -> dict[str, Any]:
+    """The object of one line; where the file's first is none, the error says what the file may be. others: as of
+    `numbered_jsonl`; None of a line that is not the first."""
     text = ""
     try:
         text = _decoded(line)
@@ -215,8 +225,13 @@ def _object(line: bytes, where: str, first: bool) -> dict[str, Any]:
         flaw = f"not UTF-8 ({error.reason} at byte {error.start} of the line)"
     except ValueError as error:
         flaw = f"not JSON ({error})"
-    kind = next((f"; it looks like {kind}" for looks, kind in _FIRST_LINES if first and looks.match(text)), "")
-    raise ValueError(f"{where}: {flaw}{kind}")
+    if others is not None:
+        for looks, kind, ending in _FIRST_LINES:
+            if looks.match(text):
+                read = f"; as it is it is read where its name ends in {ending} ({', '.join(others)} are read)"
+                flaw += f"; it looks like {kind}{read if ending in others else ''}"
+                break
+    raise ValueError(f"{where}: {flaw}")
 
 
 def _decoded(data: bytes) -> str:
@@ -232,8 +247,13 @@ def dumps(value: Any, indent: int | None = None) -> str:
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write JSON Lines, gzip if the path ends in .gz; equal rows, equal bytes. As `write_bytes`."""
+    write_bytes(path, jsonl(path, rows))
+
+
+def jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """What `write_jsonl` writes there."""
     data = "".join(dumps(row) + "\n" for row in rows).encode()
-    write_bytes(path, gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
+    return gzip.compress(data, mtime=0) if path.suffix == ".gz" else data
 
 
 def write_json(path: Path, value: Any) -> None:

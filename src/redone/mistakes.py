@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import stat
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,13 @@ from urllib.parse import urlsplit
 from redone.texts import visible
 
 MOST_TOML = 16 << 20  # bytes of a file of settings or tasks
+_NO_FILES = {  # type of what a path names -> what it is
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 class Several(ValueError):
@@ -38,8 +46,19 @@ def refuse(causes: Sequence[str]) -> None:
         raise Several(causes) if len(causes) > 1 else ValueError(causes[0])
 
 
+def refuse_no_file(path: Path) -> None:
+    """Raises ValueError where something else than a file lies there: of a pipe or a device the end may never come."""
+    try:
+        kind = _NO_FILES.get(stat.S_IFMT(path.stat().st_mode))
+    except (OSError, ValueError):
+        return  # whoever opens it says why it cannot be
+    if kind:
+        raise ValueError(f"{path}: it is {kind}, where a file is wanted")
+
+
 def read_toml(path: Path, kind: str) -> dict[str, Any]:
     """The tables of a TOML file. Raises ValueError naming the file; `kind` says what it would be, as in "pack"."""
+    refuse_no_file(path)
     try:
         with path.open("rb") as file:
             data = file.read(MOST_TOML + 1)

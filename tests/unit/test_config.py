@@ -121,7 +121,7 @@ def test_a_value_under_which_a_key_is_set_is_refused(tmp_path):
 
 def test_a_file_that_is_not_there_and_one_that_is_a_folder_are_named(tmp_path):
     assert refusal([tmp_path / "none.toml"]) == f"{tmp_path / 'none.toml'}: there is no such configuration file"
-    assert refusal([tmp_path]).startswith(f"{tmp_path}: cannot be read")
+    assert refusal([tmp_path]).startswith(f"{tmp_path}: it is a folder")
 
 
 def test_a_file_that_is_not_text_is_named(tmp_path):

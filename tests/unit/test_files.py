@@ -142,3 +142,15 @@ def test_what_a_command_finds_otherwise_than_it_left_it_is_named_with_what_to_do
     path.write_text("{")
     with pytest.raises(ValueError, match=rf"^{path}: not JSON .*; remove it$"), as_left(path, "remove it"):
         read_json(path)
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a pipe", "a device"])
+def test_what_is_no_file_is_said_at_once_and_never_waited_for(tmp_path, kind):
+    """Nobody writes into the pipe, and the device has no end."""
+    path = tmp_path / "rows.jsonl"
+    {"a folder": path.mkdir, "a pipe": lambda: os.mkfifo(path), "a device": lambda: path.symlink_to("/dev/zero")}[
+        kind
+    ]()
+    for read in (read_json, lambda path: list(numbered_jsonl(path)), lambda path: read_toml(path, "pack")):
+        with pytest.raises(ValueError, match=rf"rows\.jsonl: it is {kind}, where a file is wanted"):
+            read(path)

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "records": set(),
     "mistakes": {"texts"},
     "thinking": set(),
-    "files": {"texts"},
+    "files": {"mistakes", "texts"},
     "texts": set(),
     "cores": set(),
     "packs": set(),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from redone.cli.drafts import Room, pack_text, run_text
 from redone.cli.options import frozen
+from redone.mistakes import refuse_no_file
 
 if TYPE_CHECKING:
     from redone.checks.guess import Columns, Reading, Rows
@@ -55,6 +56,7 @@ def command(namespace: argparse.Namespace) -> int:
     for path in paths:
         if path.exists():
             raise ValueError(f"{path} is there already and is not written over; give another --out, or remove it")
+    refuse_no_file(file)
     if not file.is_file():
         raise ValueError(f"{file}: there is no such file")
     if options.model is None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from redone.run.log import Log
     from redone.run.scoring import ScoreAll
 
+_JUDGE_SECONDS = 5.0  # that its endpoint has to answer in
+
 
 @dataclass(frozen=True)
 class Examined:
@@ -34,6 +36,8 @@ def examined(config: RunConfig, checked: Checked, score_all: ScoreAll, log: Log)
     from redone.model.trial import NotServed
 
     causes: list[str] = []
+    with gathered(causes):
+        _check_weights(config, checked.base)
     earned: Mapping[str, tuple[float, str]] = {}
     needed = ""
     with gathered(causes):
@@ -44,6 +48,15 @@ def examined(config: RunConfig, checked: Checked, score_all: ScoreAll, log: Log)
         causes.append(str(refusal))
     refuse(causes)
     return Examined(earned, needed, _doubts(config, checked), _misread(checked.dataset, score_all, log))
+
+
+def _check_weights(config: RunConfig, folder: Path) -> None:
+    """Raises ValueError where numbers in the base's files are not finite, as loading it would."""
+    from redone.model.places import loading, not_finite, refuse_not_finite
+
+    with loading(config.model.path):
+        broken = not_finite(folder)
+    refuse_not_finite(config.model.path, broken)
 
 
 def _memory(config: RunConfig, checked: Checked) -> str:
@@ -86,9 +99,22 @@ def _doubts(config: RunConfig, checked: Checked) -> list[str]:
     found = [*grouped(checked.notes, checked.dataset.tasks), *repeated(checked.dataset)]
     with gathered(found):  # which is no fault of what is evaluated alone
         check_trained(checked.dataset)
+    found += _silent_judge(config, checked.dataset)
     with gathered(found):
         same_configuration(Path("runs") / config.name, config)
     return found
+
+
+def _silent_judge(config: RunConfig, dataset: Dataset) -> list[str]:
+    """Why the judge's endpoint, where a task asks it, does not answer now; a run would wait for it."""
+    from redone.rewards import JUDGED, uses
+    from redone.served.client import Service, silent
+
+    asked = config.judge
+    if asked.base_url is None or not any(uses(task, JUDGED) for task in dataset.tasks.values()):
+        return []
+    why = silent(Service(asked.base_url, asked.model, key=asked.key, seconds=_JUDGE_SECONDS))
+    return [f"the judge at {asked.base_url} does not answer now, and a run would wait for it: {why}"] if why else []
 
 
 def _misread(dataset: Dataset, score_all: ScoreAll, log: Log) -> list[str]:

@@ -18,7 +18,8 @@ from redone.rewards import METRICS, REWARDS
 
 Schema = dict[str, Any]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_TEACHES = {"properties": {"kind": {"const": "teach"}}, "required": ["kind"]}
+_OF_A_KIND: Schema = {"type": "object", "required": ["kind"]}
+_TEACHES: Schema = {"properties": {"kind": {"const": "teach"}}, "required": ["kind"]}
 
 
 def schema(kind: str) -> Schema:
@@ -26,8 +27,9 @@ def schema(kind: str) -> Schema:
     return {"$schema": _DIALECT, "title": f"redone {kind}", **KINDS[kind]()}
 
 
-def _run(of_kind: bool = True) -> Schema:
-    """of_kind: whether a stage of one's own has to name its kind, which a file below might."""
+def _run(alone: bool = True) -> Schema:
+    """alone: whether a file that lists its stages has all of them, so that one of its own has to name its kind; of what
+    is laid over another file that one may name it."""
     made = RunConfig.model_json_schema()
     for table in (made, made["$defs"]["Reinforce"], made["$defs"]["Teach"]):
         table.pop("required")  # a file says what departs from the defaults
@@ -38,11 +40,11 @@ def _run(of_kind: bool = True) -> Schema:
         own, other = (teach, reinforce) if METHOD[name]["kind"] == "teach" else (reinforce, teach)
         named = {"properties": {"kind": {"const": METHOD[name]["kind"]}}}  # or none
         made["properties"][name] = {"if": named, "then": own, "else": other}
-    if of_kind:
-        chosen = {"if": _TEACHES, "then": teach, "else": reinforce}
-        made["additionalProperties"] = {"type": "object", "required": ["kind"], **chosen}
-    else:
-        made["additionalProperties"] = {"anyOf": [reinforce, teach]}
+    stage: Schema = {"if": _TEACHES, "then": teach, "else": reinforce}
+    made["additionalProperties"] = {"if": _OF_A_KIND, "then": stage, "else": {"anyOf": [reinforce, teach]}}
+    if alone:
+        listed = {"properties": dict.fromkeys(made["properties"], True), "additionalProperties": _OF_A_KIND}
+        made |= {"if": {"required": ["stages"]}, "then": listed}
     return made
 
 
@@ -74,7 +76,7 @@ def _benchmark() -> Schema:
 
 
 def _experiment() -> Schema:
-    made, run = Experiment.model_json_schema(by_alias=True), _run(of_kind=False)
+    made, run = Experiment.model_json_schema(by_alias=True), _run(alone=False)
     shared = run.pop("$defs")
     arm = {**run, "properties": {"about": {"type": "string"}, **run["properties"]}}
     made["$defs"] |= {**shared, "Arm": arm}

@@ -121,12 +121,24 @@ def read_tasks(path: Path) -> dict[str, Any]:
     """The tables of a pack file, [tasks.NAME] among them."""
     table = read_toml(path, "pack")
     tasks = table.get("tasks")
+    if tasks is None and (its := _packs_of(table, path.parent)) is not None:
+        packs = f"its packs are {', '.join(its)}" if its else "it names no packs, and reads those of the embedded world"
+        raise ValueError(f"{path}: a run's configuration and no pack; {packs}")
     if not isinstance(tasks, dict) or not tasks or not all(isinstance(task, dict) for task in tasks.values()):
         raise ValueError(f"{path}: its tasks are to be tables, [tasks.NAME]")
     if flawed := {name: flaw for name in tasks if (flaw := name_flaw(name))}:
         name, flaw = next(iter(flawed.items()))
         raise ValueError(f"{path}: a task cannot be called {name!r:.200}: {flaw}")
     return table
+
+
+def _packs_of(table: Mapping[str, Any], folder: Path) -> list[str] | None:
+    """What a run's configuration in the folder names as its packs; None where the table is of no configuration."""
+    data = table.get("data", {})
+    packs = data.get("packs", []) if isinstance(data, dict) else None
+    if not isinstance(packs, list) or not (packs or table.keys() & {"model", "stages", "data"}):
+        return None
+    return [str(folder / pack) if str(pack).endswith(".toml") else str(pack) for pack in packs]
 
 
 def make_task(name: str, definition: Mapping[str, Any], where: str) -> Task:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from redone.files import DAMAGED, MOST_LINE, numbered_jsonl, opened, read_json
+from redone.mistakes import refuse_no_file
 from redone.texts import HALF
 
 Numbered = Iterator[tuple[int, dict[str, Any]]]
+_ENDINGS = (".csv", ".tsv", ".json", ".parquet")  # of names of what is not JSON Lines, or need not be
 INSTALL = "pip install 'redone[benchmarks]', or pyarrow alone"
 
 
@@ -27,7 +29,7 @@ def numbered_rows(path: Path) -> Numbered:
         return _table(path, "\t" if kind == ".tsv" else "")
     if kind == ".parquet":
         return _parquet(path)
-    return _array(path) if kind == ".json" and _begins_as_array(path) else numbered_jsonl(path)
+    return _array(path) if kind == ".json" and _begins_as_array(path) else numbered_jsonl(path, _ENDINGS)
 
 
 def _begins_as_array(path: Path) -> bool:
@@ -116,6 +118,7 @@ def _parquet(path: Path) -> Numbered:
         from pyarrow import parquet
     except ImportError:
         raise ValueError(f"{path}: Parquet needs its reader: {INSTALL}; or write the rows as JSON Lines") from None
+    refuse_no_file(path)
     number = 0
     try:
         with parquet.ParquetFile(path) as file:

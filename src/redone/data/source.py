@@ -11,6 +11,7 @@ from redone.data.convert import check_rules, converted
 from redone.data.hub import hub_rows
 from redone.data.overlap import others
 from redone.data.rows import numbered_rows
+from redone.mistakes import refuse_no_file
 from redone.records import Split
 
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -76,6 +77,7 @@ def _files(told: Any, base: Path, where: str) -> list[Mapping[str, Any]]:
             raise ValueError(f"{where} is a file, a table of file, only and convert, or a list of these")
         check_rules(file.get("convert", {}), where)
         _check_only(file.get("only", {}), where)
+        refuse_no_file(base / file["file"])
         if not (base / file["file"]).is_file():
             raise ValueError(f"{where}: there is no {base / file['file']}; say where the data lie with --data")
     return files

@@ -22,6 +22,7 @@ from redone.data.load import drawn
 from redone.data.mix import derive_seed
 from redone.data.overlap import text_key, texts_in
 from redone.data.rows import numbered_rows
+from redone.mistakes import refuse_no_file
 from redone.records import Record
 
 if TYPE_CHECKING:
@@ -227,6 +228,7 @@ def _drawn(
     at: Templates, most: int, what: str, trained: Collection[str], taken: Collection[str] = ()
 ) -> tuple[list[tuple[str, Mapping[str, Any]]], list[str]]:
     """(place, row) pairs of a fixed draw of the file's rows that hold no trained text and are at no taken place."""
+    refuse_no_file(at.path)
     if not at.path.is_file():
         raise ValueError(f"{what}: there is no {at.path}; say where the data lie with --data")
     rows = [(f"{at.path.name}:{number}", row) for number, row in numbered_rows(at.path)]

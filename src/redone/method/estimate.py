@@ -252,6 +252,8 @@ def _answers(lab: Lab) -> int:
             probed = sum(min(config.diagnose.records, len(mine["probe"])) for mine in records.values())
             models = len({BASE, stage.start}) if settings.choose == "findings" else 0
             soft = 0 if settings.soft_labels == "gold" else round(settings.records * settings.general_share)
+            if settings.answers == "own":
+                soft += round(settings.records * (1 - settings.general_share))
             own = round(taught(lab, settings) * settings.own_share)
             count += models * config.diagnose.samples * probed + settings.candidates * soft + 2 * own
     return count

@@ -4,13 +4,14 @@ itself, against forgetting."""
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 from redone.algo.schedules import cosine_with_warmup
 from redone.config import Teach
 from redone.data.dedupe import normalised_prompt
 from redone.data.mix import uniform
-from redone.files import as_left, read_jsonl, read_object, write_json, write_jsonl
+from redone.files import as_left, jsonl, read_jsonl, read_object, write_bytes, write_json
 from redone.method import targeted
 from redone.method.evaluate import sample
 from redone.method.gate import guard
@@ -34,14 +35,13 @@ def teach(lab: Lab, stage: Stage, plan: TargetPlan) -> None:
     path = store.folder / "data.jsonl.gz"
     if not path.exists():
         with lab.timed("soft labels"):
-            taught = targets(lab, stage, plan)
+            taught, made = targets(lab, stage, plan)
             targeted.refuse_eval(taught, lab.dataset)
-            write_jsonl(path, targeted.rows(taught))
-    said = records_in(lab, stage)
+            data = jsonl(path, targeted.rows(taught))
+            write_json(store.folder / "made.json", {**made, "sha256": sha256(data).hexdigest()})
+            write_bytes(path, data)
+    rows = rows_in(lab, stage)
     with as_left(path):
-        rows = list(read_jsonl(path))
-        if len(rows) != said:
-            raise ValueError(f"it holds {len(rows)} records, and made.json beside it says {said}")
         examples = encoded(lab, rows)
     policy = lab.policy(stage)
     if settings.soft_labels == "distribution":
@@ -56,9 +56,9 @@ def teach(lab: Lab, stage: Stage, plan: TargetPlan) -> None:
     lab.finish(store, learner, seconds)
 
 
-def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
+def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> tuple[list[targeted.Teach], dict[str, Any]]:
     """The targeted set: the plan's records with their reference answers, general ones with soft labels, and prompts
-    that the base wrote."""
+    that the base wrote; and how many of each were made, for made.json."""
     settings: Teach = stage.settings
     seed, tasks = lab.config.seed, lab.dataset.tasks
     records, removed = targeted.choose(plan, lab.dataset, threshold=settings.near_duplicate, seed=seed)
@@ -83,21 +83,18 @@ def targets(lab: Lab, stage: Stage, plan: TargetPlan) -> list[targeted.Teach]:
     if settings.own_share:
         others = len(taught) + len(earlier) + len(soft)
         own, written = own_targets(lab, stage, round(others * settings.own_share / (1.0 - settings.own_share)))
-    write_json(
-        lab.out / stage.name / "made.json",
-        {
-            "records": len(taught),
-            "near_duplicates_removed": removed,
-            "earlier_turns": len(earlier),
-            "earlier_turns_held_out": left_out,
-            "soft_labels": len(soft),
-            "kind": settings.soft_labels,
-            **counts,
-            **written,
-            "judge": "embedded: verifiable reward, then format, then mean log-probability",
-        },
-    )
-    return [*taught, *earlier, *soft, *own]
+    made = {
+        "records": len(taught),
+        "near_duplicates_removed": removed,
+        "earlier_turns": len(earlier),
+        "earlier_turns_held_out": left_out,
+        "soft_labels": len(soft),
+        "kind": settings.soft_labels,
+        **counts,
+        **written,
+        "judge": "embedded: verifiable reward, then format, then mean log-probability",
+    }
+    return [*taught, *earlier, *soft, *own], made
 
 
 def records_in(lab: Lab, stage: Stage) -> int:
@@ -106,6 +103,19 @@ def records_in(lab: Lab, stage: Stage) -> int:
     with as_left(path):
         made = read_object(path)
         return sum(made.get(kind, 0) for kind in ("records", "earlier_turns", "soft_labels", "own_prompts"))
+
+
+def rows_in(lab: Lab, stage: Stage) -> list[dict[str, Any]]:
+    """The lines of data.jsonl.gz. Raises ValueError where they are not those that made.json beside it tells of."""
+    said, path = records_in(lab, stage), lab.out / stage.name / "data.jsonl.gz"
+    made = read_object(path.with_name("made.json")).get("sha256")  # none of an older version
+    with as_left(path):
+        rows = list(read_jsonl(path))
+        if len(rows) != said:
+            raise ValueError(f"it holds {len(rows)} records, and made.json beside it says {said}")
+        if made and made != sha256(path.read_bytes()).hexdigest():
+            raise ValueError("it was changed since it was made: its SHA-256 is not what made.json beside it says")
+    return rows
 
 
 def earlier_of(lab: Lab, taught: Sequence[targeted.Teach]) -> tuple[list[targeted.Teach], int]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -52,6 +52,32 @@ def weights_of(place: Place) -> str:
         digest.update(f"{path.name} {size}".encode() + both)
         found = True
     return digest.hexdigest()[:16] if found else ""
+
+
+def not_finite(folder: Path) -> list[str]:
+    """The names of weights with NaN or infinite numbers in the folder's safetensors files, of which one tensor at a
+    time is read. Empty of a hub id."""
+    from safetensors import safe_open
+
+    found = []
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118 - it is no mapping
+                tensor = file.get_tensor(name)
+                if tensor.is_floating_point():
+                    found += (
+                        [] if bool((tensor.float() if tensor.itemsize < 2 else tensor).isfinite().all()) else [name]
+                    )
+    return found
+
+
+def refuse_not_finite(model: str | Path, names: Sequence[str]) -> None:
+    """Raises ValueError where there are names: of the model's weights with NaN or infinite numbers."""
+    if names:
+        raise ValueError(
+            f"{model}: {len(names)} weights hold NaN or infinite numbers, first {', '.join(names[:3])}; the files are "
+            "damaged, or training went wrong before they were saved"
+        )
 
 
 def other_files(folder: Path) -> dict[str, str]:

@@ -28,7 +28,7 @@ from transformers import (
 )
 
 from redone.model import adapter, attention, llama, precision, trial
-from redone.model.places import config_of
+from redone.model.places import config_of, refuse_not_finite
 from redone.model.recompute import Around, recomputing
 from redone.model.trees import PackedBatch, Tokens
 
@@ -98,11 +98,7 @@ class Policy:
         )
         model, found = loaded
         refuse_misfits(path, model, found)
-        if broken := precision.not_finite(model):
-            raise ValueError(
-                f"{path}: {len(broken)} weights hold NaN or infinite numbers, first {', '.join(broken[:3])}; the files "
-                "are damaged, or training went wrong before they were saved"
-            )
+        refuse_not_finite(path, precision.not_finite(model))
         if dtype != "bfloat16":
             policy = cls(model if packed else model.to(device), context)
             policy.compute_in(dtype)

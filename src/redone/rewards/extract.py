@@ -175,7 +175,7 @@ def extracted(text: str, steps: Sequence[Mapping[str, Any]]) -> str:
     """What the steps, one after another, leave of the text. A step is one of
 
     {first = PATTERN} or {last = PATTERN}: a match of the regular expression, its first group that is not empty where it
-    has groups; "" or the step's `missing` where nothing matches.
+    has groups; "" or the step's `missing` where nothing matches, or nothing but space.
     {before = [TEXT, ...]}: what stands before the first of these texts.
     {after = TEXT}: what stands after the last such text, all where there is none.
 
@@ -192,10 +192,8 @@ def extracted(text: str, steps: Sequence[Mapping[str, Any]]) -> str:
 def _match(text: str, pattern: str, missing: str, which: int) -> str:
     """As re.findall: of a pattern with groups, a match is its groups."""
     found = re.findall(pattern, text)
-    if not found:
-        return missing
-    groups = found[which]
-    return groups if isinstance(groups, str) else next((group for group in groups if group), missing)
+    groups = found[which] if found else ""
+    return (groups if isinstance(groups, str) else next(filter(None, groups), "")).strip() or missing
 
 
 def _before(text: str, marks: Sequence[str], missing: str) -> str:

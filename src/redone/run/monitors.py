@@ -29,6 +29,8 @@ LONGER = 0.2  # of the answers, more than at first, that are cut off
 CLIPPED = 0.25  # of the tokens
 GAP = 1e-4  # nats a token between sampler and trainer, and
 WIDER = 5.0  # times what it was at first
+STARVED = 20  # steps in which a task had no trained group, and
+TRIED = 8  # groups of it in these, at least
 UNSCORED = 0.1  # of a task's answers, of at least NEVER
 EXPLODED = 10.0  # times the gradient's median norm in the steps before, in each of
 SPIKES = 3  # steps
@@ -104,15 +106,18 @@ def nothing_left(most: int, lines: Sequence[Line]) -> str:
     if len(last) < most or any(line["groups"] for line in last):
         return ""
     known = [line["pass_rate"] for line in last if line["pass_rate"] is not None]
-    passing = fmean(known or [0.0])
-    if passing < FEW:
-        then = "hardly any answer passes: fine-tune first, or begin with easier tasks"
-    elif passing > 1 - FEW:
-        then = "nearly all answers pass: it needs harder prompts"
-    else:
-        then = "the answers to each prompt score alike: sample more of them (group), or hotter (temperature)"
+    then = _why_alike(fmean(known or [0.0]))
     steps = "its last step" if most == 1 else f"its last {most} steps"
     return f"in {steps} no prompt had answers that differ in score, so that there was nothing to reinforce; {then}"
+
+
+def _why_alike(passing: float) -> str:
+    """Why no group can be trained on where this share of the answers passes, and what to do."""
+    if passing < FEW:
+        return "hardly any answer passes: fine-tune first, or begin with easier tasks"
+    if passing > 1 - FEW:
+        return "nearly all answers pass: it needs harder prompts (difficulty = true)"
+    return "the answers to each prompt score alike: sample more of them (group), or hotter (temperature)"
 
 
 def _reinforces(lines: Sequence[Line]) -> bool:
@@ -220,6 +225,32 @@ def _learns_nothing(lines: Sequence[Line]) -> Iterator[Alarm]:
             "prompts are too hard or the model is ruined: teach it first, or lower learning_rate; where they are "
             "right, choose harder prompts (difficulty = true)",
         )
+
+
+def _starves(lines: Sequence[Line]) -> Iterator[Alarm]:
+    """Tasks that were tried and never trained on of late, but for those of which no answer ever had any score; and the
+    stage, where no step was full."""
+    last = lines[-STARVED:]
+    if len(last) < STARVED:
+        return
+    if all(line.get("starved") for line in last) and any(line.get("groups") for line in last):
+        yield Alarm(
+            "starved",
+            "",
+            f"{STARVED} steps in a row found fewer groups to train on than were asked for. Raise patience or group, "
+            "lower prompts, or choose prompts that are neither too hard nor too easy (difficulty = true)",
+        )
+    tried: dict[str, list[Line]] = {}
+    for line in last:
+        for task, row in line["tasks"].items():
+            if row.get("pass_rate") is not None:
+                tried.setdefault(task, []).append(row)
+    fed = {task for line in last for task in line.get("trained", ())}
+    for task in sorted(tried.keys() - fed):
+        groups = sum(row["groups"] for row in tried[task])
+        if groups >= TRIED and any(line["tasks"].get(task, {}).get("reward") for line in lines):
+            passing = sum(row["pass_rate"] * row["groups"] for row in tried[task]) / groups
+            yield Alarm("starved", task, f"no group was trained on in {STARVED} steps: {_why_alike(passing)}")
 
 
 def _saturates(lines: Sequence[Line]) -> Iterator[Alarm]:
@@ -389,6 +420,7 @@ _LATEST: Mapping[bool, tuple[Monitor, ...]] = {  # of the last ones; whether it 
     True: (
         _oscillates,
         _learns_nothing,
+        _starves,
         _saturates,
         _entropy_collapses,
         _one_answer,

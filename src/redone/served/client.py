@@ -26,6 +26,7 @@ _TRIES = 5  # of a request, while nothing else gets through either, or while its
 _LONGEST_PAUSE = 60.0  # seconds between two tries
 _LOOK_SECONDS = 0.5
 _BUSY = (408, 409, 429)  # states of an endpoint, besides 500 and above, that pass
+_NOBODY = (502, 503, 504)  # of a gateway, where nothing answers behind it
 _OF_ONE = (400, 403, 413, 422)  # with which an endpoint refuses one request: too long, against its policy
 _MOST_SAID = 500  # characters of an endpoint's words
 _SHORTEST_KEY = 8  # characters; what is shorter, as "none" and "EMPTY" for servers that want no key, is no secret
@@ -231,6 +232,24 @@ class Line:
             self.broken, self.said = self.broken or broken, self.said if broken else self.arrived
         if first:
             self.say(note)
+
+
+def silent(service: Service) -> str:
+    """Why the endpoint does not answer, asked once for its models; "" where it does, whatever it says of them, but for
+    a gateway's word that nothing is behind it."""
+    import openai
+
+    try:
+        connect(service.base_url, service.key, service.seconds).models.list()
+    except openai.APIStatusError as error:
+        return f"status {error.status_code}" if error.status_code in _NOBODY else ""
+    except openai.APITimeoutError:
+        return f"no reply in {service.seconds:g} s"
+    except openai.APIConnectionError as error:
+        return f"{error.__cause__ or error!s:.200}"
+    except (openai.APIError, ValueError):  # a reply that cannot be read is one
+        return ""
+    return ""
 
 
 def _choice(reply: Any) -> Any:

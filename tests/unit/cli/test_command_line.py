@@ -1,5 +1,7 @@
 """What is said of a command line that has a mistake."""
 
+import errno
+import os
 from importlib.metadata import version
 
 import pytest
@@ -28,3 +30,17 @@ def test_the_version_is_that_of_the_package(capsys):
         cli.main(["--version"])
     assert end.value.code == 0
     assert capsys.readouterr().out == f"redone {version('redone')}\n"
+
+
+@pytest.mark.parametrize(("number", "full"), [("ENOSPC", True), ("EDQUOT", True), ("EFBIG", True), ("EACCES", False)])
+def test_a_disk_or_a_quota_that_is_full_is_said_with_what_to_do(number, full, monkeypatch, capsys):
+    from redone.cli import schema
+
+    def fails(*given):
+        raise OSError(getattr(errno, number), os.strerror(getattr(errno, number)), "run/results.json")
+
+    monkeypatch.setattr(schema, "command", fails)
+    assert cli.main(["schema"]) == 2
+    said = capsys.readouterr().err
+    assert "run/results.json" in said
+    assert ("make room, and give the same command again" in said) == full

@@ -37,6 +37,20 @@ def pack(tmp_path: Path) -> str:
     return str(tmp_path / "pack.toml")
 
 
+def test_a_configuration_in_a_packs_place_is_named_with_its_packs(pack, tmp_path, capsys):
+    run = tmp_path / "run.toml"
+    run.write_text('[data]\npacks = ["pack.toml", "general"]\n', encoding="utf-8")
+    assert cli.main(["data", "show", str(run)]) == 2
+    said = f"{run}: a run's configuration and no pack; its packs are {pack}, general\n"
+    assert capsys.readouterr().err == f"redone: {said}"
+    run.write_text('stages = ["explore"]\n', encoding="utf-8")
+    assert cli.main(["data", "show", str(run)]) == 2
+    assert "no pack; it names no packs, and reads those of the embedded world" in capsys.readouterr().err
+    run.write_text("data = 3\n", encoding="utf-8")
+    assert cli.main(["data", "show", str(run)]) == 2
+    assert "its tasks are to be tables" in capsys.readouterr().err
+
+
 def test_rows_are_shown_with_prompt_reference_and_what_it_earns(pack, capsys):
     assert cli.main(["data", "show", pack, "--rows", "4"]) == 0
     shown = capsys.readouterr().out

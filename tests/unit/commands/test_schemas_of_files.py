@@ -47,7 +47,13 @@ def test_every_kind_of_file_is_among_those() -> None:
         ("run", {"explore": {"steps": 1}}, {"explore": {"epochs": 1}}),
         ("run", {"explore": {"kind": "teach", "epochs": 1}}, {"explore": {"kind": "teach", "steps": 1}}),
         ("run", {"target": {"epochs": 1}}, {"target": {"steps": 1}}),
-        ("run", {"more": {"kind": "reinforce", "steps": 1}}, {"more": {"steps": 1}}),
+        (
+            "run",
+            {"stages": ["more"], "more": {"kind": "reinforce", "steps": 1}},
+            {"stages": ["more"], "more": {"steps": 1}},
+        ),
+        ("run", {"more": {"steps": 1}}, {"more": {"steps": 1, "epochs": 1}}),  # laid over a file that names its kind
+        ("run", {"more": {"epochs": 1}}, {"more": 1}),
         ("run", {"more": {"kind": "teach", "batch": 1}}, {"more": {"kind": "teach", "steps": 1}}),
         ("run", {"data": {"packs": ["a.toml"]}}, {"data": {"pakcs": ["a.toml"]}}),
         ("run", {"drift": {"texts": {"news": {"file": "a"}}}}, {"drift": {"texts": {"news": {"text": "a"}}}}),

@@ -83,6 +83,27 @@ def test_what_is_wrong_with_a_file_is_told_by_its_place(tmp_path, name, data, sa
     assert said in refusal(tmp_path, name, data)
 
 
+@pytest.mark.parametrize(
+    ("data", "looks", "ending"),
+    [
+        ("text,team\na,b\n", "a table", ".csv"),
+        ("text\tteam\na\tb\n", "a table with tabs", ".tsv"),
+        ('[{"text": "a"}]', "a JSON array", ".json"),
+    ],
+)
+def test_another_kind_of_file_under_the_name_of_lines_is_told_by_its_looks_and_the_endings_that_are_read(
+    tmp_path, data, looks, ending
+):
+    said = refusal(tmp_path, "a.jsonl", data)
+    assert f"it looks like {looks}, where JSON Lines are wanted" in said
+    assert said.endswith(f"it is read where its name ends in {ending} (.csv, .tsv, .json, .parquet are read)")
+    assert len(read(tmp_path, f"a{ending}", data)) == 1
+
+
+def test_a_web_page_is_read_under_no_name(tmp_path):
+    assert refusal(tmp_path, "a.jsonl", "<html>\n").endswith("a web page, perhaps of a download that failed")
+
+
 def test_without_a_reader_of_parquet_it_is_said_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert "pip install 'redone[benchmarks]'" in refusal(tmp_path, "a.parquet", "PAR1")

@@ -57,12 +57,12 @@ def test_the_targeted_set_has_their_share_and_says_so(make_lab, writers, monkeyp
     lab = make_lab("target.own_share=0.2", "target.soft_labels=gold")
     (lab.out / "target").mkdir(parents=True)
     plan = TargetPlan({"tone": 8}, {"sums": 8}, {"tone": "weak"}, "")
-    taught = targets(lab, stage_of(lab, "target"), plan)
+    taught, made = targets(lab, stage_of(lab, "target"), plan)
     others = [one for one in taught if one.record.task != TASK]
     assert len(taught) - len(others) == round(len(others) / 4)
-    assert "own_prompts" in (lab.out / "target" / "made.json").read_text()
+    assert made["own_prompts"] == len(taught) - len(others)
     lab = make_lab("target.soft_labels=gold")
-    assert len(targets(lab, stage_of(lab, "target"), plan)) == len(others)
+    assert len(targets(lab, stage_of(lab, "target"), plan)[0]) == len(others)
 
 
 def test_what_is_measured_or_the_domains_is_not_rehearsed_and_nothing_twice(dataset):

@@ -293,3 +293,19 @@ def test_a_targeted_set_that_lost_records_is_not_taught(make_lab, samplers, fitt
     write_jsonl(path, list(read_jsonl(path))[:-1])
     with pytest.raises(ValueError, match=r"data\.jsonl\.gz: .* records, and made\.json beside it says .*; put it back"):
         teach(lab, stage_of(lab, "target"), PLAN)
+
+
+def test_a_targeted_set_that_was_edited_is_not_taught_though_it_has_as_many_records(make_lab, samplers, fitted):
+    samplers.says = lambda model, prompt, number: right(prompt, number)
+    lab = make_lab()
+    teach(lab, stage_of(lab, "target"), PLAN)
+    path, whole = lab.out / "target" / "data.jsonl.gz", list(read_jsonl(lab.out / "target" / "data.jsonl.gz"))
+    write_jsonl(path, [{**whole[0], "target": "maybe"}, *whole[1:]])
+    with pytest.raises(ValueError, match=r"data\.jsonl\.gz: .*it was changed since it was made.*; put it back"):
+        teach(lab, stage_of(lab, "target"), PLAN)
+    assert len(fitted) == 1
+    write_jsonl(path, whole)
+    (lab.out / "target" / "DONE").unlink()
+    shutil.rmtree(lab.out / "target" / "model")
+    teach(lab, stage_of(lab, "target"), PLAN)
+    assert len(fitted) == 2

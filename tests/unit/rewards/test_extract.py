@@ -139,6 +139,11 @@ def test_a_fence_is_taken_off_only_around_the_whole_text(text, expected):
         ("it is 7 or 8", [{"last": r"is (\d)|or (\d)"}], "8"),  # the group that matched
         ("none here", [{"first": r"\d"}], ""),
         ("none here", [{"last": r"\d", "missing": "no answer"}], "no answer"),
+        ("answer: ", [{"first": r"answer: (\w*)", "missing": "?"}], "?"),  # a group that matches an empty text
+        ("answer:  ", [{"first": r"answer:(\s*)", "missing": "?"}], "?"),  # or space alone
+        ("so", [{"first": r"(\d*)|(x*)", "missing": "?"}], "?"),  # all of several
+        ("so", [{"first": r"\d*", "missing": "?"}], "?"),  # the whole match
+        ("answer: ", [{"first": r"answer: (\w*)"}], ""),
         ("yes. Or no; well", [{"before": [";", "."]}], "yes"),  # the first of them in the text
         ("yes", [{"before": [";", "."]}], "yes"),
         ("so: a: b", [{"after": ":"}], "b"),

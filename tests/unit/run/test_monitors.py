@@ -173,6 +173,40 @@ def test_a_task_that_stays_nearly_constant_is_named_after_ten_steps_in_a_row():
     assert alarm.said.startswith('90 % of the answers are "warm", 50 % of the references')
 
 
+def tried(passes, trained=(), count=20):
+    """Steps that try one group of each task, and train on those of some; passes: task to pass rate and reward."""
+    tasks = {name: {"reward": passing, "pass_rate": passing, "groups": 1} for name, passing in passes.items()}
+    return [{**one, "tasks": tasks, "trained": dict.fromkeys(trained, 1)} for one in steps(count)]
+
+
+def test_a_task_that_was_tried_and_never_trained_on_is_named_with_what_to_set():
+    lines = tried({"easy": 1.0, "hard": 0.02, "alike": 0.5, "fed": 0.5, "nil": 0.0, "odd": None}, trained=["fed"])
+    said = {alarm.about: alarm.said for alarm in alarms(lines) if alarm.monitor == "starved"}
+    assert said.keys() == {"easy", "hard", "alike"}  # nil is never right, and odd could not be scored
+    assert "harder prompts (difficulty = true)" in said["easy"]
+    assert "fine-tune first" in said["hard"]
+    assert "temperature" in said["alike"]
+    assert all(one.startswith("no group was trained on in 20 steps: ") for one in said.values())
+
+
+def test_a_task_is_not_starved_before_twenty_steps_nor_where_it_was_hardly_tried():
+    assert not [one for one in alarms(tried({"easy": 1.0}, count=19)) if one.monitor == "starved"]
+    seldom = tried({"easy": 1.0, "fed": 0.5}, trained=["fed"])
+    for one in seldom[7:]:
+        one["tasks"] = {"fed": one["tasks"]["fed"]}
+    assert not [one for one in alarms(seldom) if one.monitor == "starved"]
+
+
+def test_a_stage_whose_steps_are_never_full_is_told_what_to_set():
+    some = steps(40, starved=True, groups=2)  # from step 21 on
+    [alarm] = [one for one in alarms(some) if one.monitor == "starved"]
+    assert alarm.about == ""
+    assert "patience" in alarm.said
+    full = [*some[-10:], *steps(1, groups=9), *some[-10:]]
+    for other in (some[:-1], full, steps(40, starved=True, groups=0)):  # the last of these learns nothing
+        assert not [one for one in alarms(other) if one.monitor == "starved"]
+
+
 def test_answers_that_grow_into_their_budgets_are_told_of_and_other_tasks_that_are_cut_off_are_not():
     lines = steps(20)
     for row in lines[12:]:

@@ -1,5 +1,6 @@
 """Many requests to an endpoint that speaks the OpenAI protocol, of the tests' own."""
 
+import socket
 import threading
 
 import pytest
@@ -190,3 +191,31 @@ def test_a_caller_that_stops_leaves_the_rest_unasked(served):
 
 def test_nothing_to_ask_opens_nothing():
     assert list(ask(Service("http://127.0.0.1:9/v1", "m"), [])) == []
+
+
+def test_an_endpoint_is_asked_once_whether_it_answers():
+    """The tests' own knows nothing of models, and that is an answer."""
+    made = FakeJudge(lambda number, text: "yes")
+    assert client.silent(Service(made.url, "m", seconds=5.0)) == ""
+    assert made.asked == []
+    made.close()
+    assert "refused" in client.silent(Service(made.url, "m", seconds=5.0)).lower()
+
+
+def test_an_endpoint_that_takes_the_connection_and_never_replies_is_not_waited_for():
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        port = deaf.getsockname()[1]
+        said = client.silent(Service(f"http://127.0.0.1:{port}/v1", "m", seconds=0.1))
+    assert said == "no reply in 0.1 s"
+
+
+@pytest.mark.parametrize(("status", "silent"), [(200, False), (401, False), (404, False), (500, False), (503, True)])
+def test_whatever_an_endpoint_says_of_its_models_is_an_answer_but_that_nobody_is_there(status, silent, monkeypatch):
+    import httpx
+    import openai
+
+    transport = httpx.MockTransport(lambda request: httpx.Response(status, json={"data": [], "object": "list"}))
+    http = httpx.Client(transport=transport)
+    served = openai.OpenAI(base_url="http://a/v1", api_key="none", max_retries=0, http_client=http)
+    monkeypatch.setattr(client, "connect", lambda *given: served)
+    assert client.silent(Service("http://a/v1", "m")) == ("status 503" if silent else "")
