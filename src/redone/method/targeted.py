@@ -164,8 +164,8 @@ def load_distributions(path: Path, lengths: Sequence[int]) -> list[tuple[Tensor,
     """What was saved, cut into examples of n target tokens each. Raises ValueError if they do not fit the file."""
     with as_left(path):
         try:
-            with np.load(path) as file:
-                ids, shares = torch.from_numpy(file["ids"].astype(np.int64)), torch.from_numpy(file["shares"])
+            with path.open("rb") as file, np.load(file) as kept:
+                ids, shares = torch.from_numpy(kept["ids"].astype(np.int64)), torch.from_numpy(kept["shares"])
         except (zipfile.BadZipFile, EOFError) as error:
             raise ValueError(f"damaged ({error})") from None
     if len(ids) != sum(lengths):

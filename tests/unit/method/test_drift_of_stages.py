@@ -9,7 +9,7 @@ from redone.config import load_config
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
 from redone.files import read_jsonl, write_jsonl
-from redone.method.drift import drift_of, held_out, measure_drift
+from redone.method.drift import drift_of, held_out, measure_drift, risen
 from redone.model.policy import Policy
 from redone.run.lab import Lab
 from redone.sample.local import make_sampler
@@ -91,3 +91,28 @@ def test_where_settings_are_chosen_prompts_are_those_of_tune(make_lab, dataset):
     lab = make_lab("drift.most=6", "eval.split=tune")
     held, _ = held_out(lab.config, dataset, lab.encoder, 256)
     assert [key for key, _ in held.prompts] == ["sums/tune/0", "sums/tune/1"]
+
+
+def test_prompts_may_be_a_files_and_texts_alone_are_measured_without_any(lab, tmp_path, dataset):
+    more = [
+        *(f'data.root="{tmp_path}"', "drift.most=6", "drift.tokens=5"),
+        'drift.prompts={file="texts.jsonl", prompt="{t}"}',
+    ]
+    held, _ = held_out(load_config([], more), dataset, lab.encoder, 256)
+    assert sorted(key for key, _ in held.prompts) == [f"texts.jsonl:{i}" for i in range(1, 5)]
+    assert held.texts == {}
+    alone = replace(lab, drift=replace(lab.drift, prompts=()))
+    for model in ("base", "target"):
+        measure_drift(alone, model)
+    assert lab.loaded == ["base", "target"]  # the base not once more, for there is nothing to be apart on
+    assert not (lab.out / "eval" / "base" / "drift" / "answers.jsonl").exists()
+    assert drift_of(alone)["target"]["kl"] is None
+
+
+def test_how_far_texts_rose_is_above_the_model_before(lab, make_lab):
+    for model in ("base", "target"):
+        measure_drift(lab, model)
+    rise = drift_of(lab)["target"]["texts"]["news"]["rise"]
+    assert risen(lab, "base", "target")["news"]["rise"] == pytest.approx(rise)
+    assert risen(lab, "target", "base")["news"]["rise"] == pytest.approx(-rise)
+    assert risen(make_lab(), "base", "target") == {}

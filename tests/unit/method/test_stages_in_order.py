@@ -5,6 +5,7 @@ import pytest
 from redone.data.load import drawn
 from redone.method import pipeline
 from redone.method.evaluate import earned_without_a_model
+from redone.method.gate import Repeat
 from redone.records import TargetPlan
 from redone.run.store import Store
 
@@ -82,3 +83,15 @@ def test_trivial_answers_are_scored_once_and_on_the_eval_split(make_lab):
     wanted = [record.id for mine in lab.dataset.records.values() for record in drawn(mine["eval"], 3)]
     assert [one.record.id for one in asked[: len(wanted)]] == wanted
     assert {one.record.id for one in asked} == set(wanted)  # n-grams too
+
+
+def test_a_stage_that_the_gate_rejects_is_set_aside_and_made_again(make_lab, steps, monkeypatch):
+    def rejected_once(lab, stage, plan):
+        steps.append(("teach", stage.name))
+        if ("reject", stage.name) not in steps:
+            raise Repeat
+
+    monkeypatch.setattr(pipeline, "teach", rejected_once)
+    monkeypatch.setattr(pipeline, "reject", lambda lab, stage: steps.append(("reject", stage.name)))
+    pipeline.run(make_lab('stages=["target"]'))
+    assert steps[1:5] == [("teach", "target"), ("reject", "target"), ("teach", "target"), ("evaluate", "target")]

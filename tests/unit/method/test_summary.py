@@ -103,6 +103,29 @@ def test_the_notes_say_what_a_reader_should_know(lab):
     assert lost.startswith("refine, against target: forgets: general: -100.0 [-100.0, -56.6] points. Lower")
 
 
+def test_the_notes_of_a_stage_that_ended_early_and_of_one_that_was_taught_reference_answers(lab):
+    idle = {
+        "groups": 0,
+        "pass_rate": 1.0,
+        "rationale_share": None,
+        "general_share": None,
+        "starved": False,
+        "resting": {},
+    }
+    tasks = {"sums": {"reward": 0.5, "groups": 6, "reasons": {"right": 24, "wrong": 24}}}
+    rows = [{**idle, "step": i, "reward": 0.5, "reward_error": 0.1, "tasks": tasks} for i in range(1, 6)]
+    (lab.out / "explore" / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_json(lab.out / "target" / "made.json", {"near_duplicates_removed": {}, "kind": "gold"})
+    write_json(lab.out / "target" / "findings.json", [{"task": "topic", "kind": "unknown"}])
+    notes = summarise(lab)["notes"]
+    assert any(one.startswith("explore ended after step 5 of 100: in its last 5 steps no prompt had") for one in notes)
+    assert not [one for one in notes if one.startswith("explore:") and ("fewer informative" in one or "reason" in one)]
+    assert not [one for one in notes if "embedded judge" in one or "its own reference answers" in one]
+    assert "target: 0 near-duplicates were left out of the targeted set." in notes
+    (lab.out / "target" / "findings.json").unlink()  # of a stage that chooses by none
+    assert "target: 0 near-duplicates were left out of the targeted set." in summarise(lab)["notes"]
+
+
 def test_the_seconds_are_those_of_stages_and_phases(lab):
     seconds = summarise(lab)["seconds"]
     assert {stage: seconds[stage] for stage in lab.config.stages} == dict.fromkeys(lab.config.stages, 4.0)

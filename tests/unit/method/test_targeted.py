@@ -3,6 +3,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+import torch
 
 from redone.data.encode import Encoder
 from redone.data.load import Dataset
@@ -14,8 +15,10 @@ from redone.method.targeted import (
     choose_general,
     earlier_targets,
     gold_targets,
+    load_distributions,
     refuse_eval,
     rows,
+    save_distributions,
     spread,
 )
 from redone.records import Record, TargetPlan, Task, Text, Verdict
@@ -321,3 +324,16 @@ def test_an_earlier_turn_whose_prompt_is_held_out_is_not_taught(encoder):
     other = talk("topic", 1, "Tea  ?", "yes", "when ?")
     lines, left_out = earlier(encoder, one, other, held_out=["tea ?"])
     assert ([line[0] for line in lines], left_out) == (["topic/train/0:2"], 1)
+
+
+def test_distributions_that_are_damaged_or_of_other_records_are_not_taught(tmp_path):
+    path = tmp_path / "soft_labels.npz"
+    made = [(torch.tensor([[1, 2], [3, 4]]), torch.full((2, 2), 0.5)), (torch.tensor([[5, 6]]), torch.ones(1, 2))]
+    save_distributions(path, made)
+    found = load_distributions(path, [2, 1])
+    assert [ids.tolist() for ids, _ in found] == [[[1, 2], [3, 4]], [[5, 6]]]
+    with pytest.raises(ValueError, match=r"soft_labels\.npz has 3 tokens, its records 4; delete it"):
+        load_distributions(path, [2, 2])
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(ValueError, match=r"soft_labels\.npz: .*damaged .*; put it back, or remove it"):
+        load_distributions(path, [2, 1])
