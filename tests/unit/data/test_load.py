@@ -660,4 +660,4 @@ def test_a_file_that_is_not_a_pack_is_named(tmp_path, text, part):
 
 def test_a_pack_that_is_not_there_and_one_that_is_a_folder_are_named(tmp_path):
     assert refusal(read_pack, tmp_path / "none.toml") == f"{tmp_path / 'none.toml'}: there is no such pack file"
-    assert refusal(read_pack, tmp_path).startswith(f"{tmp_path}: cannot be read")
+    assert refusal(read_pack, tmp_path).startswith(f"{tmp_path}: it is a folder")
