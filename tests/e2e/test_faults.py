@@ -69,11 +69,11 @@ def checked_once(monkeypatch: pytest.MonkeyPatch, made: dict[Any, Any]) -> None:
     """What a run finds good before it begins is found once for the same files; reports of runs are left out."""
     check = prepare.check
 
-    def once(config: Any, log: Log) -> Any:
+    def once(config: Any, log: Log, **more: bool) -> Any:
         read = [Path("run.toml"), Path("pack.toml"), *Path().glob("*.jsonl"), *Path("model").glob("*.j*")]
-        key = (config.model_dump_json(), *(path.read_bytes() for path in sorted(read)))
+        key = (config.model_dump_json(), *more, *(path.read_bytes() for path in sorted(read)))
         if key not in made:
-            made[key] = check(config, log)
+            made[key] = check(config, log, **more)
         return made[key]
 
     monkeypatch.setattr(prepare, "check", once)

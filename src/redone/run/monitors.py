@@ -39,6 +39,7 @@ WORSE = 2.0  # times the lowest loss, and
 RISE = 0.5  # nats above it
 FEW = 0.05  # of the answers, or all but so many: why a stage has nothing left to reinforce
 
+_SOME = "some"
 _LOOK = {
     "wrong": "They are read and wrong. See that `redone check` lets its reference answers pass, a code task's in the "
     "sandbox; if they do, the model cannot do it yet: teach it first",
@@ -54,6 +55,7 @@ _KEEP = {
 
 Line = Mapping[str, Any]  # of metrics.jsonl
 Monitor = Callable[[Sequence[Line]], Iterator["Alarm"]]  # what is seen after the last of these lines
+Totals = dict[str, Counter[str]]  # task -> its answers by reason, and under _SOME the steps in which one had any score
 Point = tuple[int, float, float]  # step, mean reward, its standard error
 
 
@@ -73,7 +75,22 @@ def told(alarms: Iterable[Alarm]) -> list[str]:
 
 def alarms(lines: Sequence[Line]) -> list[Alarm]:
     """What is to be said after these steps, the last one's line at the end."""
-    return [alarm for monitor in (*_WHOLE, *_LATEST[_reinforces(lines)]) for alarm in monitor(lines)]
+    return _alarms(lines, _added({}, lines))
+
+
+def _alarms(lines: Sequence[Line], totals: Totals) -> list[Alarm]:
+    whole = (alarm for monitor in _WHOLE for alarm in monitor(totals))
+    return [*whole, *(alarm for monitor in _LATEST[_reinforces(lines)] for alarm in monitor(lines))]
+
+
+def _added(totals: Totals, lines: Iterable[Line]) -> Totals:
+    """The totals, which change, with these lines."""
+    for line in lines:
+        for task, row in line.get("tasks", {}).items():
+            mine = totals.setdefault(task, Counter())
+            mine.update(row.get("reasons", {}))  # lines of an older version have none
+            mine[_SOME] += bool(row["reward"])
+    return totals
 
 
 def raised(lines: Sequence[Line]) -> list[Alarm]:
@@ -83,17 +100,18 @@ def raised(lines: Sequence[Line]) -> list[Alarm]:
         for monitor in _LATEST[_reinforces(lines)]:
             for alarm in monitor(lines[:end]):
                 first.setdefault((alarm.monitor, alarm.about), alarm)
-    return [*(alarm for monitor in _WHOLE for alarm in monitor(lines)), *first.values()]
+    totals = _added({}, lines)
+    return [*(alarm for monitor in _WHOLE for alarm in monitor(totals)), *first.values()]
 
 
 def watch(lines: Sequence[Line]) -> Callable[[Line], list[str]]:
     """What to say of each line that follows on these: every alarm once, and none that these have raised."""
-    seen = list(lines)
+    seen, totals = list(lines), _added({}, lines)
     said = {(alarm.monitor, alarm.about) for alarm in raised(seen)}
 
     def say(line: Line) -> list[str]:
         seen.append(line)
-        new = [alarm for alarm in alarms(seen) if (alarm.monitor, alarm.about) not in said]
+        new = [alarm for alarm in _alarms(seen, _added(totals, [line])) if (alarm.monitor, alarm.about) not in said]
         said.update((alarm.monitor, alarm.about) for alarm in new)
         return told(new)
 
@@ -149,22 +167,12 @@ def forgets(
             yield Alarm("forgets", name, f"{seen}. {_KEEP[kind]}.")
 
 
-def _never_right(lines: Sequence[Line]) -> Iterator[Alarm]:
+def _never_right(totals: Totals) -> Iterator[Alarm]:
     """Tasks of which no answer had any score so far; those that could not be scored are told of elsewhere."""
-    answers: Counter[str] = Counter()
-    reasons: dict[str, Counter[str]] = {}
-    some = set()
-    for line in lines:
-        for task, row in line.get("tasks", {}).items():
-            mine = Counter(row.get("reasons", {}))  # lines of an older version have none
-            del mine["error"]
-            answers[task] += sum(mine.values())
-            reasons.setdefault(task, Counter()).update(mine)
-            if row["reward"]:
-                some.add(task)
-    for task in sorted(answers.keys() - some):
-        if answers[task] >= NEVER:
-            most = max(sorted(reasons[task]), key=lambda reason: reasons[task][reason])
+    for task, mine in sorted(totals.items()):
+        reasons = {reason: count for reason, count in mine.items() if reason not in ("error", _SOME)}
+        if not mine[_SOME] and sum(reasons.values()) >= NEVER:
+            most = max(sorted(reasons), key=lambda reason: reasons[reason])
             yield Alarm("never right", task, f"no answer had any score. {_LOOK[most]}.")
 
 
@@ -352,17 +360,12 @@ def _drifts_apart(lines: Sequence[Line]) -> Iterator[Alarm]:
         )
 
 
-def _unscored(lines: Sequence[Line]) -> Iterator[Alarm]:
+def _unscored(totals: Totals) -> Iterator[Alarm]:
     """Tasks of which many answers could not be scored."""
-    answers: Counter[str] = Counter()
-    errors: Counter[str] = Counter()
-    for line in lines:
-        for task, row in line.get("tasks", {}).items():
-            answers[task] += sum(row.get("reasons", {}).values())
-            errors[task] += row.get("reasons", {}).get("error", 0)
-    for task in sorted(answers):
-        if answers[task] >= NEVER and errors[task] > UNSCORED * answers[task]:
-            share = percent(errors[task] / answers[task])
+    for task, mine in sorted(totals.items()):
+        answers = mine.total() - mine[_SOME]
+        if answers >= NEVER and mine["error"] > UNSCORED * answers:
+            share = percent(mine["error"] / answers)
             yield Alarm("not scored", task, f"{share} of its answers could not be: see the notes of rollouts.jsonl.gz")
 
 
@@ -415,7 +418,7 @@ def _ends(lines: Sequence[Line], name: str) -> tuple[list[float], list[float]]:
     return (first, last) if len(lines) >= 2 * STEPS and len(first) == STEPS else ([], [])
 
 
-_WHOLE: tuple[Monitor, ...] = (_never_right, _unscored)  # of all lines of a stage
+_WHOLE = (_never_right, _unscored)  # of all lines of a stage
 _LATEST: Mapping[bool, tuple[Monitor, ...]] = {  # of the last ones; whether it reinforces
     True: (
         _oscillates,
