@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 DONE := .venv/.setup-done
 # The harness that the tests compare with, and NLTK's data, without the forty packages that both would bring.
-PARITY := lm-eval==0.4.13 immutabledict==4.3.1 llama-index-core==0.14.25
+PARITY := lm-eval==0.4.13 sqlitedict==2.1.0 immutabledict==4.3.1 llama-index-core==0.14.25
 
 .PHONY: docs setup demo test test-all test-lower coverage check smollm2
 

@@ -1,4 +1,4 @@
-"""`redone eval`: a model measured on benchmarks, or on a configuration's tasks."""
+"""`redone eval`: a model measured on benchmarks, on a configuration's tasks, or on those of lm-evaluation-harness."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from redone.cli.options import add_sets, frozen, positive
 from redone.commands.evaluate import Options, average_of, evaluated, refuse
+from redone.texts import visible
 
 
 def add(commands: Any) -> None:
@@ -16,6 +17,7 @@ def add(commands: Any) -> None:
     what = command_.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", type=Path, dest="configs", action="append", metavar="CONFIG")
     what.add_argument("--benchmark", metavar="NAME[,NAME...]", help="benchmarks, or general for the suite")
+    what.add_argument("--lm-eval", metavar="NAME[,NAME...]", help="tasks or groups of lm-evaluation-harness")
     command_.add_argument("--data", help="folder that the data files lie in")
     command_.add_argument("--out", type=Path, required=True, help="folder for answers, verdicts and results.json")
     command_.add_argument("--limit", type=positive, metavar="N", help="at most N items of each subset, a fixed draw")
@@ -36,6 +38,8 @@ def add(commands: Any) -> None:
     command_.add_argument("--think", type=positive, metavar="N", help="let it reason for N tokens first")
     command_.add_argument("--think-in-words", action="store_true", help="an endpoint is asked in words to reason first")
     command_.add_argument("--likelihood", action="store_true", help="choose among options by their log-likelihood")
+    command_.add_argument("--lm-eval-include", type=Path, metavar="DIR", help="folder of further task files for it")
+    command_.add_argument("--lm-eval-chat", action="store_true", help="ask its tasks in the model's chat template")
     command_.set_defaults(command=command, model=None)
 
 
@@ -54,6 +58,8 @@ def command(namespace: argparse.Namespace) -> int:
         return log.code
     for mine in found.benchmarks:
         print_table(mine)
+        for line in mine.get("beside", ()):
+            print(visible(line))
     for suite in found.suites:
         print(average_of(suite))
     if found.tasks is not None:

@@ -1,8 +1,8 @@
-"""A model measured on benchmarks, or on a configuration's tasks. What it has is on disk as soon as it is
-there, and the same command goes on:
+"""A model measured on benchmarks, on a configuration's tasks, or on lm-evaluation-harness's. What it has is on disk as
+soon as it is there, and the same command goes on:
 
 OUT/settings.json              what the folder was begun with
-OUT/<set>/predictions.jsonl    an answer per line, as it comes; a set is a benchmark, or `tasks`
+OUT/<set>/predictions.jsonl    an answer per line, as it comes; a set is a benchmark, `tasks` or `lm-eval`
 OUT/<set>/items.jsonl          a record per line with its verdicts, once all its answers are there
 OUT/<set>/scores.json          likewise
 OUT/tasks/examples.json        wrong answers to each task
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from redone.model.policy import Policy
     from redone.model.precision import Machine
     from redone.run.log import Log
+    from redone.sample.lm_eval_model import HarnessModel
 
 _ROWS = 64  # answers decoded at once, on benchmarks
 
@@ -52,6 +53,9 @@ class Options(Configured):
     concurrent: int | None = None
     device: str | None = None
     dtype: str | None = None
+    lm_eval: str | None = None  # names of tasks, by commas
+    lm_eval_include: Path | None = None
+    lm_eval_chat: bool = False
 
     @property
     def of_tasks(self) -> bool:
@@ -67,7 +71,14 @@ class Options(Configured):
 def refuse(options: Options) -> None:
     """Raises ValueError naming an option that does not apply."""
     tasks, several = options.of_tasks, options.samples > 1
+    theirs = bool(options.lm_eval)
     for given, applies, said in (
+        (options.lm_eval_include, theirs, "--lm-eval-include is of --lm-eval; leave it out"),
+        (options.lm_eval_chat, theirs, "--lm-eval-chat is of --lm-eval; leave it out"),
+        (options.likelihood or options.think, not theirs, "--lm-eval: its tasks say themselves how they are answered"),
+        (several, not theirs, "--lm-eval: its tasks say themselves how many answers they take; leave out --samples"),
+        (options.data, not theirs, "--lm-eval: its tasks name their data themselves; leave out --data"),
+        (options.base_url, not theirs, "--lm-eval is of a model that is loaded; the harness itself asks endpoints"),
         (options.split, tasks, "--split is of a configuration's tasks; leave it out with --benchmark"),
         (options.sets, tasks, "--set is of a configuration; leave it out with --benchmark"),
         (options.likelihood, not tasks, "--likelihood chooses among a benchmark's options; leave it out with --config"),
@@ -106,6 +117,8 @@ def evaluated(options: Options, log: Log) -> Found:
     from redone.run.lock import locked
 
     with locked(options.out, log.line), log.interruptible():
+        if options.lm_eval:
+            return by_lm_eval(options, log)
         return of_tasks(options, log) if options.of_tasks else on_benchmarks(options, log)
 
 
@@ -213,6 +226,33 @@ def of_tasks(options: Options, log: Log) -> Found:
     results = {"split": split, "domain": dataset.domain, "models": {"model": table}}
     write_results(options, results)
     return Found(write_evaluation_report(options.out)[1], tasks=results)
+
+
+def by_lm_eval(options: Options, log: Log) -> Found:
+    from redone.commands import base
+    from redone.data.chat import PLAIN
+    from redone.measure import lm_eval_tasks
+    from redone.report.evaluation import write_evaluation_report
+
+    chat, include = options.lm_eval_chat, options.lm_eval_include
+    tasks = lm_eval_tasks.found((options.lm_eval or "").split(","), include)
+    place, machine = place_of(options), settled(log, options.device, options.dtype)
+    encoder = base.reader_of(options.model_folder, place.folder, 0).encoder
+    if chat and not encoder.chats:
+        raise ValueError(f"--lm-eval-chat: {options.model_folder} has no chat template; leave it out")
+    asked = {lm_eval_tasks.SET: lm_eval_tasks.fingerprint(tasks, include, options.limit, chat)}
+    mark = same_settings(options, place, machine, lambda: mark_of(encoder) if chat else PLAIN, 0, asked)
+    load = loader(options, place, machine, encoder)
+
+    def model() -> HarnessModel:
+        from redone.sample.lm_eval_model import HarnessModel
+
+        return HarnessModel(*load(), log.bar, _ROWS)
+
+    folder = options.out / lm_eval_tasks.SET
+    scores = lm_eval_tasks.measure(tasks, model, folder, limit=options.limit, chat=chat, template=mark)
+    write_results(options)
+    return Found(write_evaluation_report(options.out)[1], [scores])
 
 
 Loaded = tuple["Policy", "Encoder"]
