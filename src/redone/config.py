@@ -197,7 +197,7 @@ class Gate(Table):
 class Track(Table):
     """Where the numbers of a run are sent while it goes; a run goes on with another one."""
 
-    to: tuple[Literal["tensorboard", "wandb"], ...] = Field(
+    to: tuple[Literal["tensorboard", "wandb", "mlflow", "trackio"], ...] = Field(
         (),
         strict=False,
         description="trackers that a process beside the run sends its numbers to; changes nothing of the run",

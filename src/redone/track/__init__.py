@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from redone.track.news import Entry
 
 FOLDER = "track"  # of a run, with a folder for each tracker
-TRACKERS = {"tensorboard": "tensorboard", "wandb": "wandb"}  # name to the package that it needs
+TRACKERS = {name: name for name in ("tensorboard", "wandb", "mlflow", "trackio")}  # to the package that it needs
 
 
 class Tracker(Protocol):

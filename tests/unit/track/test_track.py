@@ -4,8 +4,11 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
+import subprocess
 import sys
 import threading
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +17,7 @@ from watched import begun, explored, finished, held, line, measured, stepped, ta
 from redone import cli
 from redone.files import write_json
 from redone.run.log import Log
-from redone.track import beside, check, follow, to_tensorboard, to_wandb
+from redone.track import beside, check, follow, to_mlflow, to_tensorboard, to_trackio, to_wandb
 from redone.track.news import news
 from redone.watch.follow import Follower
 
@@ -326,7 +329,79 @@ def test_wandb_itself_writes_offline_what_can_be_sent_later_and_no_key(tmp_path,
     wandb.teardown()
 
 
-@pytest.mark.parametrize("name", ["tensorboard", "wandb"])
+@pytest.mark.slow
+def test_mlflow_itself_has_every_step_and_one_run_whichever_process_sends(tmp_path, monkeypatch):
+    pytest.importorskip("mlflow", reason="not installed: pip install 'redone[mlflow]'")
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow.tracking import MlflowClient
+
+    run = explored(tmp_path / "notes")
+    for last in (4, 5):
+        assert cli.main(["track", str(run), "--to", "mlflow", "--once"]) == 0
+        stepped(run / "explore", last, last)
+    client = MlflowClient(tracking_uri=(run / "track/mlflow/store").as_uri())
+    [there] = client.search_runs([client.get_experiment_by_name("redone").experiment_id])
+    rewards = client.get_metric_history(there.info.run_id, "explore/reward")
+    assert sorted((one.step, one.value) for one in rewards) == [(n, pytest.approx(n / 20)) for n in (1, 2, 3, 4)]
+    assert there.data.metrics["eval/domain"] == 40.0
+    assert there.data.tags["explore/alarms/3"].startswith("never right: dead")
+    assert there.data.params["explore.steps"] == "6"
+    assert (there.info.run_name, there.info.status) == ("notes", "FINISHED")
+
+
+def test_trackio_has_a_row_a_step_and_an_alert_for_each_alarm_and_each_part_is_finished(tmp_path, monkeypatch):
+    rows, alerts, ended = [], [], []
+    given = {}
+
+    def init(**told):
+        given.update(told)
+        return SimpleNamespace(log=lambda row, step: rows.append((step, row)))
+
+    fake = SimpleNamespace(init=init, alert=lambda **told: alerts.append(told), finish=lambda: ended.append(len(rows)))
+    monkeypatch.setitem(sys.modules, "trackio", fake)
+    monkeypatch.delenv("TRACKIO_PROJECT", raising=False)
+    follow.follow(explored(tmp_path / "notes"), {"trackio": to_trackio.open_run}, print, once=True)
+    assert rows[0] == (0, {"eval/domain": 40.0, "eval/general": 90.0})
+    assert [(step, row["explore/reward"]) for step, row in rows[1:]] == [(n, pytest.approx(n / 20)) for n in (1, 2, 3)]
+    assert [one["title"] for one in alerts] == ["explore, step 3: alarms"]
+    assert ended == [len(rows)]
+    assert (given["project"], given["resume"]) == ("redone", "allow")
+    assert given["name"].startswith("notes-")
+
+
+def test_names_that_mlflow_does_not_take_are_written_otherwise():
+    assert to_mlflow._name("explore/tasks/a, b (c) ä/reward") == "explore/tasks/a_ b _c_ ä/reward"
+    assert dict(to_mlflow._flat({"a": {"b": [1], "c": {}}, "d": "x"})) == {"a.b": "[1]", "a.c": "{}", "d": "x"}
+
+
+@pytest.mark.slow
+def test_trackio_itself_has_every_step_and_one_run_whichever_process_sends(tmp_path):
+    """In a process of its own: it reads where its runs lie when it is imported."""
+    pytest.importorskip("trackio", reason="not installed: pip install 'redone[trackio]'")
+    run = explored(tmp_path / "notes")
+    own = {**os.environ, "TRACKIO_DIR": str(tmp_path / "kept"), "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "redone.cli", "track", str(run), "--to", "trackio", "--once"]
+    for last in (4, 5):
+        sent = subprocess.run(command, env=own, capture_output=True, text=True, check=True)
+        assert "Trackio" not in sent.stdout
+        stepped(run / "explore", last, last)
+    [kept] = (tmp_path / "kept").glob("redone*.db")
+    with closing(sqlite3.connect(kept)) as database:
+        rows = database.execute("SELECT run_name, step, metrics FROM metrics ORDER BY id").fetchall()
+        [(title, text)] = database.execute("SELECT title, text FROM alerts").fetchall()
+    assert len({name for name, _, _ in rows}) == 1
+    told = [(step, json.loads(metrics)) for _, step, metrics in rows]
+    rewards = [(step, one["explore/reward"]) for step, one in told if "explore/reward" in one]
+    assert rewards == [(n, pytest.approx(n / 20)) for n in (1, 2, 3, 4)]
+    assert [(step, one["eval/domain"]) for step, one in told if "eval/domain" in one] == [(0, 40.0)]
+    assert title == "explore, step 3: alarms"
+    assert text.startswith("never right: dead")
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "wandb", "mlflow", "trackio"])
 def test_a_package_that_is_not_there_is_a_sentence_before_anything_begins(name, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("redone.track.find_spec", lambda package: None)
     with pytest.raises(ValueError, match=rf"{name} is not installed: pip install 'redone\[{name}\]'"):
