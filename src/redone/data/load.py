@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar, get_type_hints
 from redone.data.conversation import asked, told_in
 from redone.data.convert import FIELD, filled_at
 from redone.data.dedupe import normalised_prompt
+from redone.data.hub_files import HUB
 from redone.data.overlap import evaluated_keys, first_sharing, keys_of
 from redone.data.source import SPLITS, Source, make_source, rows_of, unlike
 from redone.mistakes import name_flaw, nearest, read_toml
@@ -66,7 +67,7 @@ class Dataset:
         return {name: task for name, task in self.tasks.items() if task.train}
 
     def fingerprint(self) -> dict[str, dict[str, Any]]:
-        """Number of records and SHA-256 of all that they hold, by task."""
+        """Number of records and SHA-256 of all that they hold, by task; of rows of the hub also their commits."""
         prints = {}
         for name in self.tasks:
             digest = hashlib.sha256()
@@ -76,8 +77,14 @@ class Dataset:
                     digest.update(json.dumps(told, sort_keys=True, default=_kind).encode())
             counts = {str(split): len(self.records[name].get(split, ())) for split in SPLITS}
             lost = {"removed": self.removed[name], "too_long": self.too_long.get(name, 0)}
-            prints[name] = {**counts, **lost, "sha256": digest.hexdigest()}
+            prints[name] = {**counts, **lost, **self._hub(name), "sha256": digest.hexdigest()}
         return prints
+
+    def _hub(self, name: str) -> dict[str, Any]:
+        """The commits that a task's rows of the hub are of, where it has some."""
+        sources = [record.source for mine in self.records[name].values() for record in mine]
+        read = sorted({source.rpartition(":")[0] for source in sources if source.startswith(HUB)})
+        return {"hub": read} if read else {}
 
     def definitions(self) -> dict[str, str]:
         """A mark of what each task says besides its records: its reward, budget, metric and the like."""

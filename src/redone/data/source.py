@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from redone.data.convert import check_rules, converted
 from redone.data.hub import hub_rows
+from redone.data.hub_files import HUB, hub_file_rows, hub_name
 from redone.data.overlap import others
 from redone.data.rows import numbered_rows
 from redone.mistakes import refuse_no_file
@@ -77,6 +78,12 @@ def _files(told: Any, base: Path, where: str) -> list[Mapping[str, Any]]:
             raise ValueError(f"{where} is a file, a table of file, only and convert, or a list of these")
         check_rules(file.get("convert", {}), where)
         _check_only(file.get("only", {}), where)
+        if str(file["file"]).startswith(HUB):
+            try:
+                hub_name(file["file"])
+            except ValueError as error:
+                raise ValueError(f"{where}: {error}") from None
+            continue
         refuse_no_file(base / file["file"])
         if not (base / file["file"]).is_file():
             raise ValueError(f"{where}: there is no {base / file['file']}; say where the data lie with --data")
@@ -114,10 +121,15 @@ def rows_of(source: Source, split: Split, base: Path, task: str) -> Iterator[tup
 
 def _file_rows(files: Sequence[Mapping[str, Any]], base: Path, task: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for file in files:
-        for number, row in numbered_rows(base / file["file"]):
-            where = f"{file['file']}:{number}"
+        for where, row in _placed_rows(file["file"], base):
             if _meets(row, file.get("only", {}), where, task):
                 yield where, converted(row, file.get("convert", {}), f"{where}: task {task}")
+
+
+def _placed_rows(file: str, base: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if file.startswith(HUB):
+        return hub_file_rows(file)
+    return ((f"{file}:{number}", row) for number, row in numbered_rows(base / file))
 
 
 def _hub_rows(hub: Mapping[str, Any], split: Split) -> Iterator[tuple[str, Mapping[str, Any]]]:
