@@ -200,9 +200,12 @@ def test_the_command_leaves_scores_items_answers_and_the_harness_own_records(tin
         assert items[f"colours/{place}"]["score"] == right
     assert len(list(read_jsonl(out / "lm-eval" / "samples_echo.jsonl"))) == 5
     assert "lm-evaluation-harness" in (out / "report.html").read_text(encoding="utf-8")
-    assert cli.main(["report", str(out)]) == 0
+    capsys.readouterr()
+    assert cli.main(["compare", str(out), str(out)]) == 0
+    assert "lm-evaluation-harness: 10 records in both" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_tasks_alone")
 def test_two_evaluations_are_compared_record_by_record_and_a_finished_one_is_read_again(
     tiny_model, tasks, tmp_path, capsys, monkeypatch
@@ -249,11 +252,16 @@ def test_what_was_answered_before_it_was_stopped_is_not_asked_again(tiny_model, 
     assert not list((out / "lm-eval").glob("answered*"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_tasks_alone")
-def test_chat_prompts_are_asked_only_of_a_model_with_a_template(tiny_model, tasks, tmp_path, capsys):
+def test_tasks_are_asked_in_a_chat_template_where_that_is_wanted(tiny_model, tasks, tmp_path):
     assert evaluate(tiny_model, tasks, tmp_path / "out", "--lm-eval-chat", "--limit", "1", names="echo") == 0
     [sample] = read_jsonl(tmp_path / "out" / "lm-eval" / "samples_echo.jsonl")
     assert sample["arguments"][0][0].startswith("<|user|>")
+
+
+@pytest.mark.usefixtures("own_tasks_alone")
+def test_a_chat_template_that_the_model_does_not_have_is_a_sentence(tiny_model, tasks, tmp_path, capsys):
     plain = shutil.copytree(tiny_model, tmp_path / "plain")
     (plain / "chat_template.jinja").unlink()
     assert evaluate(plain, tasks, tmp_path / "none", "--lm-eval-chat", names="echo") == 2
