@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,12 @@ def test_eval_writes_outputs_and_scores_of_the_chosen_split(tiny_run: Path, tiny
          "--likelihood needs the model itself"),
         (["--config", "CONFIG", "--think-in-words"], "--think-in-words is of an endpoint"),
         (["--benchmark", "gsm8k", "--think-in-words", "--base-url", "http://127.0.0.1:9/v1"], "nothing thinks"),
+        (["--benchmark", "gsm8k", "--lm-eval-chat"], "--lm-eval-chat is of --lm-eval"),
+        (["--benchmark", "gsm8k", "--lm-eval-include", "x"], "--lm-eval-include is of --lm-eval"),
+        (["--lm-eval", "arc_easy", "--samples", "2"], "leave out --samples"),
+        (["--lm-eval", "arc_easy", "--think", "9"], "say themselves how they are answered"),
+        (["--lm-eval", "arc_easy", "--data", "x"], "leave out --data"),
+        (["--lm-eval", "arc_easy", "--base-url", "http://127.0.0.1:9/v1"], "is of a model that is loaded"),
     ],
 )  # fmt: skip
 def test_an_option_of_eval_that_does_not_apply_is_refused(
@@ -72,6 +79,15 @@ def test_an_option_of_eval_that_does_not_apply_is_refused(
     assert cli.main(["eval", "base", *given, "--out", str(tmp_path / "out")]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("package", ["lm_eval", "sqlitedict"])
+def test_without_lm_evaluation_harness_its_tasks_are_a_sentence_that_says_how_to_get_it(
+    package: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    assert cli.main(["eval", "base", "--lm-eval", "arc_easy", "--out", str(tmp_path / "out")]) == 2
+    assert "pip install 'redone[lm-eval]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [[], ["--think-in-words"]])

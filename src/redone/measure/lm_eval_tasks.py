@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ def found(names: Sequence[str], include: Path | None) -> Tasks:
     where a task would run code that a model wrote.
     """
     try:
-        import lm_eval
+        lm_eval, _ = map(import_module, ("lm_eval", "sqlitedict"))  # the second keeps what was answered
         from lm_eval.tasks import TaskManager
     except ImportError as error:
         raise ValueError(f"--lm-eval needs {TITLE}: {INSTALL} ({error})") from None

@@ -144,6 +144,21 @@ def test_what_main_does_not_hold_as_data_is_read_from_the_hubs_own_copy(hub):
         read("hub:me/moods:test")  # a part of it alone was copied
 
 
+@pytest.mark.parametrize(
+    ("card", "expected"),
+    [
+        (b"---\nconfigs:\n- {config_name: x, data_files: [{split: train, path: kept/*}]}\n---\n# Moods\n", ["tea"]),
+        (b"---\nconfigs: none\n---\n# Moods\n", ["cake"]),
+        (b"---\n{{{ no YAML\n---\n", ["cake"]),
+        (b"# Moods\n", ["cake"]),
+    ],
+)
+def test_a_card_says_which_files_are_the_splits_and_one_that_does_not_is_passed_over(hub, card, expected):
+    files = {"README.md": card, "kept/1.jsonl": rows("tea"), "train.jsonl": rows("cake")}
+    hub.sets["me/moods"] = {"main": (FIRST, files)}
+    assert [text for _, text in read("hub:me/moods:train")] == expected
+
+
 def test_offline_the_cache_is_read_and_what_is_not_in_it_is_said(hub, monkeypatch):
     from huggingface_hub import constants
 

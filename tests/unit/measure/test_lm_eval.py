@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import shutil
-import sys
 
 import pytest
 
@@ -280,25 +279,3 @@ def test_a_task_that_is_not_known_cannot_be_read_or_runs_code_is_a_sentence(tiny
     assert "--lm-eval: colours: FileNotFoundError" in capsys.readouterr().err
     assert evaluate(tiny_model, tmp_path / "none", tmp_path / "out") == 2
     assert "--lm-eval-include: there is no folder" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--benchmark", "gsm8k", "--lm-eval-chat"], "--lm-eval-chat is of --lm-eval"),
-        (["--benchmark", "gsm8k", "--lm-eval-include", "x"], "--lm-eval-include is of --lm-eval"),
-        (["--lm-eval", "arc_easy", "--samples", "2"], "leave out --samples"),
-        (["--lm-eval", "arc_easy", "--think", "9"], "say themselves how they are answered"),
-        (["--lm-eval", "arc_easy", "--data", "x"], "leave out --data"),
-        (["--lm-eval", "arc_easy", "--base-url", "http://127.0.0.1:9/v1"], "is of a model that is loaded"),
-    ],
-)
-def test_options_that_do_not_go_together_are_refused(tmp_path, capsys, options, said):
-    assert cli.main(["eval", "base", *options, "--out", str(tmp_path / "out")]) == 2
-    assert said in capsys.readouterr().err
-
-
-def test_without_the_harness_the_command_says_how_to_get_it(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "lm_eval", None)
-    assert cli.main(["eval", "base", "--lm-eval", "arc_easy", "--out", str(tmp_path / "out")]) == 2
-    assert "pip install 'redone[lm-eval]'" in capsys.readouterr().err
