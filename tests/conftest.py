@@ -107,6 +107,16 @@ def one_thread() -> Iterator[None]:
         sys.modules["torch"].set_num_threads(1)
 
 
+@pytest.fixture(scope="module")
+def without_report() -> Iterator[None]:
+    """Runs that write no report, which takes a third of a small one; for tests that read none."""
+    from redone.method import pipeline
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "write_report", lambda *given: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def make_tokenizer() -> Callable[..., Any]:
     """A function that makes a byte-level tokenizer, with the embedded base model's chat template or the given one."""

@@ -6,15 +6,14 @@ import pytest
 from fakes import go_on, small_config
 
 from redone.commands.prepare import prepare
-from redone.method import pipeline
 from redone.run.log import Log
 
+pytestmark = pytest.mark.usefixtures("without_report")
 ROUGH = ("explore.steps=0", "target.general_share=0", "target.learning_rate=1e-2", "refine.steps=0", "eval.records=20")
 
 
 @pytest.mark.slow
-def test_a_stage_that_forgets_what_it_does_not_rehearse_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "write_report", lambda *given: None)
+def test_a_stage_that_forgets_what_it_does_not_rehearse_says_so(tmp_path):
     with prepare(small_config(*ROUGH), tmp_path, Log()) as lab:
         _, lines = go_on(lab)
     [said] = [line for line in lines if "forgets" in line]
@@ -23,8 +22,7 @@ def test_a_stage_that_forgets_what_it_does_not_rehearse_says_so(tmp_path, monkey
 
 
 @pytest.mark.slow
-def test_a_stage_that_forgets_is_led_back_until_the_gate_lets_it_pass(tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "write_report", lambda *given: None)
+def test_a_stage_that_forgets_is_led_back_until_the_gate_lets_it_pass(tmp_path):
     held = ("landmark", "word_class", "story", "sequence", "form", "odd_one", "backwards")
     sets = [f"data.held_out={json.dumps(held)}", "gate.actions=['earlier', 'interpolate']", "data.limit=40"]
     with prepare(small_config(*ROUGH, *sets), tmp_path, Log()) as lab:

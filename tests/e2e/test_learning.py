@@ -17,7 +17,6 @@ from fakes import go_on
 from redone.commands.prepare import prepare
 from redone.config import load_config
 from redone.files import read_jsonl
-from redone.method import pipeline
 from redone.run.lab import Lab
 from redone.run.log import Log
 from redone.world.catalogue import read_catalogue
@@ -52,7 +51,7 @@ general_share = 0
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(tmp_path_factory: pytest.TempPathFactory, without_report: None) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("learning")
     catalogue = read_catalogue("social")
     task = catalogue.tasks["missing"]
@@ -65,11 +64,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     text = "\n".join(["[tasks.missing]", *lines, f"budget = {task.budget}", f"files = {{{files}}}\n"])
     (folder / "pack.toml").write_text(text, encoding="utf-8")
     (folder / "run.toml").write_text(CONFIG, encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "write_report", lambda *given: None)  # nothing here reads one
-        with prepare(load_config([folder / "run.toml"]), folder / "whole", Log()) as lab:
-            assert go_on(lab)[0] is not None
-            yield lab
+    with prepare(load_config([folder / "run.toml"]), folder / "whole", Log()) as lab:
+        assert go_on(lab)[0] is not None
+        yield lab
 
 
 def score(out: Path, model: str) -> float:
@@ -100,13 +97,14 @@ def test_nothing_is_learned_where_a_groups_rewards_are_dealt_to_its_answers_at_r
     assert score(tmp_path, "explore") < 75
 
 
-@pytest.mark.parametrize("stop_at", ["explore    7/16", "target    7/18"])
+@pytest.mark.parametrize("stop_at", [pytest.param("explore    7/16", marks=pytest.mark.slow), "target    7/18"])
 def test_a_run_that_is_stopped_inside_a_stage_learns_the_same(lab: Lab, tmp_path: Path, stop_at: str) -> None:
     stage = stop_at.split()[0]
     if stage == "target":  # the stages before it need not be made again
         for folder in ("eval", "explore"):
             shutil.copytree(lab.out / folder, tmp_path / folder, ignore=shutil.ignore_patterns("target*"))
-    stopped = replace(lab, out=tmp_path)
+    until = lab.config.stages[: lab.config.stages.index(stage) + 1]
+    stopped = replace(lab, out=tmp_path, config=lab.config.model_copy(update={"stages": until}))
     assert go_on(stopped, stop_at)[0] is None
     assert 0 < len(list(read_jsonl(tmp_path / stage / "metrics.jsonl"))) < len(learned(lab.out, stage)[1])
     assert go_on(stopped)[0] is not None

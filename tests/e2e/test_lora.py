@@ -13,12 +13,15 @@ from redone.model.trees import pack
 from redone.run.log import Log
 from redone.run.stages import model_place
 
-SETS = ("lora.rank=4", "lora.times=100", "target.learning_rate=3e-5")
+SETS = (
+    "lora.rank=4", "lora.times=100", "target.learning_rate=3e-5", 'data.packs=["support"]', "target.general_share=0.0",
+    "explore.general_share=0.0", "refine.general_share=0.0",
+)  # fmt: skip
 STOPS = ("explore    1/4", "target    1/", "refine    3/4")
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(tmp_path_factory: pytest.TempPathFactory, without_report: None) -> Path:
     out = tmp_path_factory.mktemp("lora") / "whole"
     with prepare(small_config(*SETS), out, Log()) as lab:
         assert go_on(lab)[0] is not None

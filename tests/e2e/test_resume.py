@@ -18,6 +18,7 @@ from redone.model.places import EMBEDDED
 from redone.run.lab import Lab
 from redone.run.log import Interrupted, Log
 
+pytestmark = pytest.mark.usefixtures("without_report")
 STOPS = ("explore    1/4", "target    1/", "refine    3/4")  # before a checkpoint is due, and after one
 
 

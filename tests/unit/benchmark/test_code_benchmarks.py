@@ -24,7 +24,7 @@ from redone.measure.definitions import definition, read_records
 from redone.sandbox.isolate import unavailable
 
 DATA = os.environ.get("REDONE_DATA")
-problems = pytest.mark.parametrize("most", [8, pytest.param(None, id="all", marks=pytest.mark.slow)])  # of a benchmark
+problems = pytest.mark.parametrize("most", [4, pytest.param(None, id="all", marks=pytest.mark.slow)])  # of a benchmark
 MUTANTS = 3  # of each problem's reference
 
 pytestmark = pytest.mark.skipif(bool(why := unavailable()), reason=why)

@@ -1,6 +1,7 @@
 """Bytes are counted by running a step's own code on tensors without contents."""
 
 import gc
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from redone.model.trial import Path as Path_
 from redone.train.memory import Meter, imagined
 
 TREES = [([1] * 40, [[2] * 6] * 4), ([1] * 30, [[2] * 8] * 4), ([1] * 9, [[2] * 3] * 4)]
+GEMMA = {"hidden_size_per_layer_input": 0, "global_head_dim": 16, "sliding_window": 8}
+SLOW = pytest.mark.slow
 LORA = {"rank": 4, "alpha": 8.0, "targets": ["all-linear"]}
 
 
@@ -52,9 +55,14 @@ def really(folder, dtype, adapter, again):
     return meter.most, policy
 
 
-@pytest.mark.parametrize("dtype", ["float32", "mixed"])
-@pytest.mark.parametrize("adapter", [None, LORA])
-@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "adapter", "again"),
+    [
+        ("float32", None, False),
+        ("mixed", LORA, True),
+        *(pytest.param(*way, marks=SLOW) for way in product(("float32", "mixed"), (None, LORA), (False, True))),
+    ],
+)
 def test_without_contents_a_pass_takes_what_it_takes_with_them(folder, dtype, adapter, again):
     most, policy = really(folder, dtype, adapter, again)
     with imagined(folder, dtype, 64, adapter=adapter, again=again) as model:
@@ -90,12 +98,17 @@ def test_keys_and_values_are_those_of_the_sampler_and_less_in_bfloat16(folder):
     ("kind", "changes", "packed"),
     [
         ("GPT2", {}, True),
-        ("OPT", {}, True),
-        ("Mixtral", {"num_local_experts": 4}, True),
+        pytest.param("OPT", {}, True, marks=SLOW),
+        pytest.param("Mixtral", {"num_local_experts": 4}, True, marks=SLOW),
         ("Mistral", {"sliding_window": 8}, False),
-        ("GPTNeo", {}, False),
-        ("FalconMamba", {"time_step_rank": 4}, False),
-        ("Gemma4Text", {"hidden_size_per_layer_input": 0, "global_head_dim": 16, "sliding_window": 8}, False),
+        pytest.param("GPTNeo", {}, False, marks=SLOW),
+        pytest.param("FalconMamba", {"time_step_rank": 4}, False, marks=SLOW),
+        pytest.param(
+            "Gemma4Text",
+            {"hidden_size_per_layer_input": 0, "global_head_dim": 16, "sliding_window": 8},
+            False,
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_models_of_every_path_are_counted(tmp_path, kind, changes, packed):

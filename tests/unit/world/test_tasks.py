@@ -170,6 +170,7 @@ def test_hardly_a_record_is_lost_to_prompts_that_repeat(pack):
         assert sizes["eval"] >= 0.95 * drawn["eval"]
 
 
+@pytest.mark.slow
 def test_a_later_period_asks_the_same_with_other_answers():
     now, later = dataset("social"), dataset("social@2")
     assert list(now.tasks) == list(later.tasks)
