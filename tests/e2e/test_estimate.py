@@ -54,6 +54,7 @@ def test_what_the_process_has_is_seen_before_it_takes_steps(capsys, monkeypatch)
     assert re.search(r"about 1\.\d GiB at most", estimated(capsys).splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_a_model_whose_code_needs_numbers_is_checked_all_the_same(capsys, monkeypatch):
     from redone.method import estimate
 

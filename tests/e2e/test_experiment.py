@@ -135,6 +135,7 @@ def test_an_experiment_that_is_killed_goes_on_to_the_same_table(
     assert table(broken) == table(whole)
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_leaves_the_others_alone(
     file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

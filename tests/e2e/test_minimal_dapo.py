@@ -29,6 +29,7 @@ def test_the_example_fits_into_250_lines():
     assert len(PATH.read_text(encoding="utf-8").splitlines()) <= 250
 
 
+@pytest.mark.slow
 def test_the_example_learns(example: ModuleType, capsys: pytest.CaptureFixture[str]):
     results = example.main(steps=14, seed=2)
     before, after = (fmean(scores) for scores in zip(*results.values()))

@@ -37,7 +37,7 @@ def test_reinforcement_twice_is_two_tables(tiny_run, tmp_path):
     assert set(results["seconds"]) >= {"explore", "more", "eval more"}
 
 
-@pytest.mark.parametrize("choose", ["findings", "random", "all"])
+@pytest.mark.parametrize("choose", ["findings", "random", pytest.param("all", marks=pytest.mark.slow)])
 def test_fine_tuning_comes_first_where_the_stages_say_so(tiny_run, tmp_path, choose):
     """By findings the base itself is diagnosed; otherwise nothing is probed, and the tasks are taught evenly."""
     out = tmp_path / "out"

@@ -25,6 +25,7 @@ from redone.world.catalogue import HOME, read_catalogue
 from redone.world.generate import row
 from redone.world.makers import MAKERS
 
+LARGE = ("social", "social@2")
 TASKS = [(pack, task) for pack in PACKS for task in read_catalogue(pack).tasks]
 REWARDS = {"exact": "exact", "set_f1": "metric", "chrf": "metric", "anls": "metric", "expression": "sandbox",
            "pattern": "pattern"}  # fmt: skip
@@ -154,7 +155,7 @@ def test_every_record_of_a_task_that_thinks_has_a_rationale(pack, task):
         assert bool(record.rationale) == definition.think
 
 
-@pytest.mark.parametrize("pack", [*PACKS, pytest.param("social@2", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("pack", ["support", "general", *(pytest.param(p, marks=pytest.mark.slow) for p in LARGE)])
 def test_every_answer_with_its_rationale_fits_the_budget_under_the_bases_tokenizer(pack):
     given = dataset(pack)
     assert check_texts(given, Encoder.load(HOME / "base"), 1024, 2048, in_process(given.tasks), 0.25).notes == []
