@@ -16,7 +16,7 @@ ROUGH = ("explore.steps=0", "target.general_share=0", "target.learning_rate=1e-2
 def test_a_stage_that_forgets_what_it_does_not_rehearse_says_so(tmp_path):
     with prepare(small_config(*ROUGH), tmp_path, Log()) as lab:
         _, lines = go_on(lab)
-    [said] = [line for line in lines if "forgets" in line]
+    [said] = [line for line in lines if "forgets: general: " in line]
     assert said.startswith("target, against explore: forgets: general: -")
     assert said in json.loads((tmp_path / "results.json").read_text())["notes"]
 
@@ -25,6 +25,7 @@ def test_a_stage_that_forgets_what_it_does_not_rehearse_says_so(tmp_path):
 def test_a_stage_that_forgets_is_led_back_until_the_gate_lets_it_pass(tmp_path):
     held = ("landmark", "word_class", "story", "sequence", "form", "odd_one", "backwards")
     sets = [f"data.held_out={json.dumps(held)}", "gate.actions=['earlier', 'interpolate']", "data.limit=40"]
+    sets.append("target.learning_rate=2e-3")  # a part of the way back is enough
     with prepare(small_config(*ROUGH, *sets), tmp_path, Log()) as lab:
         results, lines = go_on(lab)
     assert "explore: passes the gate." in lines
