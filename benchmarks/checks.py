@@ -44,7 +44,7 @@ CHECKS: dict[str, tuple[Place, ...]] = {  # what is printed -> the functions, ea
         (benchmarks, "fingerprint"),
     ),
     "marks of what it makes": ((marks, "marks"), (marks, "gone")),
-    "monitors": ((monitors, "alarms"), (monitors, "raised"), (monitors, "nothing_left")),
+    "monitors": ((monitors, "alarms"), (monitors, "raised"), (monitors, "_added"), (monitors, "nothing_left")),
     "numbers that are not finite": (
         (Learner, "refuse_ruined"),
         (precision, "not_finite"),

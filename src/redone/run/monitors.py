@@ -73,12 +73,9 @@ def told(alarms: Iterable[Alarm]) -> list[str]:
     return [": ".join(filter(None, (monitor, ", ".join(names), said))) for (monitor, said), names in about.items()]
 
 
-def alarms(lines: Sequence[Line]) -> list[Alarm]:
-    """What is to be said after these steps, the last one's line at the end."""
-    return _alarms(lines, _added({}, lines))
-
-
-def _alarms(lines: Sequence[Line], totals: Totals) -> list[Alarm]:
+def alarms(lines: Sequence[Line], totals: Totals | None = None) -> list[Alarm]:
+    """What is to be said after these steps, the last one's at the end. totals: of all of them, where they are kept."""
+    totals = _added({}, lines) if totals is None else totals
     whole = (alarm for monitor in _WHOLE for alarm in monitor(totals))
     return [*whole, *(alarm for monitor in _LATEST[_reinforces(lines)] for alarm in monitor(lines))]
 
@@ -111,7 +108,7 @@ def watch(lines: Sequence[Line]) -> Callable[[Line], list[str]]:
 
     def say(line: Line) -> list[str]:
         seen.append(line)
-        new = [alarm for alarm in _alarms(seen, _added(totals, [line])) if (alarm.monitor, alarm.about) not in said]
+        new = [alarm for alarm in alarms(seen, _added(totals, [line])) if (alarm.monitor, alarm.about) not in said]
         said.update((alarm.monitor, alarm.about) for alarm in new)
         return told(new)
 
